@@ -1,0 +1,1 @@
+"""What the Makefile runs on the tree: freeze sql/ into migrations, verify them."""
