@@ -1,0 +1,75 @@
+"""One PostgreSQL a run; a database a test, cloned from a migrated template, of a plain role."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+
+from tests.support.cluster import Cluster, Database, running_cluster
+
+# The controller tells its workers of pytest-xdist, which inherit its environment.
+_URL, _RUN = "EVERVEC_TEST_CLUSTER_URL", "EVERVEC_TEST_RUN"
+_resources = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if _URL not in os.environ and not config.option.collectonly:
+        # libpq's own variables belong to somebody else's server.
+        for name in [n for n in os.environ if n.startswith("PG") or n == "EVERVEC_DATABASE_URL"]:
+            del os.environ[name]
+        cluster = _resources.enter_context(running_cluster())
+        os.environ[_URL], os.environ[_RUN] = cluster.superuser_url, cluster.run_id
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _resources.close()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """The server of this run."""
+    return Cluster(os.environ[_URL], os.environ[_RUN])
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> str:
+    """The name of the migrated database that tests clone."""
+    return cluster.template()
+
+
+@pytest.fixture
+def database(cluster: Cluster, template: str) -> Iterator[Database]:
+    """A migrated database of the test's own."""
+    with cluster.database(template) as database:
+        yield database
+
+
+@pytest.fixture
+def bare_database(cluster: Cluster) -> Iterator[Database]:
+    """A database with pgvector in schema public, not migrated."""
+    with cluster.bare_database() as database:
+        yield database
+
+
+@pytest.fixture
+def url(database: Database) -> str:
+    """The URL of the test's database, as its owner, who is no superuser."""
+    return database.url
+
+
+@pytest.fixture
+def conn(url: str) -> Iterator[psycopg.Connection]:
+    """A connection of the owner, autocommit."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def superuser_conn(database: Database) -> Iterator[psycopg.Connection]:
+    """A connection of the superuser to the same database, autocommit."""
+    with psycopg.connect(database.superuser_url, autocommit=True) as connection:
+        yield connection

@@ -1,0 +1,186 @@
+"""One PostgreSQL for a whole test run, and databases on it that appear in 15 ms.
+
+The server is embedded and thrown away afterwards; EVERVEC_TEST_URL names a superuser's URL on
+another server to run the suite there (PostgreSQL 15 or newer, with pgvector).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from pytest_postgresql.janitor import DatabaseJanitor
+
+from evervec import embedded, migrate
+
+OWNER = "evervec_owner"
+
+# Nothing here outlives the run, so nothing needs to reach the disk.
+SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "200",
+    "max_prepared_transactions": "10",
+    "shared_buffers": "128MB",
+    "max_wal_size": "4GB",
+    "log_min_messages": "fatal",
+}
+
+_FOLDER = re.compile(r"evervec-tests-(\d+)-")
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of one test: its name, and how its owner and the superuser get in."""
+
+    name: str
+    url: str
+    superuser_url: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The server of this run; run_id tells its databases from those of other runs."""
+
+    superuser_url: str
+    run_id: str
+
+    def url(self, database: str, user: str | None = None) -> str:
+        """A libpq URL, which yoyo understands too when its scheme is replaced."""
+        parameters = dict(conninfo_to_dict(self.superuser_url))
+        if user is not None:
+            parameters |= {"user": user, "password": user}
+        parameters.pop("dbname", None)
+        query = "&".join(f"{k}={quote(str(v), safe='')}" for k, v in parameters.items())
+        return f"postgresql:///{quote(database, safe='')}?{query}"
+
+    @contextmanager
+    def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
+        """A superuser's connection, autocommit."""
+        with psycopg.connect(self.url(database), autocommit=True) as conn:
+            yield conn
+
+    def template(self) -> str:
+        """The migrated database that tests clone; made by whichever process asks first."""
+        name = f"evervec_template_{self.run_id}"
+        with self.connect() as conn, conn.transaction():
+            conn.execute("select pg_advisory_xact_lock(hashtext(%s))", [name])
+            if conn.execute("select from pg_database where datname = %s", [name]).rowcount == 0:
+                self._create_template(name)
+        return name
+
+    @contextmanager
+    def database(self, template: str) -> Iterator[Database]:
+        """A database cloned from the template, owned by OWNER, dropped afterwards."""
+        name = f"evervec_test_{uuid.uuid4().hex}"
+        self._create(name, template)
+        try:
+            yield Database(name, self.url(name, OWNER), self.url(name))
+        finally:
+            with self.connect() as conn:
+                conn.execute(f"drop database if exists {name} with (force)")
+
+    @contextmanager
+    def bare_database(self, extension_schema: str | None = "public") -> Iterator[Database]:
+        """A database without evervec; pgvector in the named schema, or nowhere."""
+        with self.database("template1") as database:
+            if extension_schema is not None:
+                schema = sql.Identifier(extension_schema)
+                with self.connect(database.name) as conn:
+                    conn.execute("set client_min_messages = warning")
+                    conn.execute(sql.SQL("create schema if not exists {}").format(schema))
+                    conn.execute(sql.SQL("create extension vector schema {}").format(schema))
+                    conn.execute(sql.SQL("grant usage on schema {} to public").format(schema))
+            yield database
+
+    def _create(self, name: str, template: str) -> None:
+        with self.connect() as conn:
+            conn.execute(
+                f"create database {name} owner {OWNER} template {template} strategy file_copy"
+            )
+
+    def _create_template(self, name: str) -> None:
+        janitor = self._janitor(name)
+        janitor.init()
+        try:
+            janitor.load(self._migrate_template)
+        except BaseException:
+            janitor.drop()
+            raise
+
+    def _migrate_template(self, *, dbname: str, **_: object) -> None:
+        with self.connect() as conn:
+            conn.execute(f"alter database {dbname} owner to {OWNER}")
+        with self.connect(dbname) as conn:
+            conn.execute("create extension vector")
+        migrate.apply(self.url(dbname, OWNER))
+        with self.connect() as conn:
+            conn.execute(f"alter database {dbname} allow_connections false")
+
+    def _janitor(self, name: str) -> DatabaseJanitor:
+        with self.connect() as conn:
+            info = conn.info
+            return DatabaseJanitor(
+                user=info.user,
+                host=info.host,
+                port=info.port,
+                password=info.password or None,
+                dbname=name,
+                as_template=True,
+            )
+
+    def drop_template(self) -> None:
+        """Remove what this run left on a server that outlives it."""
+        self._janitor(f"evervec_template_{self.run_id}").drop()
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """The server of EVERVEC_TEST_URL, or an embedded one for the time of the block."""
+    run_id = uuid.uuid4().hex[:12]
+    external = os.environ.get("EVERVEC_TEST_URL")
+    if external:
+        cluster = Cluster(external, run_id)
+        _create_owner(cluster)
+        try:
+            yield cluster
+        finally:
+            cluster.drop_template()
+        return
+    _remove_leftovers()
+    folder = Path(tempfile.mkdtemp(prefix=f"evervec-tests-{os.getpid()}-"))
+    try:
+        server = embedded.start(folder / "pgdata", SETTINGS)
+        cluster = Cluster(server.url("postgres", embedded.SUPERUSER), run_id)
+        _create_owner(cluster)
+        yield cluster
+    finally:
+        embedded.stop(folder / "pgdata")
+        shutil.rmtree(folder)
+
+
+def _create_owner(cluster: Cluster) -> None:
+    with cluster.connect() as conn:
+        if conn.execute("select from pg_roles where rolname = %s", [OWNER]).rowcount == 0:
+            conn.execute(f"create role {OWNER} login nosuperuser nocreatedb password '{OWNER}'")
+
+
+def _remove_leftovers() -> None:
+    """Stop and remove servers of test runs that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob("evervec-tests-*"):
+        match = _FOLDER.match(folder.name)
+        if match and os.access(folder, os.W_OK) and not Path(f"/proc/{match[1]}").exists():
+            embedded.stop(folder / "pgdata")
+            shutil.rmtree(folder, ignore_errors=True)
