@@ -26,7 +26,7 @@ lint: $(DEV) ## format, style, types, SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy webhook tools tests
-	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 sql migrations tools
+	$(BIN)/sqlfluff lint --disable-progress-bar sql migrations tools
 
 verify: $(DEV) ## the migrations are sound, and are what sql/ is
 	@$(BIN)/python -m tools.verify

@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 from yoyo import read_migrations
+from yoyo.exceptions import BadMigration
 
 from evervec import resources
 from evervec.errors import EvervecError
@@ -145,9 +146,15 @@ def checksum(text: str) -> str:
 def _load() -> Any:
     """yoyo's list of our migrations, every one loaded, in the order of their dependencies."""
     migrations = read_migrations(str(resources.migrations_dir()))
-    # yoyo would skip, without a word, a migration whose dependencies it cannot find.
-    for migration in migrations:
-        migration.load()
+    try:
+        for migration in migrations:
+            migration.load()
+    except BadMigration as error:  # yoyo's own commands skip such a one without a word
+        raise EvervecError(
+            "the migrations are incomplete",
+            detail=str(error),
+            hint="Install evervec again: pip install --force-reinstall evervec.",
+        ) from error
     return migrations.replace(sorted(migrations, key=lambda m: m.id))
 
 
