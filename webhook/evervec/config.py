@@ -1,0 +1,147 @@
+"""Settings of the service, read once from the environment and then frozen."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from evervec.errors import EvervecError
+
+LOG_FORMATS: Final = ("text", "json")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def _worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the environment decides; see `from_environment` for the names of the variables.
+
+    database_url     libpq URL or key=value string; "" leaves everything to libpq's PG* variables
+    batch_size       rows claimed at a time
+    lease_seconds    how long a claim is ours; after that another worker may take the rows
+    poll_seconds     longest wait between two looks for work, at most 1
+    connect_timeout  seconds until an unreachable database is reported
+    request_timeout  seconds a provider has to answer one request
+    worker_name      who claims; shown in the batch log
+    log_format       "text" or "json", one line an event
+    log_level        "debug", "info", "warning" or "error"
+    """
+
+    # repr=False: the URL may carry a password, and a Config may end up in a log.
+    database_url: str = field(default="", repr=False)
+    batch_size: int = 100
+    lease_seconds: float = 300.0
+    poll_seconds: float = 1.0
+    connect_timeout: int = 5
+    request_timeout: float = 60.0
+    worker_name: str = field(default_factory=_worker_name)
+    log_format: str = "text"
+    log_level: str = "info"
+
+    @property
+    def lease(self) -> timedelta:
+        """The lease as the database takes it."""
+        return timedelta(seconds=self.lease_seconds)
+
+    @classmethod
+    def from_environment(
+        cls,
+        environment: Mapping[str, str] | None = None,
+        database_url: str | None = None,
+    ) -> Config:
+        """Read EVERVEC_* variables; `database_url` (the command line's) wins over the variable.
+
+        Raises EvervecError with one sentence that names the variable at fault.
+        """
+        env = os.environ if environment is None else environment
+        if database_url is not None:
+            url = checked_url(database_url, "--database-url")
+        else:
+            url = checked_url(env.get("EVERVEC_DATABASE_URL", ""), "EVERVEC_DATABASE_URL")
+        config = cls(
+            database_url=url,
+            batch_size=int(
+                _number(env, "EVERVEC_BATCH_SIZE", cls.batch_size, 1, 10_000, whole=True)
+            ),
+            lease_seconds=_number(env, "EVERVEC_LEASE_SECONDS", cls.lease_seconds, 1, 86_400),
+            poll_seconds=_number(env, "EVERVEC_POLL_SECONDS", cls.poll_seconds, 0.01, 1),
+            connect_timeout=int(
+                _number(env, "EVERVEC_CONNECT_TIMEOUT", cls.connect_timeout, 2, 300, whole=True)
+            ),
+            request_timeout=_number(
+                env, "EVERVEC_REQUEST_TIMEOUT", cls.request_timeout, 0.1, 3_600
+            ),
+            worker_name=env.get("EVERVEC_WORKER_NAME") or _worker_name(),
+            log_format=_choice(env, "EVERVEC_LOG_FORMAT", cls.log_format, LOG_FORMATS),
+            log_level=_choice(env, "EVERVEC_LOG_LEVEL", cls.log_level, LOG_LEVELS),
+        )
+        if config.request_timeout >= config.lease_seconds:
+            raise EvervecError(
+                "EVERVEC_REQUEST_TIMEOUT must be shorter than EVERVEC_LEASE_SECONDS",
+                detail=f"A request may take {config.request_timeout:g} s,"
+                f" a lease lasts {config.lease_seconds:g} s.",
+                hint="A lease that ends during a request throws the paid answer away.",
+            )
+        return config
+
+
+def checked_url(url: str, origin: str) -> str:
+    """The URL as libpq takes it, or one sentence that names `origin`. Never repeats the URL.
+
+    yoyo's `postgresql+psycopg://` is taken too, so that one variable can serve both tools.
+    """
+    url = url.strip()
+    for scheme in ("postgresql+psycopg://", "postgres+psycopg://"):
+        if url.startswith(scheme):
+            url = "postgresql://" + url.removeprefix(scheme)
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:
+        # The error would quote the string, and the string may hold a password.
+        raise EvervecError(
+            f"{origin} is neither a PostgreSQL URL nor a connection string",
+            hint="Write postgresql://user:password@host:5432/database, or host=… dbname=… user=….",
+        ) from None
+    return url
+
+
+def _number(
+    env: Mapping[str, str],
+    name: str,
+    default: float,
+    least: float,
+    most: float,
+    *,
+    whole: bool = False,
+) -> float:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most or (whole and not value.is_integer()):
+        kind = "a whole number" if whole else "a number"
+        raise EvervecError(f"{name} must be {kind} from {least:g} to {most:g}, not {text!r}")
+    return value
+
+
+def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
+    text = env.get(name, "").strip().lower()
+    if not text:
+        return default
+    if text not in choices:
+        raise EvervecError(f"{name} must be one of {', '.join(choices)}, not {text!r}")
+    return text
