@@ -1,0 +1,514 @@
+"""The database as evervec sees it: one typed method a SQL function; the package's only SQL.
+
+Works behind PgBouncer in transaction mode: nothing depends on the session (no prepared statements,
+no SET, no session locks), and every call is one short READ COMMITTED transaction, whatever the
+server's default is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, LiteralString, Self, TypeVar
+from uuid import UUID
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from pgvector.psycopg.vector import register_vector_info
+from psycopg.rows import DictRow, class_row, dict_row, scalar_row
+from psycopg.types import TypeInfo
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from evervec.errors import EvervecError
+from evervec.records import (
+    Claim,
+    ClaimedJob,
+    Coverage,
+    Model,
+    Neighbour,
+    Outcome,
+    Pending,
+    Source,
+    SourceStatus,
+    Ticked,
+)
+
+Vector = NDArray[np.float32]
+Connection = psycopg.Connection[DictRow]
+T = TypeVar("T")
+
+# pgvector may live in any schema, and no search_path can be relied upon: the type is found through
+# its extension.
+_VECTOR_TYPE = """
+    select t.oid, t.typarray
+      from pg_catalog.pg_type t
+      join pg_catalog.pg_depend d
+        on d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.objid = t.oid
+      join pg_catalog.pg_extension e
+        on d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid
+     where e.extname = 'vector' and t.typname = 'vector' and d.deptype = 'e'
+"""
+
+
+class DatabaseUnavailableError(EvervecError):
+    """No usable connection: the server is down, unreachable, full, or hung up. Try again"
+    " later.
+    """
+
+
+class Database:
+    """A small pool of connections and the functions of schema evervec.
+
+    Every method raises EvervecError with the server's SQLSTATE, DETAIL and HINT; of that kind,
+    DatabaseUnavailableError is worth another attempt.
+    """
+
+    def __init__(
+        self,
+        conninfo: str = "",
+        *,
+        connect_timeout: int = 5,
+        max_size: int = 4,
+        application_name: str = "evervec",
+    ) -> None:
+        self._conninfo = conninfo
+        self._connect_timeout = connect_timeout
+        self._max_size = max_size
+        self._application_name = application_name
+        self._pool: ConnectionPool[Connection] | None = None
+        self._building: Connection | None = None
+
+    # -- connections -----------------------------------------------------------------------------
+
+    def open(self) -> Self:
+        """Connect, or raise DatabaseUnavailableError within connect_timeout seconds."""
+        # The pool would try in the background and in the end say only that it took too long; a
+        # first connection of our own tells the reason at once.
+        self._probe()
+        self._pool = ConnectionPool(
+            self._conninfo,
+            connection_class=psycopg.Connection[DictRow],
+            kwargs=self._options(),
+            min_size=1,
+            max_size=self._max_size,
+            timeout=self._connect_timeout,
+            reconnect_timeout=self._connect_timeout,
+            check=ConnectionPool.check_connection,
+            configure=_configure,
+            open=True,
+            name="evervec",
+        )
+        return self
+
+    def close(self) -> None:
+        """Give every connection back to the server."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def reopen(self) -> None:
+        """Connect anew after DatabaseUnavailableError, or raise it again."""
+        self.close()
+        self.open()
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "autocommit": True,
+            "prepare_threshold": None,
+            "row_factory": dict_row,
+            "connect_timeout": self._connect_timeout,
+            "application_name": self._application_name,
+        }
+
+    def _probe(self) -> None:
+        try:
+            psycopg.connect(self._conninfo, **self._options()).close()
+        except psycopg.Error as error:
+            raise _translated(error, connecting=True) from error
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection outside any transaction, errors translated."""
+        if self._pool is None:
+            raise DatabaseUnavailableError("the database connection is closed")
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout:
+            self._probe()
+            raise DatabaseUnavailableError("no database connection became free in time") from None
+        except psycopg.Error as error:
+            raise _translated(error) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._connection() as connection, connection.transaction():
+            yield connection
+
+    def _rows(self, record: type[T], sql: LiteralString, *parameters: object) -> list[T]:
+        with (
+            self._transaction() as connection,
+            connection.cursor(row_factory=class_row(record)) as cursor,
+        ):
+            return cursor.execute(sql, parameters).fetchall()
+
+    def _row(self, record: type[T], sql: LiteralString, *parameters: object) -> T:
+        rows = self._rows(record, sql, *parameters)
+        if len(rows) != 1:
+            raise EvervecError(
+                f"the database answered {len(rows)} rows where one was expected", detail=sql
+            )
+        return rows[0]
+
+    def _value(self, sql: LiteralString, *parameters: object) -> Any:
+        with self._transaction() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            return cursor.execute(sql, parameters).fetchone()
+
+    # -- models and sources ----------------------------------------------------------------------
+
+    def get_model(self, name: str) -> Model:
+        """One model. Raises VE108."""
+        return self._row(
+            Model,
+            "select name, provider, provider_model, dimensions, input_limit, document_prefix,"
+            " query_prefix, request,"
+            " batch_texts, batch_tokens, paused_until from evervec.get_model(%s)",
+            name,
+        )
+
+    def get_source(self, name: str) -> Source:
+        """One source. Raises VE101."""
+        return self._row(
+            Source,
+            "select name, relation, model, target, distance, key_columns, state from"
+            " evervec.get_source(%s)",
+            name,
+        )
+
+    def track(
+        self,
+        relation: str,
+        *,
+        columns: Sequence[str] | None = None,
+        template: str | None = None,
+        model: str = "local",
+        name: str | None = None,
+        distance: str = "cosine",
+        index: str = "hnsw",
+        backfill: bool = True,
+    ) -> str:
+        """Begin to keep embeddings of a table; the source's name."""
+        return str(
+            self._value(
+                "select evervec.track(p_relation => %s::regclass, p_columns => %s::text[],"
+                " p_template => %s,"
+                " p_model => %s, p_name => %s, p_distance => %s, p_index => %s, p_backfill =>"
+                " %s)",
+                relation,
+                None if columns is None else list(columns),
+                template,
+                model,
+                name,
+                distance,
+                index,
+                backfill,
+            )
+        )
+
+    def untrack(self, source: str, *, drop_vectors: bool = False) -> None:
+        """Stop keeping embeddings. Raises VE003 when vectors would be lost without"
+        " drop_vectors.
+        """
+        self._value("select evervec.untrack(%s, p_drop_vectors => %s)", source, drop_vectors)
+
+    def status(self) -> list[SourceStatus]:
+        """Every source, by name."""
+        return self._rows(
+            SourceStatus,
+            "select source, relation::text, model, state, pending, processing, retrying, dead,"
+            " vectors, index_state, backfill"
+            " from evervec.status order by source",
+        )
+
+    # -- progress --------------------------------------------------------------------------------
+
+    def backfill(self, source: str) -> int:
+        """Begin (again) to look for rows without a vector; an estimate of all rows."""
+        return int(self._value("select evervec.backfill(%s)", source))
+
+    def coverage(self, source: str) -> Coverage:
+        """Count rows and vectors; reads the table."""
+        return self._row(
+            Coverage,
+            "select source, total, embedded, missing, percent::float8 from evervec.coverage(%s)",
+            source,
+        )
+
+    def pending(self, source: str | None = None) -> Pending:
+        """Work not yet done, of one source or of all."""
+        return self._row(
+            Pending,
+            "select log, queued, processing, retrying, backfill from evervec.pending(%s)",
+            source,
+        )
+
+    # -- the worker's calls ----------------------------------------------------------------------
+
+    def claim_jobs(
+        self,
+        limit: int,
+        lease: timedelta,
+        worker: str,
+        sources: Sequence[str] | None = None,
+    ) -> Claim | None:
+        """Take up to `limit` jobs under one lease; None when there is nothing to do now."""
+        with self._transaction() as connection, connection.cursor() as cursor:
+            rows = cursor.execute(
+                "select lease_token, job_id, source, task_type, attempts, state, content,"
+                " content_hash, model"
+                " from evervec.claim_jobs(p_limit => %s, p_lease => %s, p_worker => %s,"
+                " p_sources => %s::text[])",
+                (limit, lease, worker, None if sources is None else list(sources)),
+            ).fetchall()
+        if not rows:
+            return None
+        token: UUID = rows[0]["lease_token"]
+        return Claim(
+            token,
+            tuple(ClaimedJob(**{name: row[name] for name in ClaimedJob.__slots__}) for row in rows),
+        )
+
+    def complete_jobs(
+        self, lease: UUID, job_ids: Sequence[int], vectors: Sequence[Vector]
+    ) -> list[Outcome]:
+        """Store one vector a job, each of shape (dimensions,), where lease and text still"
+        " hold.
+        """
+        return self._rows(
+            Outcome,
+            "select job_id, outcome from evervec.complete_jobs(%s, %s::bigint[], %b)",
+            lease,
+            list(job_ids),
+            list(vectors),
+        )
+
+    def fail_jobs(
+        self,
+        lease: UUID,
+        job_ids: Sequence[int],
+        error_class: str,
+        message: str,
+        status_code: int | None = None,
+        retry_after: timedelta | None = None,
+    ) -> list[Outcome]:
+        """Report jobs that could not be embedded; the class decides about another attempt."""
+        return self._rows(
+            Outcome,
+            "select job_id, outcome from evervec.fail_jobs(p_lease_token => %s, p_job_ids =>"
+            " %s::bigint[],"
+            " p_error_class => %s, p_message => %s, p_status_code => %s::int, p_retry_after =>"
+            " %s)",
+            lease,
+            list(job_ids),
+            error_class,
+            # PostgreSQL has no NUL in text, and a provider's answer may hold anything.
+            message.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+            status_code,
+            retry_after,
+        )
+
+    def release_jobs(self, lease: UUID, job_ids: Sequence[int]) -> int:
+        """Give jobs back unharmed; how many were still ours."""
+        return int(
+            self._value("select evervec.release_jobs(%s, %s::bigint[])", lease, list(job_ids))
+        )
+
+    def extend_lease(self, lease: UUID, by: timedelta) -> int:
+        """Keep the jobs of a claim for `by` from now; how many were still ours."""
+        return int(self._value("select evervec.extend_lease(%s, %s)", lease, by))
+
+    def log_batch(
+        self,
+        *,
+        worker: str,
+        source: str | None,
+        model: str | None,
+        claimed: int,
+        embedded: int,
+        unchanged: int,
+        failed: int,
+        tokens: int,
+        claim_ms: float,
+        embed_ms: float,
+        complete_ms: float,
+    ) -> None:
+        """Record a processed batch."""
+        self._value(
+            "select evervec.log_batch(p_worker => %s, p_source => %s, p_model => %s, p_claimed"
+            " => %s::int,"
+            " p_embedded => %s::int, p_unchanged => %s::int, p_failed => %s::int, p_tokens =>"
+            " %s::bigint,"
+            " p_claim_ms => %s::real, p_embed_ms => %s::real, p_complete_ms => %s::real)",
+            worker,
+            source,
+            model,
+            claimed,
+            embedded,
+            unchanged,
+            failed,
+            tokens,
+            claim_ms,
+            embed_ms,
+            complete_ms,
+        )
+
+    def tick(self) -> Ticked:
+        """Upkeep: fold what the log holds, free expired leases, drop what is past its time."""
+        return self._row(Ticked, "select folded, reclaimed, cleaned from evervec.tick()")
+
+    # -- indexes ---------------------------------------------------------------------------------
+
+    def index_statement(self, source: str) -> str | None:
+        """The next statement on the way to the source's index; None when it stands or none is"
+        " wanted.
+        """
+        statement: str | None = self._value("select evervec.index_statement(%s)", source)
+        return statement
+
+    def execute_index_statement(self, statement: str) -> None:
+        """Run what `index_statement` answered, outside a transaction as CONCURRENTLY demands."""
+        with self._connection() as connection:
+            self._building = connection
+            try:
+                connection.execute(statement.encode())
+            finally:
+                self._building = None
+
+    def cancel_index_statement(self) -> None:
+        """End an index statement that another thread is waiting for."""
+        connection = self._building
+        if connection is not None:
+            connection.cancel_safe(timeout=self._connect_timeout)
+
+    # -- search ----------------------------------------------------------------------------------
+
+    def parse_key(self, source: str, key: str) -> str:
+        """A key as a person types it, as JSON text. Raises VE202."""
+        return str(self._value("select evervec.parse_key(%s, %s)::text", source, key))
+
+    def find_similar(
+        self,
+        source: str,
+        query: Vector,
+        limit: int = 10,
+        min_similarity: float | None = None,
+    ) -> list[Neighbour]:
+        """Rows nearest to a vector of shape (dimensions,)."""
+        return self._rows(
+            Neighbour,
+            "select row_key::text, similarity, distance from evervec.find_similar(p_source =>"
+            " %s, p_query => %b,"
+            " p_limit => %s::int, p_min_similarity => %s::real)",
+            source,
+            query,
+            limit,
+            min_similarity,
+        )
+
+    def find_similar_to(
+        self,
+        source: str,
+        row_key: str,
+        limit: int = 10,
+        min_similarity: float | None = None,
+    ) -> list[Neighbour]:
+        """Rows nearest to a row, which is not among them. Raises VE202, VE203."""
+        return self._rows(
+            Neighbour,
+            "select row_key::text, similarity, distance from evervec.find_similar_to(p_source"
+            " => %s,"
+            " p_row_key => %s::jsonb, p_limit => %s::int, p_min_similarity => %s::real)",
+            source,
+            row_key,
+            limit,
+            min_similarity,
+        )
+
+    def render_rows(self, source: str, row_keys: Sequence[str]) -> dict[str, str | None]:
+        """The texts of rows, by row_key; rows that are gone are left out."""
+        with self._transaction() as connection, connection.cursor() as cursor:
+            rows = cursor.execute(
+                "select row_key::text as row_key, content from evervec.render_rows(%s,"
+                " %s::text[]::jsonb[])",
+                (source, list(row_keys)),
+            ).fetchall()
+        return {row["row_key"]: row["content"] for row in rows}
+
+
+def _configure(connection: Connection) -> None:
+    """Prepare a fresh connection: isolation, and pgvector's types where it is installed."""
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    row = connection.execute(_VECTOR_TYPE).fetchone()
+    if row is not None:
+        register_vector_info(connection, TypeInfo("vector", row["oid"], row["typarray"]))
+
+
+def _translated(error: psycopg.Error, *, connecting: bool = False) -> EvervecError:
+    """The error as the package knows it, with the next step where the server cannot name it."""
+    plain = EvervecError.from_psycopg(error)
+    state = error.sqlstate or ""
+    if connecting or _is_hang_up(error):
+        return DatabaseUnavailableError(
+            f"cannot reach the database: {plain.message}"
+            if connecting
+            else f"lost the database: {plain.message}",
+            plain.detail,
+            plain.hint
+            or (
+                "Check EVERVEC_DATABASE_URL (or libpq's PGHOST, PGPORT, …)." if connecting else None
+            ),
+            plain.sqlstate,
+        )
+    if state in ("3F000", "42P01") and "evervec" in plain.message:
+        return EvervecError(
+            "evervec is not installed in this database",
+            hint="Run: evervec migrate",
+            sqlstate=state,
+        )
+    if state == "42883" and "evervec." in plain.message:
+        return EvervecError(
+            "the evervec in this database is older than this program",
+            detail=plain.message,
+            hint="Run: evervec migrate",
+            sqlstate=state,
+        )
+    if state == "42501" and "schema evervec" in plain.message:
+        return EvervecError(
+            plain.message,
+            detail=plain.detail,
+            hint="Connect as the owner of the database, or as a role that may use evervec.",
+            sqlstate=state,
+        )
+    return plain
+
+
+def _is_hang_up(error: psycopg.Error) -> bool:
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    # 08: connection exceptions; 57P: the server stops or starts; 53300: no connection slot is left.
+    return state.startswith(("08", "57P")) or state == "53300"

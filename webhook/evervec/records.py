@@ -1,0 +1,163 @@
+"""What the functions of the database answer, as frozen dataclasses: no behaviour beyond reading."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An embedding model as registered with evervec.add_model.
+
+    dimensions    length of its vectors
+    input_limit   tokens it reads of one text
+    request       further fields of the request's body
+    batch_texts   texts in one request at most; batch_tokens the same for the sum of their tokens
+    paused_until  no requests before that time (rate limit), or None
+    """
+
+    name: str
+    provider: str
+    provider_model: str
+    dimensions: int
+    input_limit: int = 8191
+    document_prefix: str = ""
+    query_prefix: str = ""
+    request: dict[str, Any] = field(default_factory=dict)
+    batch_texts: int = 100
+    batch_tokens: int = 100_000
+    paused_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A tracked table."""
+
+    name: str
+    relation: str
+    model: str
+    target: str
+    distance: str
+    key_columns: list[str]
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One line of the view evervec.status.
+
+    vectors      an estimate; None when the role may not read the embedding table
+    index_state  "none" (not wanted), "not built", "invalid" or "valid"
+    backfill     whether a pass over all rows is under way
+    """
+
+    source: str
+    relation: str
+    model: str
+    state: str
+    pending: int
+    processing: int
+    retrying: int
+    dead: int
+    vectors: int | None
+    index_state: str
+    backfill: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a source is embedded, counted from the table itself."""
+
+    source: str
+    total: int
+    embedded: int
+    missing: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Work not yet done: changes not folded, jobs, rows that a backfill has not looked at"
+    " (estimate).
+    """
+
+    log: int
+    queued: int
+    processing: int
+    retrying: int
+    backfill: int
+
+    @property
+    def total(self) -> int:
+        """Everything that is left; 0 when every vector belongs to its row's text."""
+        return self.log + self.queued + self.processing + self.retrying + self.backfill
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """One row of evervec.claim_jobs.
+
+    state  "embed" when a vector is wanted; "unchanged", "gone", "empty", "failed" are settled
+    """
+
+    job_id: int
+    source: str
+    task_type: str
+    attempts: int
+    state: str
+    content: str | None
+    content_hash: bytes | None
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The jobs of one call of evervec.claim_jobs, all under one lease."""
+
+    lease_token: UUID
+    jobs: tuple[ClaimedJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job.
+
+    Of completing it: completed, superseded, gone, locked, lost; of failing it: retry, dead, lost.
+    """
+
+    job_id: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Rows moved by one evervec.tick."""
+
+    folded: int
+    reclaimed: int
+    cleaned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One row of a search, nearest first.
+
+    row_key     the key as JSON text exactly as the database wrote it, to be given back unchanged
+    similarity  1 − cosine distance for cosine sources, in [-1, 1]
+    """
+
+    row_key: str
+    similarity: float
+    distance: float
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The key's columns, for showing: what no double can hold is rounded here, not in"
+        " row_key.
+        """
+        decoded: dict[str, Any] = json.loads(self.row_key)
+        return decoded
