@@ -1,0 +1,201 @@
+"""Any service that speaks OpenAI's embeddings API, through the official client."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import os
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import openai
+
+from evervec.providers.base import (
+    Embeddings,
+    ErrorClass,
+    Kind,
+    ProviderError,
+    ProviderSetupError,
+    Vectors,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from evervec.records import Model
+
+# What a 4xx means for the rows that were sent. Every other 4xx is `bad_input`, every 5xx
+# `server_error`.
+_CLASS_OF_STATUS: Final[dict[int, ErrorClass]] = {
+    401: "auth",
+    402: "quota",
+    403: "auth",
+    404: "not_found",
+    405: "not_found",
+    408: "timeout",
+    409: "server_error",
+    410: "not_found",
+    425: "server_error",
+    429: "rate_limit",
+}
+
+# A 400 about one of these condemns the model's registration, not the texts: looking for a culprit
+# among them would be in vain.
+_PARAMETERS_OF_THE_MODEL: Final = frozenset({"model", "dimensions", "encoding_format"})
+
+# Beyond a day the number is a mistake (or a timestamp) rather than a wish.
+_LONGEST_WAIT: Final = timedelta(days=1)
+
+
+class OpenAIProvider:
+    """One model behind OPENAI_BASE_URL, with OPENAI_API_KEY.
+
+    The client's own retries are off: the queue decides.
+    """
+
+    def __init__(self, model: Model, *, timeout: float) -> None:
+        key = os.environ.get("OPENAI_API_KEY", "").strip()
+        base_url = os.environ.get("OPENAI_BASE_URL", "").strip() or None
+        if not key and base_url is None:
+            raise ProviderSetupError(
+                "OPENAI_API_KEY is not set",
+                hint="Set it, or set OPENAI_BASE_URL to a server of your own.",
+            )
+        self._key = key
+        # A server of one's own (vLLM, TEI, Ollama) wants no key, but the client wants one to send.
+        self._client = openai.OpenAI(
+            api_key=key or "none", base_url=base_url, timeout=timeout, max_retries=0
+        )
+        self._model = model
+        self._body = _request_body(model)
+
+    def embed(self, texts: Sequence[str], kind: Kind) -> Embeddings:
+        """Vectors in the order of the texts, whatever the order of the answer."""
+        del kind  # the API knows none; the model's prefixes make the difference
+        try:
+            answer = self._client.embeddings.with_raw_response.create(
+                model=self._model.provider_model,
+                input=list(texts),
+                encoding_format="base64",
+                extra_body=self._body,
+            )
+            body = answer.content
+        except openai.APITimeoutError as error:
+            raise ProviderError("timeout", "the provider did not answer in time") from error
+        except openai.APIStatusError as error:
+            raise self._refusal(error) from error
+        except openai.APIConnectionError as error:
+            cause = error.__cause__ or error
+            raise ProviderError(
+                "network", self._redacted(f"the provider cannot be reached: {cause}")
+            ) from error
+        except openai.OpenAIError as error:
+            raise ProviderError(
+                "invalid_response", self._redacted(f"the client gave up: {error}")
+            ) from error
+        return _decoded(body, len(texts), self._model.dimensions)
+
+    def _refusal(self, error: openai.APIStatusError) -> ProviderError:
+        status = error.status_code
+        error_class = _CLASS_OF_STATUS.get(status, "bad_input" if status < 500 else "server_error")
+        if status == 429 and "insufficient_quota" in (error.code, error.type):
+            # OpenAI's way of saying that the money is gone: waiting a minute does not help.
+            error_class = "quota"
+        if status == 400 and (
+            error.code == "model_not_found" or error.param in _PARAMETERS_OF_THE_MODEL
+        ):
+            error_class = "not_found"
+        return ProviderError(
+            error_class,
+            self._redacted(f"the provider refused the request: {error.message}"),
+            status_code=status,
+            retry_after=retry_after(error.response.headers),
+        )
+
+    def _redacted(self, message: str) -> str:
+        """The message without the key and of a length that a log can bear."""
+        if self._key:
+            message = message.replace(self._key, "***")
+        return message if len(message) <= 500 else message[:499] + "…"
+
+
+def _request_body(model: Model) -> dict[str, Any]:
+    """Further fields of the request: what the model was registered with, and its dimensions.
+
+    Only OpenAI's third generation shortens vectors; other servers refuse the parameter.
+    """
+    body = dict(model.request)
+    if model.provider_model.startswith("text-embedding-3-"):
+        body.setdefault("dimensions", model.dimensions)
+    return body
+
+
+def _decoded(body: bytes, count: int, dimensions: int) -> Embeddings:
+    """Vectors and token count of a 200; checks count, order and dimensions."""
+    try:
+        answer = json.loads(body)
+        rows = answer["data"]
+        if len(rows) != count:
+            raise _invalid(f"{len(rows)} vectors for {count} texts")
+        vectors = np.empty((count, dimensions), dtype=np.float32)
+        seen = np.zeros(count, dtype=bool)
+        for position, row in enumerate(rows):
+            index = row.get("index", position)
+            if not isinstance(index, int) or not 0 <= index < count or seen[index]:
+                raise _invalid(f"index {index!r} is out of place")
+            vector = _vector(row["embedding"])
+            if vector.shape != (dimensions,):
+                raise _invalid(
+                    f"a vector of shape {vector.shape}, {dimensions} dimensions expected"
+                )
+            vectors[index] = vector
+            seen[index] = True
+        return Embeddings(vectors, _tokens(answer.get("usage")))
+    except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as error:
+        kind = "HTML" if body.lstrip()[:1] == b"<" else type(error).__name__
+        raise _invalid(f"not an embeddings answer ({kind})") from error
+
+
+def _vector(embedding: object) -> Vectors:
+    if isinstance(embedding, str):
+        return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
+    with np.errstate(over="ignore"):  # becomes infinite, and is found as such
+        return np.asarray(embedding, dtype=np.float64).astype(np.float32)
+
+
+def _tokens(usage: object) -> int:
+    if isinstance(usage, dict):
+        for name in ("total_tokens", "prompt_tokens"):
+            if isinstance(usage.get(name), int):
+                return max(0, int(usage[name]))
+    return 0
+
+
+def _invalid(what: str) -> ProviderError:
+    return ProviderError(
+        "invalid_response", f"the provider's answer is unusable: {what}", status_code=200
+    )
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> timedelta | None:
+    """The wait that Retry-After asks for, as seconds or as a date; None when it asks for none."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        # "GMT" is the only zone that HTTP allows; some servers leave it out.
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        seconds = (date - (now or datetime.now(UTC))).total_seconds()
+    if math.isnan(seconds):
+        return None
+    return timedelta(seconds=min(max(seconds, 0.0), _LONGEST_WAIT.total_seconds()))
