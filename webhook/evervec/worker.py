@@ -1,0 +1,231 @@
+"""The worker: batch after batch, at rest while there is nothing to do, and gone when told to."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from evervec import index, logs
+from evervec.db import DatabaseUnavailableError
+from evervec.errors import EvervecError
+from evervec.index import IndexBuilder
+from evervec.processor import Batch, Processor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
+    from evervec.config import Config
+    from evervec.db import Database
+    from evervec.providers import Providers
+
+# A look at an empty queue costs a millisecond or two: the first one after work comes soon, the
+# later ones back off to poll_seconds.
+_FIRST_PAUSE_SECONDS: Final = 0.02
+
+# Upkeep (expired leases, old receipts) where no pg_cron does it; cheap, and never urgent.
+_TICK_SECONDS: Final = 15.0
+
+# States of a source that nobody works on until a person says so.
+_AT_REST: Final = ("paused", "suspended")
+
+# How often to look whether an index has become due.
+_INDEX_SECONDS: Final = 5.0
+
+
+@dataclass(slots=True)
+class Summary:
+    """What one run of a worker did. Counts are jobs."""
+
+    batches: int = 0
+    embedded: int = 0
+    unchanged: int = 0
+    vanished: int = 0
+    superseded: int = 0
+    released: int = 0
+    retried: int = 0
+    dead: int = 0
+    tokens: int = 0
+
+    def add(self, batch: Batch) -> None:
+        """Count a batch in."""
+        self.batches += 1
+        self.embedded += batch.embedded
+        self.unchanged += batch.unchanged
+        self.vanished += batch.vanished
+        self.superseded += batch.superseded
+        self.released += batch.released
+        self.retried += batch.retrying
+        self.dead += batch.dead
+        self.tokens += batch.tokens
+
+
+class Worker:
+    """Processes batches until told to stop (`run`), until nothing is left (`drain`), or once.
+
+    sources  limits the work to these; None works for all
+    stop     ends the run after the request in hand; set by the signals of `stopping_on_signals`
+    on_batch called after each batch, for progress
+    on_index called with the source's name before a drain builds its index
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        providers: Providers,
+        config: Config,
+        *,
+        sources: Sequence[str] | None = None,
+        stop: threading.Event | None = None,
+        on_batch: Callable[[Batch], None] | None = None,
+        on_index: Callable[[str], None] | None = None,
+    ) -> None:
+        self._db = db
+        self._config = config
+        self._sources = sources
+        self._stop = stop or threading.Event()
+        self._on_batch = on_batch
+        self._on_index = on_index
+        self._processor = Processor(db, providers, config, self._stop)
+        self._next_tick = 0.0
+        self.summary = Summary()
+
+    # -- the three ways to work ------------------------------------------------------------------
+
+    def run(self) -> Summary:
+        """Work until told to stop. A database that goes away is waited for."""
+        builder = IndexBuilder(self._db)
+        next_index = 0.0
+        pause = _FIRST_PAUSE_SECONDS
+        down = False
+        while not self._stop.is_set():
+            try:
+                if down:
+                    self._db.reopen()
+                    logs.info("database_back")
+                    down = False
+                if self._batch().claimed:
+                    pause = _FIRST_PAUSE_SECONDS
+                    continue
+                self._tick_when_due()
+                if time.monotonic() >= next_index:
+                    next_index = time.monotonic() + _INDEX_SECONDS
+                    builder.start_due()
+            except DatabaseUnavailableError as error:
+                if not down:
+                    logs.warning("database_gone", message=error.message)
+                down = True
+            except EvervecError as error:
+                # Something a person has to mend (a privilege, a dropped table): say so, keep on.
+                logs.error("batch_failed", message=error.message, sqlstate=error.sqlstate)
+                pause = self._config.poll_seconds
+            self._stop.wait(pause)
+            pause = min(pause * 2, self._config.poll_seconds)
+        builder.stop()
+        return self.summary
+
+    def drain(self) -> Summary:
+        """Work until log, queue and backfills are empty, retries included; then build indexes.
+
+        Raises EvervecError when something stands in the way that waiting does not mend: no key, no
+        privilege, no database. What was not done is then still queued.
+        """
+        pause = _FIRST_PAUSE_SECONDS
+        while not self._stop.is_set():
+            batch = self._batch()
+            if batch.setup_error is not None:
+                raise self._cannot_go_on(batch.setup_error)
+            if batch.claimed:
+                pause = _FIRST_PAUSE_SECONDS
+                continue
+            if self._left() == 0:
+                self._build_indexes()
+                break
+            # What is left waits for its retry, or for another worker: free what that one lost.
+            self._tick_when_due(every=self._config.poll_seconds)
+            self._stop.wait(pause)
+            pause = min(pause * 2, self._config.poll_seconds)
+        return self.summary
+
+    def once(self) -> Summary:
+        """Process one batch, or nothing."""
+        batch = self._batch()
+        if batch.setup_error is not None:
+            raise self._cannot_go_on(batch.setup_error)
+        return self.summary
+
+    # -- pieces ----------------------------------------------------------------------------------
+
+    def _batch(self) -> Batch:
+        batch = self._processor.run_batch(self._sources)
+        if batch.claimed:
+            self.summary.add(batch)
+            if batch.setup_error is not None:
+                logs.error(
+                    "provider_unusable",
+                    message=batch.setup_error.message,
+                    status_code=batch.setup_error.status_code,
+                )
+            if self._on_batch is not None:
+                self._on_batch(batch)
+        return batch
+
+    def _left(self) -> int:
+        """Rows still to be done, but for those of sources that somebody has paused."""
+        return sum(
+            self._db.pending(status.source).total
+            for status in self._db.status()
+            if status.state not in _AT_REST
+            and (self._sources is None or status.source in self._sources)
+        )
+
+    def _cannot_go_on(self, error: EvervecError) -> EvervecError:
+        return EvervecError(
+            error.message,
+            detail=f"{self._left()} rows are still queued; none is lost.",
+            hint=error.hint or "Mend the provider's settings, then start the worker again.",
+        )
+
+    def _tick_when_due(self, every: float = _TICK_SECONDS) -> None:
+        if time.monotonic() < self._next_tick:
+            return
+        self._next_tick = time.monotonic() + every
+        ticked = self._db.tick()
+        if ticked.reclaimed:
+            logs.info("leases_expired", jobs=ticked.reclaimed)
+
+    def _build_indexes(self) -> None:
+        for status in self._db.status():
+            wanted = self._sources is None or status.source in self._sources
+            if wanted and index.is_due(status):
+                logs.info("index_started", source=status.source)
+                if self._on_index is not None:
+                    self._on_index(status.source)
+                if index.build(self._db, status.source):
+                    logs.info("index_built", source=status.source)
+
+
+@contextmanager
+def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set `stop`; a second one ends the process as it would have without"
+    " us.
+    """
+    former: dict[signal.Signals, object] = {}
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        logs.info("stopping", signal=signal.Signals(number).name)
+        stop.set()
+        for name in former:
+            signal.signal(name, signal.SIG_DFL)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        former[name] = signal.signal(name, handle)
+    try:
+        yield
+    finally:
+        for name, handler in former.items():
+            signal.signal(name, handler)  # type: ignore[arg-type]
