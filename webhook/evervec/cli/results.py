@@ -1,0 +1,70 @@
+"""How rows that a search found are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from evervec.cli.app import App, printable
+from evervec.errors import EvervecError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evervec.db import Database
+    from evervec.records import Neighbour
+
+_LINES_OF_TEXT: Final = 3
+
+
+def show(app: App, db: Database, source: str, found: Sequence[Neighbour]) -> None:
+    """Similarity, key and the first lines of each row's text, nearest first."""
+    texts = _texts(db, source, found)
+    if app.as_json:
+        app.print_json(
+            [
+                {
+                    "key": row.key,
+                    "similarity": row.similarity,
+                    "distance": row.distance,
+                    "text": texts.get(row.row_key),
+                }
+                for row in found
+            ]
+        )
+        return
+    if not found:
+        app.say("Nothing found.")
+        return
+    app.console.print(table(found, texts))
+
+
+def table(found: Sequence[Neighbour], texts: dict[str, str | None]) -> Table:
+    """The rows as a table; `texts` by row_key, without those that may not be seen."""
+    columns = list(found[0].key)
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown.add_column("similarity", justify="right")
+    for column in columns:
+        shown.add_column(Text(printable(column)), overflow="fold")
+    if texts:
+        shown.add_column("text", overflow="ellipsis", no_wrap=True)
+    for row in found:
+        cells = [Text(f"{row.similarity:.3f}")]
+        cells += [Text(printable(str(row.key[column]))) for column in columns]
+        if texts:
+            lines = printable(texts.get(row.row_key) or "").splitlines()
+            cells.append(Text("\n".join(lines[:_LINES_OF_TEXT])))
+        shown.add_row(*cells)
+    return shown
+
+
+def _texts(db: Database, source: str, found: Sequence[Neighbour]) -> dict[str, str | None]:
+    """The rows' texts where the role may render them: finding does not need that right."""
+    try:
+        return db.render_rows(source, [row.row_key for row in found]) if found else {}
+    except EvervecError as error:
+        if error.sqlstate in ("42501", "VE110"):
+            return {}
+        raise

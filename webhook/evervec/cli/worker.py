@@ -1,0 +1,56 @@
+"""evervec worker: keep vectors in step with their rows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import asdict, replace
+
+import click
+
+from evervec import logs
+from evervec.cli.app import App, Command, common_options, pass_app
+from evervec.worker import Worker, stopping_on_signals
+
+
+@click.command(cls=Command, examples=["evervec worker --drain"])
+@click.option("--drain", is_flag=True, help="End when nothing is left to do, retries included.")
+@click.option("--once", is_flag=True, help="Process one batch, then end.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(0.01, 1.0),
+    help="Longest wait between two looks for work, in seconds. [default: 1]",
+)
+@click.option("--source", "sources", multiple=True, help="Only work for this source; repeatable.")
+@common_options
+@pass_app
+def worker(
+    app: App, drain: bool, once: bool, interval: float | None, sources: tuple[str, ...]
+) -> None:
+    """Embed what changes, until told to stop.
+
+    SIGTERM or Ctrl-C ends it after the request in hand; the rest goes back to the queue. Any number of workers may run. Logs go to standard error (EVERVEC_LOG_FORMAT=json for JSON).
+    """
+    if drain and once:
+        raise click.UsageError("--drain and --once exclude one another.")
+    config = app.config if interval is None else replace(app.config, poll_seconds=interval)
+    logs.configure(config.log_format, config.log_level)
+    stop = threading.Event()
+    started = time.monotonic()
+    with app.database() as db, stopping_on_signals(stop):
+        for name in sources:
+            db.get_source(name)
+        logs.info("started", worker=config.worker_name)
+        run = Worker(db, app.providers(), config, sources=sources or None, stop=stop)
+        try:
+            if drain:
+                run.drain()
+            elif once:
+                run.once()
+            else:
+                run.run()
+        finally:
+            seconds = round(time.monotonic() - started, 3)
+            logs.info("finished", seconds=seconds, **asdict(run.summary))
+    if app.as_json:
+        app.print_json({"seconds": seconds, **asdict(run.summary)})
