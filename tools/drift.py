@@ -32,9 +32,9 @@ def replay(url: str, sql_dir: Path) -> None:
             conn.execute(file.text.encode())
 
 
-def dump_schema(url: str, *options: str) -> list[str]:
-    """The lines of `pg_dump -s`, of schema evervec unless other options are given."""
-    chosen = options or ("-n", "evervec")
+def dump_schema(url: str, schema: str | None = "evervec") -> list[str]:
+    """The lines of `pg_dump -s`, of one schema or (None) of the whole database."""
+    chosen = ["-n", schema] if schema else []
     result = subprocess.run(
         [str(embedded.program("pg_dump")), "-s", "-d", url, *chosen],
         check=True,

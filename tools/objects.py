@@ -41,7 +41,7 @@ class SqlObject:
     @property
     def name(self) -> str:
         """The identity without a function's argument types."""
-        return self.identity.partition("(")[0]
+        return self.identity.partition("(")[0].strip()
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,16 @@ class SqlFile:
             return mine == theirs and my_defaults <= their_defaults  # may be added, never removed
         return self.head == other.head
 
-    @property
-    def binds(self) -> bool:
-        """Whether PostgreSQL records what it uses, and so forbids to drop that under it."""
-        bare = strip_comments(self.text).lower()
-        return "begin atomic" in _normalised(bare) or any(
-            o.kind != "function" for o in self.objects
-        )
+    def binds(self, other: SqlFile) -> bool:
+        """Whether PostgreSQL records that this file's objects use the other's, and so guards them.
+
+        It does for views, triggers and BEGIN ATOMIC bodies, and for the types in a function's head;
+        of a body in quotes it knows nothing.
+        """
+        code = _normalised(strip_comments(self.text))
+        if "begin atomic" not in code.lower() and all(o.kind == "function" for o in self.objects):
+            code = " ".join(_HEAD.findall(code))
+        return any(re.search(rf"(?<![\w.]){re.escape(o.name)}(?!\w)", code) for o in other.objects)
 
 
 def same_text(one: SqlFile, other: SqlFile) -> bool:
@@ -127,12 +130,12 @@ def ordered(files: Mapping[str, SqlFile]) -> list[SqlFile]:
 
 
 def dependants(paths: Iterable[str], files: Mapping[str, SqlFile]) -> set[str]:
-    """The files that need one of the given ones, directly or not, and bind what they use."""
+    """The other files whose objects must be dropped before those of the given ones can be."""
     found: set[str] = set(paths)
     while more := {
         path
         for path, file in files.items()
-        if path not in found and file.binds and found.intersection(file.needs)
+        if path not in found and any(file.binds(files[other]) for other in found)
     }:
         found |= more
     return found - set(paths)
