@@ -1,0 +1,292 @@
+--
+-- The tables of evervec. Functions, triggers and views follow in the next migration, frozen from sql/.
+--
+-- Needs: pgvector >= 0.8 in any schema of this database; CREATE on the database. No superuser.
+-- Locks: none on the tables of anybody else.
+
+do $$
+declare
+    v_schema  name;
+    v_version text;
+begin
+    select n.nspname, e.extversion
+      into v_schema, v_version
+      from pg_catalog.pg_extension e
+      join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+     where e.extname = 'vector';
+    if not found then
+        raise exception using
+            errcode = 'VE001',
+            message = pg_catalog.format('pgvector is not installed in database "%s"', pg_catalog.current_database()),
+            detail  = 'evervec stores its vectors in the types of pgvector 0.8 or newer.',
+            hint    = 'Install the package of pgvector on the server, run CREATE EXTENSION vector; in this database as its owner or a superuser, then migrate again.';
+    end if;
+    if pg_catalog.string_to_array(pg_catalog.substring(v_version, '^\d+\.\d+'), '.')::int[] < array[0, 8] then
+        raise exception using
+            errcode = 'VE002',
+            message = pg_catalog.format('pgvector %s is too old', v_version),
+            detail  = 'evervec needs pgvector 0.8 or newer: filtered searches rely on iterative index scans.',
+            hint    = 'Upgrade the package of pgvector on the server, run ALTER EXTENSION vector UPDATE; in this database, then migrate again.';
+    end if;
+    if exists (select from pg_catalog.pg_namespace where nspname = 'evervec') then
+        raise exception using
+            errcode = 'VE004',
+            message = 'schema "evervec" exists already',
+            detail  = 'Either a former run was killed before yoyo could record it, or the schema belongs to something else.',
+            hint    = 'Run "evervec migrate", which mends the record of a killed run; or rename the other schema.';
+    end if;
+    perform pg_catalog.set_config('search_path', pg_catalog.format('pg_catalog, %I, pg_temp', v_schema), true);
+end
+$$;
+
+create schema evervec;
+comment on schema evervec is
+$$Keeps embeddings true to the rows they describe. Functions and views are the interface; tables are not.$$;
+
+create table evervec.schema_version (
+    migration_id text        not null,
+    checksum     text        not null,
+    applied_at   timestamptz not null default now(),
+    constraint schema_version_pkey primary key (migration_id)
+);
+comment on table evervec.schema_version is
+$$Every applied migration, written in its own transaction. checksum: SHA-256 of the migration's text before this INSERT.$$;
+
+create table evervec.model (
+    model_id                 integer     generated always as identity,
+    name                     text        not null,
+    provider                 text        not null,
+    provider_model           text        not null,
+    dimensions               integer     not null,
+    input_limit              integer     not null default 8191,
+    price_per_million_tokens numeric,
+    document_prefix          text        not null default '',
+    query_prefix             text        not null default '',
+    request                  jsonb       not null default '{}',
+    requests_per_minute      integer,
+    tokens_per_minute        integer,
+    batch_texts              integer     not null default 100,
+    batch_tokens             integer     not null default 100000,
+    paused_until             timestamptz,
+    pause_reason             text,
+    created_at               timestamptz not null default now(),
+    constraint model_pkey primary key (model_id),
+    constraint model_name_key unique (name),
+    constraint model_name_check check (name ~ '\S'),
+    constraint model_provider_check check (provider ~ '^[a-z][a-z0-9_-]*$'),
+    constraint model_dimensions_check check (dimensions between 1 and 16000),
+    constraint model_input_limit_check check (input_limit > 0),
+    constraint model_price_per_million_tokens_check check (price_per_million_tokens >= 0),
+    constraint model_request_check check (jsonb_typeof(request) = 'object'),
+    constraint model_requests_per_minute_check check (requests_per_minute > 0),
+    constraint model_tokens_per_minute_check check (tokens_per_minute > 0),
+    constraint model_batch_texts_check check (batch_texts > 0),
+    constraint model_batch_tokens_check check (batch_tokens > 0)
+);
+comment on table evervec.model is
+$$Embedding models: which provider serves them, under which name, and within which limits. Holds no keys.$$;
+
+create table evervec.source (
+    source_id          integer     generated always as identity,
+    name               text        not null,
+    relation           regclass    not null,
+    relation_kind      "char"      not null,
+    key_columns        text[]      not null,
+    key_types          text[]      not null,
+    key_operators      text[]      not null,
+    target_key_columns text[]      not null,
+    columns            text[],
+    template           text,
+    watched_columns    text[]      not null,
+    text_expression    text        not null,
+    model_id           integer     not null,
+    target             regclass    not null,
+    distance           text        not null,
+    index_method       text        not null,
+    priority           smallint    not null default 5,
+    state              text        not null default 'active',
+    pass_kind          text,
+    pass_stage         text,
+    pass_after         jsonb,
+    pass_examined      bigint      not null default 0,
+    pass_queued        bigint      not null default 0,
+    created_at         timestamptz not null default now(),
+    constraint source_pkey primary key (source_id),
+    constraint source_name_key unique (name),
+    constraint source_target_key unique (target),
+    constraint source_model_id_fkey foreign key (model_id) references evervec.model (model_id),
+    constraint source_distance_check check (distance in ('cosine', 'l2', 'inner_product', 'l1')),
+    constraint source_index_method_check check (index_method in ('hnsw', 'ivfflat', 'none')),
+    constraint source_priority_check check (priority between 1 and 10),
+    constraint source_state_check check (state in ('active', 'paused', 'suspended')),
+    constraint source_pass_kind_check check (pass_kind in ('backfill', 'reconcile')),
+    constraint source_pass_stage_check check (pass_stage in ('rows', 'vectors')),
+    constraint source_pass_check check ((pass_kind is null) = (pass_stage is null))
+);
+create index source_relation_idx on evervec.source (relation);
+create index source_model_id_idx on evervec.source (model_id);
+comment on table evervec.source is
+$$One row a pipeline: a table, the recipe of its text, a model, and the table that holds its vectors.$$;
+comment on column evervec.source.text_expression is
+$$The recipe compiled to an SQL expression over the row s; NULL or blank text means that the row has no vector.$$;
+comment on column evervec.source.pass_kind is
+$$A pass over the whole source that is under way (backfill: rows without a vector; reconcile: compares every hash), NULL when none is.$$;
+comment on column evervec.source.pass_after is
+$$Key of the last row that the pass has looked at; NULL at its beginning.$$;
+
+-- No index, no foreign key, no sequence: a writer pays for one append and nothing else. A NULL row_key says that rows of the
+-- source changed which nobody can name (TRUNCATE): the whole source is then compared.
+create table evervec.change_log (
+    logged_at timestamptz not null default now(),
+    source_id integer     not null,
+    operation "char"      not null,
+    row_key   jsonb
+);
+-- Without a replica identity, a publication FOR ALL TABLES would make the fold's DELETE fail.
+alter table evervec.change_log replica identity full;
+-- Rows live for seconds: vacuum by count, not by a share of a size that is mostly history.
+alter table evervec.change_log set (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 5000,
+    autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_vacuum_insert_threshold = 100000
+);
+comment on table evervec.change_log is
+$$Append-only record of changes, written by triggers inside the writer's transaction. operation: I, U, D, T (truncate).$$;
+
+create table evervec.fold_state (
+    only_row     boolean     not null default true,
+    next_block   bigint      not null default 0,
+    next_full_at timestamptz not null default '-infinity',
+    constraint fold_state_pkey primary key (only_row),
+    constraint fold_state_only_row_check check (only_row)
+);
+insert into evervec.fold_state default values;
+comment on table evervec.fold_state is
+$$Where in change_log the next slice of the fold begins, so that a slice never walks over what was folded before it.$$;
+
+-- No foreign key to source: the fold inserts only for sources it has just read, and untrack removes their jobs.
+create table evervec.processing_queue (
+    job_id             bigint      generated always as identity,
+    source_id          integer     not null,
+    task_type          text        not null default 'embed',
+    row_key            jsonb,
+    task_data          jsonb,
+    status             text        not null default 'pending',
+    priority           smallint    not null default 5,
+    available_at       timestamptz not null default now(),
+    attempts           smallint    not null default 0,
+    generation         bigint      not null default 1,
+    claimed_generation bigint,
+    claimed_hash       bytea,
+    lease_token        uuid,
+    lease_expires_at   timestamptz,
+    last_error         text,
+    failures           jsonb       not null default '[]',
+    metadata           jsonb       not null default '{}',
+    created_at         timestamptz not null default now(),
+    started_at         timestamptz,
+    constraint processing_queue_pkey primary key (job_id),
+    constraint processing_queue_source_id_task_type_row_key_key unique (source_id, task_type, row_key),
+    constraint processing_queue_status_check check (status in ('pending', 'processing')),
+    constraint processing_queue_priority_check check (priority between 1 and 10),
+    constraint processing_queue_lease_check
+        check ((status = 'processing') = (lease_token is not null and lease_expires_at is not null))
+);
+create index processing_queue_pending_idx on evervec.processing_queue (priority, available_at, job_id) where status = 'pending';
+create index processing_queue_processing_idx on evervec.processing_queue (lease_expires_at) where status = 'processing';
+alter table evervec.processing_queue set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+comment on table evervec.processing_queue is
+$$One job a row and task, however often the row changes: generation counts the changes. Finished jobs leave the table.$$;
+
+create table evervec.job_receipt (
+    job_id      bigint      not null,
+    source_id   integer     not null,
+    task_type   text        not null,
+    row_key     jsonb,
+    outcome     text        not null,
+    attempts    smallint    not null,
+    generation  bigint      not null,
+    created_at  timestamptz not null,
+    finished_at timestamptz not null default now(),
+    constraint job_receipt_pkey primary key (job_id),
+    constraint job_receipt_outcome_check check (outcome in ('completed', 'unchanged', 'gone', 'empty'))
+);
+create index job_receipt_finished_at_idx on evervec.job_receipt using brin (finished_at);
+comment on table evervec.job_receipt is
+$$What became of finished jobs, kept for 24 hours.$$;
+
+create table evervec.dead_letter (
+    dead_letter_id bigint      generated always as identity,
+    job_id         bigint      not null,
+    source_id      integer     not null,
+    task_type      text        not null,
+    row_key        jsonb,
+    task_data      jsonb,
+    priority       smallint    not null,
+    error_class    text        not null,
+    status_code    integer,
+    message        text        not null,
+    failures       jsonb       not null default '[]',
+    metadata       jsonb       not null default '{}',
+    first_failed_at timestamptz not null,
+    last_failed_at timestamptz not null default now(),
+    resolved_at    timestamptz,
+    resolved_by    text,
+    note           text,
+    constraint dead_letter_pkey primary key (dead_letter_id),
+    constraint dead_letter_resolved_check check ((resolved_at is null) = (resolved_by is null))
+);
+create index dead_letter_source_id_idx on evervec.dead_letter (source_id) where resolved_at is null;
+comment on table evervec.dead_letter is
+$$Jobs that gave up, with every failed attempt in failures.$$;
+
+create table evervec.retry_policy (
+    error_class   text     not null,
+    max_attempts  smallint,
+    base_delay    interval not null default '1 second',
+    max_delay     interval not null default '60 seconds',
+    jitter        real     not null default 0.3,
+    costs_attempt boolean  not null default true,
+    constraint retry_policy_pkey primary key (error_class),
+    constraint retry_policy_max_attempts_check check (max_attempts > 0),
+    constraint retry_policy_delay_check check (base_delay > '0' and max_delay >= base_delay),
+    constraint retry_policy_jitter_check check (jitter between 0 and 1)
+);
+comment on table evervec.retry_policy is
+$$How each class of error is retried; editable. max_attempts: 1 gives up at once, NULL never. Delay: base × 2^(attempt − 1), capped, plus up to jitter of it.$$;
+insert into evervec.retry_policy (error_class, max_attempts, base_delay, max_delay, costs_attempt)
+values ('timeout',          3,    '1 second',   '60 seconds', true),
+       ('network',          3,    '1 second',   '60 seconds', true),
+       ('server_error',     3,    '1 second',   '60 seconds', true),
+       ('rate_limit',       5,    '60 seconds', '60 seconds', true),
+       ('auth',             null, '60 seconds', '60 seconds', false),
+       ('quota',            null, '60 seconds', '60 seconds', false),
+       ('bad_input',        1,    '1 second',   '60 seconds', true),
+       ('not_found',        3,    '1 second',   '60 seconds', true),
+       ('invalid_response', 3,    '1 second',   '60 seconds', true),
+       ('render',           3,    '1 second',   '60 seconds', true);
+
+create table evervec.batch_log (
+    batch_id    bigint      generated always as identity,
+    worker      text,
+    source      text,
+    model       text,
+    claimed     integer     not null,
+    embedded    integer     not null,
+    unchanged   integer     not null,
+    failed      integer     not null,
+    tokens      bigint      not null default 0,
+    cost        numeric,
+    claim_ms    real,
+    embed_ms    real,
+    complete_ms real,
+    finished_at timestamptz not null default now(),
+    constraint batch_log_pkey primary key (batch_id)
+);
+create index batch_log_finished_at_idx on evervec.batch_log (finished_at);
+comment on table evervec.batch_log is
+$$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
+
+insert into evervec.schema_version (migration_id, checksum)
+values ('evervec_0001_tables', '2f341f15fdb15eac9007ca7c9842da19904b8fe8eaae7e62833dd969476ef4e0');

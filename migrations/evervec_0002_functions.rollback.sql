@@ -1,0 +1,254 @@
+-- `set search_path from current` in the texts below takes what this sets for the transaction. The schema
+-- of pgvector is looked up, because managed services put extensions into one of their own.
+do $$
+declare
+    v_schema name;
+begin
+    select n.nspname
+      into v_schema
+      from pg_catalog.pg_extension e
+      join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+     where e.extname = 'vector';
+    if not found then
+        raise exception using
+            errcode = 'VE001',
+            message = pg_catalog.format('pgvector is not installed in database "%s"', pg_catalog.current_database()),
+            detail  = 'evervec stores its vectors in the types of pgvector 0.8 or newer.',
+            hint    = 'Run CREATE EXTENSION vector; in this database as its owner or a superuser, then migrate again.';
+    end if;
+    perform pg_catalog.set_config('search_path', pg_catalog.format('pg_catalog, %I, pg_temp', v_schema), true);
+    perform pg_catalog.set_config('check_function_bodies', 'on', true);
+end
+$$;
+
+-- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
+
+drop view evervec.status;
+drop function evervec.vanished_vectors(evervec.source, text);
+drop function evervec.untrack(text, boolean);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, integer);
+drop function evervec.template_parts(text);
+drop function evervec.target_column_name(text);
+drop function evervec.slice_query(evervec.source, text, text);
+drop function evervec.row_differs(text[]);
+drop function evervec.primary_key(regclass);
+drop function evervec.pinned_settings();
+drop function evervec.orphans_query(evervec.source, text);
+drop function evervec.key_of_change(evervec.source, text);
+drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
+drop function evervec.key_decoded(evervec.source, text);
+drop function evervec.key_call(evervec.source, text, boolean);
+drop function evervec.key_list(evervec.source, text, boolean);
+drop function evervec.get_source(text);
+drop function evervec.generated_functions(text);
+drop function evervec.create_triggers(evervec.source);
+drop function evervec.create_trigger_functions(evervec.source);
+drop function evervec.create_target(regclass, text, text[], integer);
+drop function evervec.create_search_function(evervec.source);
+drop function evervec.create_row_functions(evervec.source);
+drop function evervec.compile_recipe(regclass, text[], text);
+drop function evervec.column_text(regclass, text);
+drop function evervec.check_relation(regclass);
+drop function evervec.check_option(text, text, text[]);
+drop function evervec.check_name(text);
+drop function evervec.base_type(oid);
+drop function evervec.act_as_owner(evervec.source, regprocedure);
+drop function evervec.vector_lookup(text, jsonb);
+drop function evervec.search_of(text);
+drop function evervec.render(text, jsonb);
+drop function evervec.render_rows(text, jsonb[]);
+drop function evervec.query_limit(vector, integer, integer);
+drop function evervec.parse_key(text, text);
+drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]);
+drop function evervec.find_similar(text, vector, integer, real, jsonb[]);
+drop function evervec.check_row_key(evervec.source, jsonb);
+drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[]);
+drop function evervec.tid_block(tid);
+drop function evervec.tick();
+drop function evervec.start_pass(integer, text);
+drop function evervec.retry_delay(evervec.retry_policy, integer);
+drop function evervec.render_states(evervec.source, jsonb[]);
+drop function evervec.render_jobs(evervec.source, uuid);
+drop function evervec.release_jobs(uuid, bigint[]);
+drop function evervec.reclaim(integer);
+drop function evervec.pending(text);
+drop function evervec.log_slice(bigint, integer, bigint);
+drop function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real);
+drop function evervec.lease_jobs(integer, interval, uuid, integer[]);
+drop function evervec.fold(integer);
+drop function evervec.finish_jobs(bigint[], text[]);
+drop function evervec.feed(integer, integer[]);
+drop function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval);
+drop function evervec.extend_lease(uuid, interval);
+drop function evervec.estimated_rows(regclass);
+drop function evervec.erase_vectors(evervec.source, jsonb[]);
+drop function evervec.coverage(text);
+drop function evervec.complete_jobs(uuid, bigint[], vector[]);
+drop function evervec.claim_jobs(integer, interval, text, text[]);
+drop function evervec.backfill(text);
+drop function evervec.get_model(text);
+drop function evervec.model_named(text);
+drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer);
+drop function evervec.index_statement(text);
+drop function evervec.index_of(evervec.source);
+drop function evervec.index_definition(evervec.source, text);
+drop function evervec.metric(text);
+drop function evervec.build_index(text);
+drop function evervec.source_named(text);
+drop function evervec.qualified_name(regclass);
+drop function evervec.lock_relation(regclass, text, integer, interval);
+drop function evervec.lock_key(text);
+
+-- removed: functions/core/lock_key.sql
+
+-- removed: functions/core/lock_relation.sql
+
+-- removed: functions/core/qualified_name.sql
+
+-- removed: functions/core/source_named.sql
+
+-- removed: functions/index/build_index.sql
+
+-- removed: functions/index/index_definition.sql
+
+-- removed: functions/index/index_of.sql
+
+-- removed: functions/index/index_statement.sql
+
+-- removed: functions/model/add_model.sql
+
+-- removed: functions/model/get_model.sql
+
+-- removed: functions/model/model_named.sql
+
+-- removed: functions/queue/backfill.sql
+
+-- removed: functions/queue/claim_jobs.sql
+
+-- removed: functions/queue/complete_jobs.sql
+
+-- removed: functions/queue/coverage.sql
+
+-- removed: functions/queue/erase_vectors.sql
+
+-- removed: functions/queue/estimated_rows.sql
+
+-- removed: functions/queue/extend_lease.sql
+
+-- removed: functions/queue/fail_jobs.sql
+
+-- removed: functions/queue/feed.sql
+
+-- removed: functions/queue/finish_jobs.sql
+
+-- removed: functions/queue/fold.sql
+
+-- removed: functions/queue/lease_jobs.sql
+
+-- removed: functions/queue/log_batch.sql
+
+-- removed: functions/queue/log_slice.sql
+
+-- removed: functions/queue/pending.sql
+
+-- removed: functions/queue/reclaim.sql
+
+-- removed: functions/queue/release_jobs.sql
+
+-- removed: functions/queue/render_jobs.sql
+
+-- removed: functions/queue/render_states.sql
+
+-- removed: functions/queue/retry_delay.sql
+
+-- removed: functions/queue/start_pass.sql
+
+-- removed: functions/queue/tick.sql
+
+-- removed: functions/queue/tid_block.sql
+
+-- removed: functions/queue/write_vectors.sql
+
+-- removed: functions/search/check_row_key.sql
+
+-- removed: functions/search/find_similar.sql
+
+-- removed: functions/search/find_similar_to.sql
+
+-- removed: functions/search/metric.sql
+
+-- removed: functions/search/parse_key.sql
+
+-- removed: functions/search/query_limit.sql
+
+-- removed: functions/search/render.sql
+
+-- removed: functions/search/render_rows.sql
+
+-- removed: functions/search/search_of.sql
+
+-- removed: functions/search/vector_lookup.sql
+
+-- removed: functions/track/act_as_owner.sql
+
+-- removed: functions/track/base_type.sql
+
+-- removed: functions/track/check_name.sql
+
+-- removed: functions/track/check_option.sql
+
+-- removed: functions/track/check_relation.sql
+
+-- removed: functions/track/column_text.sql
+
+-- removed: functions/track/compile_recipe.sql
+
+-- removed: functions/track/create_row_functions.sql
+
+-- removed: functions/track/create_search_function.sql
+
+-- removed: functions/track/create_target.sql
+
+-- removed: functions/track/create_trigger_functions.sql
+
+-- removed: functions/track/create_triggers.sql
+
+-- removed: functions/track/generated_functions.sql
+
+-- removed: functions/track/get_source.sql
+
+-- removed: functions/track/key_call.sql
+
+-- removed: functions/track/key_decoded.sql
+
+-- removed: functions/track/key_list.sql
+
+-- removed: functions/track/key_match.sql
+
+-- removed: functions/track/key_of_change.sql
+
+-- removed: functions/track/orphans_query.sql
+
+-- removed: functions/track/pinned_settings.sql
+
+-- removed: functions/track/primary_key.sql
+
+-- removed: functions/track/row_differs.sql
+
+-- removed: functions/track/slice_query.sql
+
+-- removed: functions/track/target_column_name.sql
+
+-- removed: functions/track/template_parts.sql
+
+-- removed: functions/track/track.sql
+
+-- removed: functions/track/untrack.sql
+
+-- removed: functions/track/vanished_vectors.sql
+
+-- removed: views/status.sql
+
+-- generated: end
+
+delete from evervec.schema_version where migration_id = 'evervec_0002_functions';

@@ -1,0 +1,21 @@
+-- Untracks every source. Refuses while vectors would be lost, which cost money or hours to make.
+do $$
+declare
+    v_source record;
+    v_filled boolean;
+begin
+    for v_source in select name, target from evervec.source order by name loop
+        execute pg_catalog.format('select exists (select from %s)', v_source.target) into v_filled;
+        if v_filled and pg_catalog.current_setting('evervec.drop_vectors', true) is distinct from 'on' then
+            raise exception using
+                errcode = 'VE003',
+                message = pg_catalog.format('rolling back would drop the vectors of source "%s"', v_source.name),
+                detail  = pg_catalog.format('Table %s holds vectors that were computed or paid for.', v_source.target),
+                hint    = 'To keep them, run evervec.untrack(name) first. To drop them: evervec rollback --all --drop-vectors, or PGOPTIONS="-c evervec.drop_vectors=on" yoyo rollback.';
+        end if;
+        perform evervec.untrack(v_source.name, p_drop_vectors => true);
+    end loop;
+end
+$$;
+delete from evervec.model where name = 'local';
+delete from evervec.schema_version where migration_id = 'evervec_0003_sources';

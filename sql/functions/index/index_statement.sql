@@ -1,0 +1,28 @@
+-- index_statement: the next statement towards the vector index of a source; NULL when nothing is left to do.
+--
+-- CREATE INDEX CONCURRENTLY runs in no function, so a client asks for the statement and executes it: first a DROP of what
+-- a killed build has left invalid, then the CREATE.
+-- Locks:  none itself; the statements take SHARE UPDATE EXCLUSIVE on the embedding table.
+-- Raises: VE101 unknown source
+create or replace function evervec.index_statement(p_source text)
+returns text
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_index  record;
+begin
+    select * into v_index from evervec.index_of(v_source);
+    return case
+        when v_source.index_method = 'none' or v_index.valid then null
+        when v_index.index is not null then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
+        else evervec.index_definition(v_source, 'concurrently')
+    end;
+end
+$$;
+
+comment on function evervec.index_statement(text) is
+$$The next statement that the vector index of a source needs, to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when the index stands or none is wanted. Raises VE101.$$;
+
+revoke execute on function evervec.index_statement(text) from public;

@@ -1,0 +1,76 @@
+-- claim_jobs: the next jobs for a worker, with the text to embed.
+--
+-- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, leases what is most
+-- urgent, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
+--
+-- Locks:  the claimed jobs; ROW SHARE on the sources at most two seconds away (a source under ALTER TABLE is tried again later).
+-- Raises: VE301 bad arguments
+create or replace function evervec.claim_jobs(
+    p_limit   integer default 100,
+    p_lease   interval default '5 minutes',
+    p_worker  text default null,
+    p_sources text[] default null
+)
+returns table (
+    job_id       bigint,
+    lease_token  uuid,
+    source       text,
+    task_type    text,
+    row_key      jsonb,
+    attempts     integer,
+    state        text,
+    content      text,
+    content_hash bytea,
+    model        text
+)
+language plpgsql security definer
+set search_path from current
+set lock_timeout = '2s'
+as $$
+declare
+    v_token   uuid := gen_random_uuid();
+    v_sources integer[];
+    v_source  evervec.source;
+    v_began   timestamptz := clock_timestamp();
+begin
+    if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
+        raise exception using
+            errcode = 'VE301', message = 'p_limit and p_lease must be positive',
+            detail  = format('p_limit is %s, p_lease is %s.', p_limit, p_lease),
+            hint    = 'For example: SELECT * FROM evervec.claim_jobs(100, ''5 minutes'');';
+    end if;
+
+    perform evervec.fold();
+    perform evervec.reclaim();
+
+    select array_agg(s.source_id) into v_sources
+      from evervec.source s
+      join evervec.model m using (model_id)
+     where s.state = 'active'
+       and coalesce(m.paused_until, '-infinity') <= now()
+       and (p_sources is null or s.name = any (p_sources));
+
+    -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
+    while evervec.lease_jobs(p_limit, p_lease, v_token, v_sources) = 0 loop
+        exit when evervec.feed(greatest(p_limit, 1000), v_sources) = 0
+               or clock_timestamp() > v_began + interval '1 second';
+    end loop;
+
+    for v_source in
+        select s.*
+          from evervec.source s
+         where s.source_id in (select q.source_id from evervec.processing_queue q where q.lease_token = v_token)
+    loop
+        return query
+        select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
+               m.name
+          from evervec.render_jobs(v_source, v_token) r
+          join evervec.model m on m.model_id = v_source.model_id;
+    end loop;
+end
+$$;
+
+comment on function evervec.claim_jobs(integer, interval, text, text[]) is
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
+
+revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) from public;

@@ -1,0 +1,34 @@
+-- finish_jobs: settles leased jobs by what became of their rows.
+--
+-- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, unless the row changed since the claim: then it is
+-- pending again. superseded: pending again. locked: pending again in a second. None of these costs an attempt.
+-- Locks:  the jobs, which the caller has locked or leased in this transaction.
+create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[])
+returns void
+language sql
+set search_path from current
+as $$
+    with settled as materialized (
+        select u.job_id, u.outcome, u.outcome not in ('superseded', 'locked') as done
+          from unnest(p_job_ids, p_outcomes) as u (job_id, outcome)
+    ), removed as (
+        delete from evervec.processing_queue q
+         using settled s
+         where q.job_id = s.job_id and s.done and q.generation = q.claimed_generation
+        returning q.job_id, q.source_id, q.task_type, q.row_key, s.outcome, q.attempts, q.generation, q.created_at
+    ), returned as (
+        update evervec.processing_queue q
+           set status = 'pending', lease_token = null, lease_expires_at = null,
+               available_at = case s.outcome when 'locked' then now() + interval '1 second' else now() end
+          from settled s
+         where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
+    )
+    insert into evervec.job_receipt (job_id, source_id, task_type, row_key, outcome, attempts, generation, created_at)
+    select r.job_id, r.source_id, r.task_type, r.row_key, r.outcome, r.attempts, r.generation, r.created_at
+      from removed r
+$$;
+
+comment on function evervec.finish_jobs(bigint[], text[]) is
+$$Internal. Removes jobs that are done, with a receipt, and returns the others to pending.$$;
+
+revoke execute on function evervec.finish_jobs(bigint[], text[]) from public;

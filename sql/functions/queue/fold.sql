@@ -1,0 +1,87 @@
+-- fold: moves one slice of change_log into processing_queue, one job a row however often it changed.
+--
+-- One fold at a time (a transaction-level advisory lock; the others have nothing to wait for). A slice begins where the last one
+-- ended: scanned by TID range, it never walks over the dead rows of earlier slices, which a held snapshot may keep from being
+-- vacuumed. What is committed late, or written into space that vacuum gave back, lies before that point; it is found by a scan
+-- from the first block, made at the end of the log and, when dead rows make it slow, only so often that it costs a twentieth of the time.
+--
+-- A change without a key (TRUNCATE) starts a reconciling pass. Changes of sources that are no longer tracked are dropped.
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
+create or replace function evervec.fold(p_limit integer default 10000)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_state   evervec.fold_state;
+    v_from    bigint;
+    v_rows    tid[];
+    v_more    tid[];
+    v_began   timestamptz;
+    v_cost    interval;
+    v_next    bigint;
+begin
+    if not pg_try_advisory_xact_lock(evervec.lock_key('fold')) then
+        return 0;
+    end if;
+    select * into v_state from evervec.fold_state;
+
+    v_from := least(v_state.next_block, greatest(pg_relation_size('evervec.change_log') / current_setting('block_size')::bigint - 1, 0));
+    v_rows := evervec.log_slice(v_from, p_limit);
+    v_next := coalesce(evervec.tid_block(v_rows[cardinality(v_rows)]), v_from);
+
+    if cardinality(v_rows) < p_limit and v_from > 0 and v_state.next_full_at <= clock_timestamp() then
+        v_began := clock_timestamp();
+        v_more := evervec.log_slice(0, p_limit, v_from);
+        v_cost := clock_timestamp() - v_began;
+        v_rows := v_rows || v_more;
+        if cardinality(v_more) >= p_limit then
+            v_next := evervec.tid_block(v_more[cardinality(v_more)]);
+        elsif v_cost > interval '5 milliseconds' then
+            v_state.next_full_at := clock_timestamp() + 20 * v_cost;
+        end if;
+    end if;
+
+    if v_next <> v_state.next_block or v_state.next_full_at > clock_timestamp() then
+        update evervec.fold_state
+           set next_block = v_next, next_full_at = v_state.next_full_at
+         where (next_block, next_full_at) is distinct from (v_next, v_state.next_full_at);
+    end if;
+    if cardinality(v_rows) = 0 then
+        return 0;
+    end if;
+
+    with taken as (
+        delete from evervec.change_log l
+         where l.ctid = any (v_rows)
+        returning l.source_id, l.row_key, l.operation, l.logged_at
+    ), changed as (
+        select t.source_id, t.row_key, count(*) as changes, min(t.logged_at) as first_at,
+               (array_agg(t.operation order by t.logged_at desc))[1] as operation
+          from taken t
+         where t.row_key is not null
+         group by t.source_id, t.row_key
+    ), passed as (
+        select evervec.start_pass(s.source_id, 'reconcile')
+          from evervec.source s
+         where s.source_id in (select t.source_id from taken t where t.row_key is null)
+    ), queued as (
+        insert into evervec.processing_queue as q (source_id, row_key, priority, generation, metadata)
+        select c.source_id, c.row_key, s.priority, c.changes,
+               jsonb_build_object('operation', c.operation, 'triggered_by', 'trigger', 'triggered_at', c.first_at)
+          from changed c
+          join evervec.source s using (source_id)
+         order by c.source_id, c.row_key
+        on conflict (source_id, task_type, row_key) do update
+           set generation = q.generation + excluded.generation,
+               priority   = least(q.priority, excluded.priority)
+    )
+    select count(*) from passed into v_next;
+    return cardinality(v_rows);
+end
+$$;
+
+comment on function evervec.fold(integer) is
+$$Internal. Moves up to about p_limit changes (default 10,000) from change_log into processing_queue; returns how many, 0 when there are none or another session is folding.$$;
+
+revoke execute on function evervec.fold(integer) from public;

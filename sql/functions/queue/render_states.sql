@@ -1,0 +1,35 @@
+-- render_states: for some keys of a source, the texts as they are now and whether each needs a vector.
+--
+-- Locks:  none beyond ACCESS SHARE.
+create or replace function evervec.render_states(
+    p_source   evervec.source,
+    p_row_keys jsonb[],
+    out states text[],
+    out texts  text[],
+    out hashes bytea[]
+)
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    execute format(
+        $sql$
+        select array_agg(case when not r.found then 'gone'
+                              when r.content is null then 'empty'
+                              when r.stored_hash = h.hash and r.stored_model_id = $2 then 'unchanged'
+                              else 'embed' end order by r.ordinal),
+               array_agg(r.content order by r.ordinal),
+               array_agg(h.hash order by r.ordinal)
+          from evervec.%I($1) r
+          cross join lateral (select sha256(convert_to(r.content, 'UTF8'))) as h (hash)
+        $sql$,
+        'render_' || p_source.name)
+    into states, texts, hashes
+    using p_row_keys, p_source.model_id;
+end
+$$;
+
+comment on function evervec.render_states(evervec.source, jsonb[]) is
+$$Internal. Per key, in order: gone, empty, unchanged or embed; the text; its SHA-256.$$;
+
+revoke execute on function evervec.render_states(evervec.source, jsonb[]) from public;

@@ -1,0 +1,32 @@
+-- tick: the upkeep that needs no provider: folds, takes back expired leases, forgets old receipts and batches.
+--
+-- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
+-- Locks:  those of fold, reclaim, and rows of what is forgotten.
+create or replace function evervec.tick(
+    out folded    bigint,
+    out reclaimed bigint,
+    out cleaned   bigint
+)
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    folded := evervec.fold(100000);
+    reclaimed := evervec.reclaim(10000);
+    with old_receipts as (
+        delete from evervec.job_receipt r
+         where r.ctid in (select o.ctid from evervec.job_receipt o where o.finished_at < now() - interval '24 hours' limit 10000)
+        returning 1
+    ), old_batches as (
+        delete from evervec.batch_log b
+         where b.batch_id in (select o.batch_id from evervec.batch_log o where o.finished_at < now() - interval '90 days' limit 10000)
+        returning 1
+    )
+    select (select count(*) from old_receipts) + (select count(*) from old_batches) into cleaned;
+end
+$$;
+
+comment on function evervec.tick() is
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours and batches older than 90 days (10,000 each). Call it again while it returns anything but zeros.$$;
+
+revoke execute on function evervec.tick() from public;

@@ -1,0 +1,46 @@
+-- create_search_function: nearest_<source>, the search that inlines into the caller's plan.
+--
+-- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be
+-- wrong with the arguments is checked in the LIMIT, which is evaluated once an execution.
+-- Locks:  none.
+create or replace function evervec.create_search_function(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+    v_distance   text := format('e.embedding %s p_query', (evervec.metric(p_source.distance)).operator);
+    v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+begin
+    execute format(
+        $sql$
+        create or replace function evervec.%1$I(p_query vector, p_limit integer default 10)
+        returns table (%2$s, distance double precision)
+        language sql stable
+        begin atomic
+            select %3$s, %4$s
+              from %5$s e
+             order by %4$s
+             limit evervec.query_limit(p_query, %6$s, p_limit);
+        end
+        $sql$,
+        'nearest_' || p_source.name,
+        (select string_agg(format('%I %s', k.name, t.type), ', ' order by k.ordinality)
+           from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
+           join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
+        evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions);
+    execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
+                   format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
+                          p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));
+    execute format('revoke execute on function evervec.%I(vector, integer) from public', 'nearest_' || p_source.name);
+    if v_owner <> current_user::regrole then
+        execute format('grant execute on function evervec.%I(vector, integer) to %s', 'nearest_' || p_source.name, v_owner);
+    end if;
+end
+$$;
+
+comment on function evervec.create_search_function(evervec.source) is
+$$Internal. Creates or replaces nearest_<source>.$$;
+
+revoke execute on function evervec.create_search_function(evervec.source) from public;

@@ -1,0 +1,68 @@
+-- create_target: the table that holds the vectors of a source, beside the source's table and owned by the same role.
+--
+-- Locks:  those of CREATE TABLE.
+-- Raises: VE107 a relation of that name exists
+create or replace function evervec.create_target(
+    p_relation           regclass,
+    p_target             text,
+    p_target_key_columns text[],
+    p_dimensions         integer
+)
+returns regclass
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_schema  regnamespace := (select c.relnamespace from pg_class c where c.oid = p_relation);
+    v_owner   regrole := (select c.relowner from pg_class c where c.oid = p_relation);
+    v_columns text;
+begin
+    if exists (select from pg_class c where c.relnamespace = v_schema and c.relname = p_target) then
+        raise exception using
+            errcode = 'VE107',
+            message = format('relation %s.%I exists already', v_schema, p_target),
+            detail  = 'evervec keeps the vectors of this source in a table of that name and never takes over a table it did not make.',
+            hint    = 'Choose another name with p_name, or rename or drop the existing relation.';
+    end if;
+
+    select string_agg(
+               format('%I %s %s not null', t.name, format_type(a.atttypid, a.atttypmod),
+                      (select format('collate %I.%I', n.nspname, c.collname)
+                         from pg_collation c
+                         join pg_namespace n on n.oid = c.collnamespace
+                        where c.oid = a.attcollation)),
+               ', ' order by k.ordinal)
+      into v_columns
+      from evervec.primary_key(p_relation) k
+      join pg_attribute a on a.attrelid = p_relation and a.attname = k.column_name
+      join unnest(p_target_key_columns) with ordinality as t (name, ordinality) on t.ordinality = k.ordinal;
+
+    execute format(
+        $sql$
+        create table %1$s.%2$I (
+            %3$s,
+            content_hash bytea       not null,
+            model_id     integer     not null,
+            embedding    vector(%4$s) not null,
+            created_at   timestamptz not null default now(),
+            updated_at   timestamptz not null default now(),
+            primary key (%5$s)
+        )
+        $sql$,
+        v_schema, p_target, v_columns, p_dimensions,
+        (select string_agg(quote_ident(t.name), ', ' order by t.ordinality)
+           from unnest(p_target_key_columns) with ordinality as t (name, ordinality)));
+    execute format('comment on table %s.%I is %L', v_schema, p_target,
+                   format('Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for.', p_relation));
+    if v_owner <> current_user::regrole then
+        execute format('alter table %s.%I owner to %s', v_schema, p_target, v_owner);
+        execute format('grant select, insert, update, delete on %s.%I to current_user', v_schema, p_target);
+    end if;
+    return format('%s.%I', v_schema, p_target)::regclass;
+end
+$$;
+
+comment on function evervec.create_target(regclass, text, text[], integer) is
+$$Internal. Creates the embedding table of a source and returns it. Raises VE107.$$;
+
+revoke execute on function evervec.create_target(regclass, text, text[], integer) from public;

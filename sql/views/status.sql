@@ -1,0 +1,38 @@
+-- status: one row a source: what it is, and how much of its work is not done yet.
+--
+-- vectors is the planner's estimate, backfill the share of a pass that is still ahead; the other counts are exact.
+create or replace view evervec.status as
+select s.name as source,
+       s.relation::text as relation,
+       m.name as model,
+       case when m.paused_until > now() then 'model paused' else s.state end as state,
+       coalesce(l.changes, 0) + coalesce(q.queued, 0) as pending,
+       coalesce(q.processing, 0) as processing,
+       coalesce(q.retrying, 0) as retrying,
+       coalesce(d.letters, 0) as dead,
+       evervec.estimated_rows(s.target) as vectors,
+       case when s.index_method = 'none' then 'none'
+            when i.index is null then 'not built'
+            when i.valid then 'valid'
+            else 'invalid' end as index_state,
+       s.pass_kind is not null as backfill
+  from evervec.source s
+  join evervec.model m using (model_id)
+  cross join lateral evervec.index_of(s) i
+  left join (
+    select source_id, count(*) as changes from evervec.change_log group by source_id
+  ) l using (source_id)
+  left join (
+    select source_id,
+           count(*) filter (where status = 'pending' and attempts = 0) as queued,
+           count(*) filter (where status = 'processing') as processing,
+           count(*) filter (where status = 'pending' and attempts > 0) as retrying
+      from evervec.processing_queue
+     group by source_id
+  ) q using (source_id)
+  left join (
+    select source_id, count(*) as letters from evervec.dead_letter where resolved_at is null group by source_id
+  ) d using (source_id);
+
+comment on view evervec.status is
+$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; vectors: estimate; index_state: none, not built, invalid, valid; backfill: whether a pass over all rows is under way.$$;
