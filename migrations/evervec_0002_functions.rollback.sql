@@ -74,9 +74,10 @@ drop function evervec.reclaim(integer);
 drop function evervec.pending(text);
 drop function evervec.log_slice(bigint, integer, bigint);
 drop function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real);
-drop function evervec.lease_jobs(integer, interval, uuid, integer[]);
+drop function evervec.lease_jobs(bigint, interval, uuid, integer[]);
 drop function evervec.fold(integer);
 drop function evervec.finish_jobs(bigint[], text[]);
+drop function evervec.feed_slice(evervec.source, integer, boolean, boolean);
 drop function evervec.feed(integer, integer[]);
 drop function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval);
 drop function evervec.extend_lease(uuid, interval);
@@ -138,6 +139,8 @@ drop function evervec.lock_key(text);
 -- removed: functions/queue/fail_jobs.sql
 
 -- removed: functions/queue/feed.sql
+
+-- removed: functions/queue/feed_slice.sql
 
 -- removed: functions/queue/finish_jobs.sql
 

@@ -445,7 +445,8 @@ revoke execute on function evervec.backfill(text) from public;
 -- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, leases what is most
 -- urgent, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
 --
--- Locks:  the claimed jobs; ROW SHARE on the sources at most two seconds away (a source under ALTER TABLE is tried again later).
+-- Locks:  the claimed jobs; ROW SHARE on the sources, waited for half a second at most (a source under ALTER TABLE is
+--         tried again later).
 -- Raises: VE301 bad arguments
 create or replace function evervec.claim_jobs(
     p_limit   integer default 100,
@@ -467,12 +468,13 @@ returns table (
 )
 language plpgsql security definer
 set search_path from current
-set lock_timeout = '2s'
+set lock_timeout = '500ms'
 as $$
 declare
     v_token   uuid := gen_random_uuid();
     v_sources integer[];
     v_source  evervec.source;
+    v_leased  bigint := 0;
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -493,9 +495,11 @@ begin
        and (p_sources is null or s.name = any (p_sources));
 
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
-    while evervec.lease_jobs(p_limit, p_lease, v_token, v_sources) = 0 loop
-        exit when evervec.feed(greatest(p_limit, 1000), v_sources) = 0
-               or clock_timestamp() > v_began + interval '1 second';
+    loop
+        v_leased := v_leased + evervec.lease_jobs(p_limit - v_leased, p_lease, v_token, v_sources);
+        exit when v_leased >= p_limit
+               or clock_timestamp() > v_began + interval '1 second'
+               or evervec.feed(greatest(p_limit, 1000), v_sources) = 0;
     end loop;
 
     for v_source in
@@ -523,7 +527,7 @@ revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) f
 -- Fenced twice: the lease token must still be the job's, and the row's text, rendered again under a KEY SHARE lock, must still have the
 -- claimed hash. A row that a user's transaction holds is never waited for.
 --
--- Locks:  the jobs in (source_id, task_type, row_key) order; the rows FOR KEY SHARE SKIP LOCKED; tables at most two seconds.
+-- Locks:  the jobs in (source_id, task_type, row_key) order; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
 -- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions
 create or replace function evervec.complete_jobs(
     p_lease_token uuid,
@@ -533,7 +537,7 @@ create or replace function evervec.complete_jobs(
 returns table (job_id bigint, outcome text)
 language plpgsql security definer
 set search_path from current
-set lock_timeout = '2s'
+set lock_timeout = '500ms'
 as $$
 declare
     v_batch    record;
@@ -776,6 +780,9 @@ revoke execute on function evervec.fail_jobs(uuid, bigint[], text, text, integer
 -- file: functions/queue/feed.sql
 -- feed: takes one slice of one pass that is under way and queues the rows in it whose vectors are not right.
 --
+-- The pass that is least advanced goes first, so that a great table does not keep the small ones waiting. A source that is locked
+-- (ALTER TABLE) is passed over. When a recipe fails on some row of a slice, the whole slice is queued: claim_jobs finds out which.
+--
 -- Locks:  the row of evervec.source, SKIP LOCKED: another session's slice is not waited for.
 create or replace function evervec.feed(p_limit integer, p_sources integer[])
 returns bigint
@@ -785,64 +792,25 @@ as $$
 declare
     v_source   evervec.source;
     v_examined bigint;
-    v_queued   bigint;
-    v_last     jsonb;
-    v_call     text;
 begin
-    select * into v_source
-      from evervec.source s
-     where s.pass_kind is not null and s.source_id = any (p_sources)
-     order by s.source_id
-     limit 1
-       for update skip locked;
-    if not found then
-        return 0;
-    end if;
-
-    v_call := case v_source.pass_stage
-        when 'rows' then format('evervec.%I($1, $2, %L)', 'slice_' || v_source.name, v_source.pass_kind = 'reconcile')
-        else format('evervec.%I($1, $2)', 'orphans_' || v_source.name)
-    end;
-    execute format(
-        $sql$
-        with slice as materialized (
-            select x.row_key, x.state, x.ordinality from %s with ordinality as x
-        ), queued as (
-            insert into evervec.processing_queue (source_id, row_key, priority, metadata)
-            select $3, s.row_key, 8, jsonb_build_object('operation', s.state, 'triggered_by', $4, 'triggered_at', now())
-              from slice s
-             where s.state in ('missing', 'stale', 'orphan')
-             order by s.row_key
-            on conflict (source_id, task_type, row_key) do nothing
-            returning 1
-        )
-        select (select count(*) from slice),
-               (select count(*) from queued),
-               (select s.row_key from slice s order by s.ordinality desc limit 1)
-        $sql$, v_call)
-    into v_examined, v_queued, v_last
-    using v_source.pass_after, p_limit, v_source.source_id, v_source.pass_kind;
-
-    if v_examined > 0 then
-        update evervec.source s
-           set pass_after    = v_last,
-               pass_examined = s.pass_examined + v_examined,
-               pass_queued   = s.pass_queued + v_queued
-         where s.source_id = v_source.source_id;
-        return v_examined;
-    end if;
-
-    if v_source.pass_kind = 'reconcile' and v_source.pass_stage = 'rows' then
-        update evervec.source s
-           set pass_stage = 'vectors', pass_after = null
-         where s.source_id = v_source.source_id;
-    else
-        update evervec.source s
-           set pass_kind = null, pass_stage = null, pass_after = null
-         where s.source_id = v_source.source_id;
-    end if;
-    -- A stage that ends has looked at nothing, but there may be another one.
-    return 1;
+    for v_source in
+        select *
+          from evervec.source s
+         where s.pass_kind is not null and s.source_id = any (p_sources)
+         order by s.pass_examined, s.source_id
+           for update skip locked
+    loop
+        begin
+            v_examined := evervec.feed_slice(v_source, p_limit, v_source.pass_kind = 'reconcile');
+            return v_examined;
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                return evervec.feed_slice(v_source, p_limit, false, p_all => true);
+        end;
+    end loop;
+    return 0;
 end
 $$;
 
@@ -851,11 +819,82 @@ $$Internal. One slice of p_limit rows of one backfill or reconcile under way amo
 
 revoke execute on function evervec.feed(integer, integer[]) from public;
 
+-- file: functions/queue/feed_slice.sql
+-- feed_slice: the next slice of the pass of one source: looks at its rows, queues those that need it, remembers where it ended.
+--
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
+create or replace function evervec.feed_slice(
+    p_source  evervec.source,
+    p_limit   integer,
+    p_by_hash boolean,
+    p_all     boolean default false
+)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_examined bigint;
+    v_queued   bigint;
+    v_last     jsonb;
+begin
+    execute format(
+        $sql$
+        with slice as materialized (
+            select x.row_key, x.state, x.ordinality from %s with ordinality as x
+        ), queued as (
+            insert into evervec.processing_queue (source_id, row_key, priority, metadata)
+            select $3, s.row_key, 8, jsonb_build_object('operation', s.state, 'triggered_by', $4, 'triggered_at', now())
+              from slice s
+             where s.state in ('missing', 'stale', 'orphan') or $6
+             order by s.row_key
+            on conflict (source_id, task_type, row_key) do nothing
+            returning 1
+        )
+        select (select count(*) from slice),
+               (select count(*) from queued),
+               (select s.row_key from slice s order by s.ordinality desc limit 1)
+        $sql$,
+        case p_source.pass_stage
+            when 'rows' then format('evervec.%I($1, $2, $5)', 'slice_' || p_source.name)
+            else format('evervec.%I($1, $2)', 'orphans_' || p_source.name)
+        end)
+    into v_examined, v_queued, v_last
+    using p_source.pass_after, p_limit, p_source.source_id, p_source.pass_kind, p_by_hash, p_all;
+
+    if v_examined > 0 then
+        update evervec.source s
+           set pass_after    = v_last,
+               pass_examined = s.pass_examined + v_examined,
+               pass_queued   = s.pass_queued + v_queued
+         where s.source_id = p_source.source_id;
+        return v_examined;
+    end if;
+
+    if p_source.pass_kind = 'reconcile' and p_source.pass_stage = 'rows' then
+        update evervec.source s
+           set pass_stage = 'vectors', pass_after = null
+         where s.source_id = p_source.source_id;
+    else
+        update evervec.source s
+           set pass_kind = null, pass_stage = null, pass_after = null
+         where s.source_id = p_source.source_id;
+    end if;
+    -- The end of a stage has looked at no row, but there may be another stage or another source.
+    return 1;
+end
+$$;
+
+comment on function evervec.feed_slice(evervec.source, integer, boolean, boolean) is
+$$Internal. One slice of a source's pass. p_by_hash: compare texts too; p_all: queue every row of the slice. Returns the rows looked at, at least 1.$$;
+
+revoke execute on function evervec.feed_slice(evervec.source, integer, boolean, boolean) from public;
+
 -- file: functions/queue/finish_jobs.sql
 -- finish_jobs: settles leased jobs by what became of their rows.
 --
 -- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, unless the row changed since the claim: then it is
--- pending again. superseded: pending again. locked: pending again in a second. None of these costs an attempt.
+-- pending again. superseded: pending again. locked: pending again in five seconds. None of these costs an attempt.
 -- Locks:  the jobs, which the caller has locked or leased in this transaction.
 create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[])
 returns void
@@ -873,7 +912,7 @@ as $$
     ), returned as (
         update evervec.processing_queue q
            set status = 'pending', lease_token = null, lease_expires_at = null,
-               available_at = case s.outcome when 'locked' then now() + interval '1 second' else now() end
+               available_at = case s.outcome when 'locked' then now() + interval '5 seconds' else now() end
           from settled s
          where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
     )
@@ -982,7 +1021,7 @@ revoke execute on function evervec.fold(integer) from public;
 -- One range of the pending index a priority, so that jobs that wait for a retry are never walked over.
 -- Locks:  the leased jobs, SKIP LOCKED.
 create or replace function evervec.lease_jobs(
-    p_limit       integer,
+    p_limit       bigint,
     p_lease       interval,
     p_lease_token uuid,
     p_sources     integer[]
@@ -1021,10 +1060,10 @@ as $$
     select count(*) from leased
 $$;
 
-comment on function evervec.lease_jobs(integer, interval, uuid, integer[]) is
+comment on function evervec.lease_jobs(bigint, interval, uuid, integer[]) is
 $$Internal. Leases up to p_limit due jobs of the given sources under one token; returns their number.$$;
 
-revoke execute on function evervec.lease_jobs(integer, interval, uuid, integer[]) from public;
+revoke execute on function evervec.lease_jobs(bigint, interval, uuid, integer[]) from public;
 
 -- file: functions/queue/log_batch.sql
 -- log_batch: one line about a processed batch, with its cost at the model's price.
@@ -1173,7 +1212,7 @@ as $$
            for update
     ), released as (
         update evervec.processing_queue q
-           set status = 'pending', lease_token = null, lease_expires_at = null, available_at = now()
+           set status = 'pending', lease_token = null, lease_expires_at = null
           from leased l
          where q.job_id = l.job_id
         returning 1
@@ -1474,6 +1513,7 @@ as $$
 declare
     v_example text := (select jsonb_object_agg(k.name, '…') from unnest(p_source.key_columns) as k (name))::text;
     v_key     jsonb;
+    v_detail  text;
 begin
     if p_row_key is null or jsonb_typeof(p_row_key) <> 'object'
        or array(select k from jsonb_object_keys(p_row_key) k order by 1)
@@ -1487,14 +1527,18 @@ begin
     begin
         execute format('select evervec.%I(%s)', 'key_' || p_source.name, evervec.key_decoded(p_source, '$1'))
         into v_key using p_row_key;
+        v_detail := 'A key column is NULL.';
     exception when data_exception then
+        v_detail := sqlerrm;
+    end;
+    if v_key is null then
         raise exception using
             errcode = 'VE202',
             message = format('%s is not a key of source "%s"', p_row_key, p_source.name),
-            detail  = sqlerrm,
+            detail  = v_detail,
             hint    = format('The types of %s are: %s.', array_to_string(p_source.key_columns, ', '),
                              array_to_string(p_source.key_types, ', '));
-    end;
+    end if;
     return v_key;
 end
 $$;
@@ -1990,7 +2034,7 @@ revoke execute on function evervec.column_text(regclass, text) from public;
 -- file: functions/track/compile_recipe.sql
 -- compile_recipe: checks what p_columns or p_template asks for and compiles it to an SQL expression over row s.
 --
--- Columns join as "Name: value" lines, empty ones left out. A row whose holes are all empty has no text, so no vector.
+-- Columns join as "Name: value" lines, blank ones left out. A row whose holes are all blank has no text, so no vector.
 -- Locks:  none.
 -- Raises: VE103 unknown column · VE104 no recipe, both kinds, an empty one, or a malformed template
 create or replace function evervec.compile_recipe(
@@ -2052,7 +2096,7 @@ begin
 
     if p_columns is not null then
         select string_agg(
-                   format('%L || nullif(%s, '''')',
+                   format('case when %2$s ~ ''\S'' then %1$L || %2$s end',
                           upper(left(c.name, 1)) || replace(substr(c.name, 2), '_', ' ') || ': ',
                           evervec.column_text(p_relation, c.name)),
                    ', ' order by c.ordinality)
@@ -3082,4 +3126,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '0a64ccd457869727ea0c434f27537391df30ce6512b65decbbbb1ece4c7f2af7');
+values ('evervec_0002_functions', 'b4e075fd7163113188b19d87bc7c9537095d27d77de19c3119976708f5d569f7');

@@ -3,7 +3,8 @@
 -- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, leases what is most
 -- urgent, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
 --
--- Locks:  the claimed jobs; ROW SHARE on the sources at most two seconds away (a source under ALTER TABLE is tried again later).
+-- Locks:  the claimed jobs; ROW SHARE on the sources, waited for half a second at most (a source under ALTER TABLE is
+--         tried again later).
 -- Raises: VE301 bad arguments
 create or replace function evervec.claim_jobs(
     p_limit   integer default 100,
@@ -25,12 +26,13 @@ returns table (
 )
 language plpgsql security definer
 set search_path from current
-set lock_timeout = '2s'
+set lock_timeout = '500ms'
 as $$
 declare
     v_token   uuid := gen_random_uuid();
     v_sources integer[];
     v_source  evervec.source;
+    v_leased  bigint := 0;
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -51,9 +53,11 @@ begin
        and (p_sources is null or s.name = any (p_sources));
 
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
-    while evervec.lease_jobs(p_limit, p_lease, v_token, v_sources) = 0 loop
-        exit when evervec.feed(greatest(p_limit, 1000), v_sources) = 0
-               or clock_timestamp() > v_began + interval '1 second';
+    loop
+        v_leased := v_leased + evervec.lease_jobs(p_limit - v_leased, p_lease, v_token, v_sources);
+        exit when v_leased >= p_limit
+               or clock_timestamp() > v_began + interval '1 second'
+               or evervec.feed(greatest(p_limit, 1000), v_sources) = 0;
     end loop;
 
     for v_source in

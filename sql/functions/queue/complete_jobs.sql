@@ -3,7 +3,7 @@
 -- Fenced twice: the lease token must still be the job's, and the row's text, rendered again under a KEY SHARE lock, must still have the
 -- claimed hash. A row that a user's transaction holds is never waited for.
 --
--- Locks:  the jobs in (source_id, task_type, row_key) order; the rows FOR KEY SHARE SKIP LOCKED; tables at most two seconds.
+-- Locks:  the jobs in (source_id, task_type, row_key) order; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
 -- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions
 create or replace function evervec.complete_jobs(
     p_lease_token uuid,
@@ -13,7 +13,7 @@ create or replace function evervec.complete_jobs(
 returns table (job_id bigint, outcome text)
 language plpgsql security definer
 set search_path from current
-set lock_timeout = '2s'
+set lock_timeout = '500ms'
 as $$
 declare
     v_batch    record;

@@ -1,5 +1,8 @@
 -- feed: takes one slice of one pass that is under way and queues the rows in it whose vectors are not right.
 --
+-- The pass that is least advanced goes first, so that a great table does not keep the small ones waiting. A source that is locked
+-- (ALTER TABLE) is passed over. When a recipe fails on some row of a slice, the whole slice is queued: claim_jobs finds out which.
+--
 -- Locks:  the row of evervec.source, SKIP LOCKED: another session's slice is not waited for.
 create or replace function evervec.feed(p_limit integer, p_sources integer[])
 returns bigint
@@ -9,64 +12,25 @@ as $$
 declare
     v_source   evervec.source;
     v_examined bigint;
-    v_queued   bigint;
-    v_last     jsonb;
-    v_call     text;
 begin
-    select * into v_source
-      from evervec.source s
-     where s.pass_kind is not null and s.source_id = any (p_sources)
-     order by s.source_id
-     limit 1
-       for update skip locked;
-    if not found then
-        return 0;
-    end if;
-
-    v_call := case v_source.pass_stage
-        when 'rows' then format('evervec.%I($1, $2, %L)', 'slice_' || v_source.name, v_source.pass_kind = 'reconcile')
-        else format('evervec.%I($1, $2)', 'orphans_' || v_source.name)
-    end;
-    execute format(
-        $sql$
-        with slice as materialized (
-            select x.row_key, x.state, x.ordinality from %s with ordinality as x
-        ), queued as (
-            insert into evervec.processing_queue (source_id, row_key, priority, metadata)
-            select $3, s.row_key, 8, jsonb_build_object('operation', s.state, 'triggered_by', $4, 'triggered_at', now())
-              from slice s
-             where s.state in ('missing', 'stale', 'orphan')
-             order by s.row_key
-            on conflict (source_id, task_type, row_key) do nothing
-            returning 1
-        )
-        select (select count(*) from slice),
-               (select count(*) from queued),
-               (select s.row_key from slice s order by s.ordinality desc limit 1)
-        $sql$, v_call)
-    into v_examined, v_queued, v_last
-    using v_source.pass_after, p_limit, v_source.source_id, v_source.pass_kind;
-
-    if v_examined > 0 then
-        update evervec.source s
-           set pass_after    = v_last,
-               pass_examined = s.pass_examined + v_examined,
-               pass_queued   = s.pass_queued + v_queued
-         where s.source_id = v_source.source_id;
-        return v_examined;
-    end if;
-
-    if v_source.pass_kind = 'reconcile' and v_source.pass_stage = 'rows' then
-        update evervec.source s
-           set pass_stage = 'vectors', pass_after = null
-         where s.source_id = v_source.source_id;
-    else
-        update evervec.source s
-           set pass_kind = null, pass_stage = null, pass_after = null
-         where s.source_id = v_source.source_id;
-    end if;
-    -- A stage that ends has looked at nothing, but there may be another one.
-    return 1;
+    for v_source in
+        select *
+          from evervec.source s
+         where s.pass_kind is not null and s.source_id = any (p_sources)
+         order by s.pass_examined, s.source_id
+           for update skip locked
+    loop
+        begin
+            v_examined := evervec.feed_slice(v_source, p_limit, v_source.pass_kind = 'reconcile');
+            return v_examined;
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                return evervec.feed_slice(v_source, p_limit, false, p_all => true);
+        end;
+    end loop;
+    return 0;
 end
 $$;
 

@@ -1,7 +1,7 @@
 -- finish_jobs: settles leased jobs by what became of their rows.
 --
 -- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, unless the row changed since the claim: then it is
--- pending again. superseded: pending again. locked: pending again in a second. None of these costs an attempt.
+-- pending again. superseded: pending again. locked: pending again in five seconds. None of these costs an attempt.
 -- Locks:  the jobs, which the caller has locked or leased in this transaction.
 create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[])
 returns void
@@ -19,7 +19,7 @@ as $$
     ), returned as (
         update evervec.processing_queue q
            set status = 'pending', lease_token = null, lease_expires_at = null,
-               available_at = case s.outcome when 'locked' then now() + interval '1 second' else now() end
+               available_at = case s.outcome when 'locked' then now() + interval '5 seconds' else now() end
           from settled s
          where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
     )

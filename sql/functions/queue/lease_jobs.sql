@@ -3,7 +3,7 @@
 -- One range of the pending index a priority, so that jobs that wait for a retry are never walked over.
 -- Locks:  the leased jobs, SKIP LOCKED.
 create or replace function evervec.lease_jobs(
-    p_limit       integer,
+    p_limit       bigint,
     p_lease       interval,
     p_lease_token uuid,
     p_sources     integer[]
@@ -42,7 +42,7 @@ as $$
     select count(*) from leased
 $$;
 
-comment on function evervec.lease_jobs(integer, interval, uuid, integer[]) is
+comment on function evervec.lease_jobs(bigint, interval, uuid, integer[]) is
 $$Internal. Leases up to p_limit due jobs of the given sources under one token; returns their number.$$;
 
-revoke execute on function evervec.lease_jobs(integer, interval, uuid, integer[]) from public;
+revoke execute on function evervec.lease_jobs(bigint, interval, uuid, integer[]) from public;

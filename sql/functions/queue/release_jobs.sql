@@ -14,7 +14,7 @@ as $$
            for update
     ), released as (
         update evervec.processing_queue q
-           set status = 'pending', lease_token = null, lease_expires_at = null, available_at = now()
+           set status = 'pending', lease_token = null, lease_expires_at = null
           from leased l
          where q.job_id = l.job_id
         returning 1

@@ -15,6 +15,7 @@ as $$
 declare
     v_example text := (select jsonb_object_agg(k.name, '…') from unnest(p_source.key_columns) as k (name))::text;
     v_key     jsonb;
+    v_detail  text;
 begin
     if p_row_key is null or jsonb_typeof(p_row_key) <> 'object'
        or array(select k from jsonb_object_keys(p_row_key) k order by 1)
@@ -28,14 +29,18 @@ begin
     begin
         execute format('select evervec.%I(%s)', 'key_' || p_source.name, evervec.key_decoded(p_source, '$1'))
         into v_key using p_row_key;
+        v_detail := 'A key column is NULL.';
     exception when data_exception then
+        v_detail := sqlerrm;
+    end;
+    if v_key is null then
         raise exception using
             errcode = 'VE202',
             message = format('%s is not a key of source "%s"', p_row_key, p_source.name),
-            detail  = sqlerrm,
+            detail  = v_detail,
             hint    = format('The types of %s are: %s.', array_to_string(p_source.key_columns, ', '),
                              array_to_string(p_source.key_types, ', '));
-    end;
+    end if;
     return v_key;
 end
 $$;

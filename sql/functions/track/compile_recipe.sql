@@ -1,6 +1,6 @@
 -- compile_recipe: checks what p_columns or p_template asks for and compiles it to an SQL expression over row s.
 --
--- Columns join as "Name: value" lines, empty ones left out. A row whose holes are all empty has no text, so no vector.
+-- Columns join as "Name: value" lines, blank ones left out. A row whose holes are all blank has no text, so no vector.
 -- Locks:  none.
 -- Raises: VE103 unknown column · VE104 no recipe, both kinds, an empty one, or a malformed template
 create or replace function evervec.compile_recipe(
@@ -62,7 +62,7 @@ begin
 
     if p_columns is not null then
         select string_agg(
-                   format('%L || nullif(%s, '''')',
+                   format('case when %2$s ~ ''\S'' then %1$L || %2$s end',
                           upper(left(c.name, 1)) || replace(substr(c.name, 2), '_', ' ') || ': ',
                           evervec.column_text(p_relation, c.name)),
                    ', ' order by c.ordinality)
