@@ -56,7 +56,10 @@ def test_the_threshold_leaves_out_what_is_less_similar(filled: psycopg.Connectio
     threshold = everything[4]["similarity"]
 
     found = rows(
-        filled, "select * from evervec.find_similar('film', %s::vector, 10, %s::real)", query, threshold
+        filled,
+        "select * from evervec.find_similar('film', %s::vector, 10, %s::real)",
+        query,
+        threshold,
     )
 
     assert [row["row_key"] for row in found] == [row["row_key"] for row in everything[:5]]

@@ -16,20 +16,20 @@ declare
 begin
     perform evervec.create_trigger_functions(p_source);
     for v_trigger in
-        select t.event, t.timing
+        select t.event, t.operation, t.condition
           from (values
-            ('insert', case when v_by_row then 'insert on %s for each row'
-                            else 'insert on %s referencing new table as evervec_new for each statement' end),
-            ('update', format('update on %%s for each row when (%s)', evervec.row_differs(p_source.watched_columns))),
-            ('rekey', format('update on %%s for each row when (%s)', evervec.row_differs(p_source.key_columns))),
-            ('delete', case when v_by_row then 'delete on %s for each row'
-                            else 'delete on %s referencing old table as evervec_old for each statement' end),
-            ('truncate', 'truncate on %s for each statement')
-          ) as t (event, timing)
+            ('insert', 'insert', case when v_by_row then 'for each row'
+                                      else 'referencing new table as evervec_new for each statement' end),
+            ('update', 'update', format('for each row when (%s)', evervec.row_differs(p_source.watched_columns))),
+            ('rekey', 'update', format('for each row when (%s)', evervec.row_differs(p_source.key_columns))),
+            ('delete', 'delete', case when v_by_row then 'for each row'
+                                      else 'referencing old table as evervec_old for each statement' end),
+            ('truncate', 'truncate', 'for each statement')
+          ) as t (event, operation, condition)
     loop
-        execute format('create trigger %I after ' || v_trigger.timing || ' execute function evervec.%I()',
-                       format('evervec_%s_%s', p_source.name, v_trigger.event), p_source.relation,
-                       format('log_%s_%s', v_trigger.event, p_source.name));
+        execute format('create trigger %I after %s on %s %s execute function evervec.%I()',
+                       format('evervec_%s_%s', p_source.name, v_trigger.event), v_trigger.operation, p_source.relation,
+                       v_trigger.condition, format('log_%s_%s', v_trigger.event, p_source.name));
     end loop;
 end
 $$;
