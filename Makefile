@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint verify migration clean
+.PHONY: help demo test lint verify migration bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -25,7 +25,7 @@ test: $(DEV) ## the whole suite; make test ARGS="-k fold -n 2" for parts of it
 lint: $(DEV) ## format, style, types, SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy webhook tools tests
+	$(BIN)/mypy webhook tools tests bench
 	$(BIN)/sqlfluff lint --disable-progress-bar sql migrations tools
 
 verify: $(DEV) ## the migrations are sound, and are what sql/ is
@@ -35,9 +35,13 @@ migration: $(DEV) ## name=…: freeze what changed under sql/ into the next migr
 	@test -n "$(name)" || { echo 'Give it a name: make migration name=faster_claims' >&2; exit 2; }
 	@$(BIN)/python -m tools.freeze $(name)
 
+bench: $(DEV) ## NAME=write_overhead or NAME=fold: measure on a server of its own; ARGS=--quick for a taste
+	@test -n "$(NAME)" || { echo 'Which one? make bench NAME=write_overhead, or NAME=fold' >&2; exit 2; }
+	@$(BIN)/python -m bench.$(NAME) $(ARGS)
+
 clean: ## remove what the other targets made (the demo's server is stopped, its data goes too)
 	@if [ -x $(BIN)/evervec ] && [ -d .evervec ]; then $(BIN)/evervec embedded stop || true; fi
-	rm -rf $(VENV) .evervec .mypy_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) .evervec .bench .mypy_cache .ruff_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than pyproject.toml when .venv holds what pyproject.toml asks for.
