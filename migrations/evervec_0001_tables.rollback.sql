@@ -1,12 +1,14 @@
 -- By now no source is tracked (0003) and no function stands (0002): nothing outside the schema depends on it.
 drop table
     evervec.batch_log,
+    evervec.setting,
     evervec.retry_policy,
     evervec.dead_letter,
     evervec.job_receipt,
     evervec.processing_queue,
     evervec.fold_state,
     evervec.change_log,
+    evervec.dependency,
     evervec.source,
     evervec.model,
     evervec.schema_version;

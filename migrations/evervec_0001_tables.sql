@@ -91,30 +91,51 @@ create table evervec.source (
     name               text        not null,
     relation           regclass    not null,
     relation_kind      "char"      not null,
+    relation_name      text        not null,
+    partitions         oid[]       not null default '{}',
     key_columns        text[]      not null,
+    key_attributes     smallint[]  not null,
     key_types          text[]      not null,
     key_operators      text[]      not null,
     target_key_columns text[]      not null,
     columns            text[],
     template           text,
+    text_sql           text,
+    condition          text,
+    depends_on         jsonb       not null default '{}',
     watched_columns    text[]      not null,
+    watched_attributes smallint[]  not null,
     text_expression    text        not null,
     model_id           integer     not null,
+    storage            text        not null default 'table',
+    foreign_key        boolean     not null default false,
     target             regclass    not null,
+    target_name        text        not null,
+    vector_column      text        not null default 'embedding',
+    hash_column        text        not null default 'content_hash',
+    model_column       text        not null default 'model_id',
+    time_column        text        not null default 'updated_at',
+    version_column     text,
+    version            integer     not null default 1,
     distance           text        not null,
     index_method       text        not null,
     priority           smallint    not null default 5,
+    priority_sql       text,
     state              text        not null default 'active',
     pass_kind          text,
     pass_stage         text,
     pass_after         jsonb,
     pass_examined      bigint      not null default 0,
-    pass_queued        bigint      not null default 0,
+    pass_missing       bigint      not null default 0,
+    pass_stale         bigint      not null default 0,
+    pass_orphaned      bigint      not null default 0,
+    last_error         text,
     created_at         timestamptz not null default now(),
     constraint source_pkey primary key (source_id),
     constraint source_name_key unique (name),
-    constraint source_target_key unique (target),
     constraint source_model_id_fkey foreign key (model_id) references evervec.model (model_id),
+    constraint source_storage_check check (storage in ('table', 'column', 'manual')),
+    constraint source_foreign_key_check check (not foreign_key or storage <> 'column'),
     constraint source_distance_check check (distance in ('cosine', 'l2', 'inner_product', 'l1')),
     constraint source_index_method_check check (index_method in ('hnsw', 'ivfflat', 'none')),
     constraint source_priority_check check (priority between 1 and 10),
@@ -129,10 +150,28 @@ comment on table evervec.source is
 $$One row a pipeline: a table, the recipe of its text, a model, and the table that holds its vectors.$$;
 comment on column evervec.source.text_expression is
 $$The recipe compiled to an SQL expression over the row s; NULL or blank text means that the row has no vector.$$;
+comment on column evervec.source.relation_name is
+$$The table's name (target_name: that of the vectors' table) when the generated functions were written; they are written anew when it, or a column's name, has changed.$$;
+comment on column evervec.source.partitions is
+$$The partitions that were there at the last look; ATTACH and DETACH fire no trigger, so tick() compares.$$;
 comment on column evervec.source.pass_kind is
 $$A pass over the whole source that is under way (backfill: rows without a vector; reconcile: compares every hash), NULL when none is.$$;
 comment on column evervec.source.pass_after is
 $$Key of the last row that the pass has looked at; NULL at its beginning.$$;
+
+create table evervec.dependency (
+    source_id integer  not null,
+    ordinal   smallint not null,
+    relation  regclass not null,
+    columns   text[]   not null,
+    types     text[]   not null,
+    watched   text[]   not null,
+    keys      text     not null,
+    constraint dependency_pkey primary key (source_id, ordinal),
+    constraint dependency_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
+);
+comment on table evervec.dependency is
+$$Other tables that a recipe reads. columns: what the triggers log of a changed row; watched: which changes count; keys: query over changed that gives the keys of our rows.$$;
 
 -- No index, no foreign key, no sequence: a writer pays for one append and nothing else. A NULL row_key says that rows of the
 -- source changed which nobody can name (TRUNCATE): the whole source is then compared.
@@ -152,7 +191,7 @@ alter table evervec.change_log set (
     autovacuum_vacuum_insert_threshold = 100000
 );
 comment on table evervec.change_log is
-$$Append-only record of changes, written by triggers inside the writer's transaction. operation: I, U, D, T (truncate).$$;
+$$Append-only record of changes, written by triggers inside the writer's transaction. operation: I, U, D, T (truncate), R (a row of a table that the recipe depends on).$$;
 
 create table evervec.fold_state (
     only_row     boolean     not null default true,
@@ -218,7 +257,7 @@ $$What became of finished jobs, kept for 24 hours.$$;
 
 create table evervec.dead_letter (
     dead_letter_id bigint      generated always as identity,
-    job_id         bigint      not null,
+    job_id         bigint,
     source_id      integer     not null,
     task_type      text        not null,
     row_key        jsonb,
@@ -239,7 +278,7 @@ create table evervec.dead_letter (
 );
 create index dead_letter_source_id_idx on evervec.dead_letter (source_id) where resolved_at is null;
 comment on table evervec.dead_letter is
-$$Jobs that gave up, with every failed attempt in failures.$$;
+$$Jobs that gave up, with every failed attempt in failures; changes that never became a job have no job_id.$$;
 
 create table evervec.retry_policy (
     error_class   text     not null,
@@ -267,6 +306,19 @@ values ('timeout',          3,    '1 second',   '60 seconds', true),
        ('invalid_response', 3,    '1 second',   '60 seconds', true),
        ('render',           3,    '1 second',   '60 seconds', true);
 
+create table evervec.setting (
+    name  text  not null,
+    value jsonb not null,
+    note  text  not null,
+    constraint setting_pkey primary key (name)
+);
+comment on table evervec.setting is
+$$Thresholds that doctor and alerts go by; editable.$$;
+insert into evervec.setting (name, value, note)
+values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more than'),
+       ('alert_dead_letters', '50', 'alerts: open dead letters, more than'),
+       ('alert_pending_age', '"1 hour"', 'alerts: the oldest pending job is older than');
+
 create table evervec.batch_log (
     batch_id    bigint      generated always as identity,
     worker      text,
@@ -289,4 +341,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '2f341f15fdb15eac9007ca7c9842da19904b8fe8eaae7e62833dd969476ef4e0');
+values ('evervec_0001_tables', '0f1f4c381945871cea82dec48e62b1b49c2a9d68162a8f32578c1007593be8d7');

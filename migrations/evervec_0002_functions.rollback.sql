@@ -24,34 +24,67 @@ $$;
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
 drop view evervec.status;
+drop function evervec.with_recipe(evervec.source);
+drop function evervec.with_priority(evervec.source, text);
+drop function evervec.with_present_names(evervec.source);
+drop function evervec.with_key(evervec.source);
+drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
+drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, integer);
+drop function evervec.trigger_condition(text[]);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean);
+drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
-drop function evervec.slice_query(evervec.source, text, text);
+drop function evervec.suspend(text);
 drop function evervec.row_differs(text[]);
-drop function evervec.primary_key(regclass);
+drop function evervec.retrack(text, text[], text, text, text, jsonb);
 drop function evervec.pinned_settings();
-drop function evervec.orphans_query(evervec.source, text);
+drop function evervec.partitions_of(regclass);
+drop function evervec.over_row(regclass, text);
+drop function evervec.match_key_types(evervec.source);
 drop function evervec.key_of_change(evervec.source, text);
+drop function evervec.primary_key(regclass);
 drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
-drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.get_source(text);
 drop function evervec.generated_functions(text);
+drop function evervec.generated(evervec.source);
+drop function evervec.follow_renames(integer[]);
+drop function evervec.drop_triggers(evervec.source);
+drop function evervec.drop_functions(evervec.source);
+drop function evervec.dependents_query(evervec.source, text[], text[], text, text);
+drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.create_triggers(evervec.source);
 drop function evervec.create_trigger_functions(evervec.source);
-drop function evervec.create_target(regclass, text, text[], integer);
+drop function evervec.create_target(evervec.source, integer);
+drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_search_function(evervec.source);
 drop function evervec.create_row_functions(evervec.source);
-drop function evervec.compile_recipe(regclass, text[], text);
+drop function evervec.create_row_function(evervec.source, text, text, text, boolean, text);
+drop function evervec.create_render_function(evervec.source);
+drop function evervec.create_priority_function(evervec.source);
+drop function evervec.create_pass_functions(evervec.source);
+drop function evervec.create_partition_triggers(evervec.source);
+drop function evervec.create_log_function(evervec.source, text, text, text, boolean);
+drop function evervec.create_key_function(evervec.source);
+drop function evervec.create_dependents_functions(evervec.source);
+drop function evervec.create_dependency_triggers(evervec.source);
+drop function evervec.create_column_functions(evervec.source);
+drop function evervec.compile_recipe(regclass, text[], text, text, text);
+drop function evervec.columns_text(regclass, text[]);
 drop function evervec.column_text(regclass, text);
 drop function evervec.check_relation(regclass);
 drop function evervec.check_option(text, text, text[]);
 drop function evervec.check_name(text);
 drop function evervec.base_type(oid);
+drop function evervec.attribute_numbers(regclass, text[]);
+drop function evervec.attribute_names(regclass, smallint[]);
+drop function evervec.analyse_sql(regclass, text, text);
+drop function evervec.add_source(evervec.source);
+drop function evervec.add_dependencies(evervec.source, jsonb);
 drop function evervec.act_as_owner(evervec.source, regprocedure);
 drop function evervec.vector_lookup(text, jsonb);
 drop function evervec.search_of(text);
@@ -63,18 +96,24 @@ drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]);
 drop function evervec.find_similar(text, vector, integer, real, jsonb[]);
 drop function evervec.check_row_key(evervec.source, jsonb);
 drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[]);
+drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]);
 drop function evervec.tid_block(tid);
 drop function evervec.tick();
 drop function evervec.start_pass(integer, text);
+drop function evervec.row_priorities(evervec.source, jsonb[]);
 drop function evervec.retry_delay(evervec.retry_policy, integer);
 drop function evervec.render_states(evervec.source, jsonb[]);
 drop function evervec.render_jobs(evervec.source, uuid);
 drop function evervec.release_jobs(uuid, bigint[]);
+drop function evervec.reconcile(text, integer);
 drop function evervec.reclaim(integer);
+drop function evervec.queue_rows(evervec.source, jsonb[], bigint[], smallint[], jsonb[]);
 drop function evervec.pending(text);
+drop function evervec.next_slice(evervec.source, integer);
 drop function evervec.log_slice(bigint, integer, bigint);
 drop function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real);
 drop function evervec.lease_jobs(bigint, interval, uuid, integer[]);
+drop function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean);
 drop function evervec.fold(integer);
 drop function evervec.finish_jobs(bigint[], text[]);
 drop function evervec.feed_slice(evervec.source, integer, boolean, boolean);
@@ -83,10 +122,12 @@ drop function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval);
 drop function evervec.extend_lease(uuid, interval);
 drop function evervec.estimated_rows(regclass);
 drop function evervec.erase_vectors(evervec.source, jsonb[]);
+drop function evervec.dependents(evervec.source, jsonb[]);
 drop function evervec.coverage(text);
 drop function evervec.complete_jobs(uuid, bigint[], vector[]);
 drop function evervec.claim_jobs(integer, interval, text, text[]);
 drop function evervec.backfill(text);
+drop function evervec.active_sources(text[]);
 drop function evervec.get_model(text);
 drop function evervec.model_named(text);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer);
@@ -122,6 +163,8 @@ drop function evervec.lock_key(text);
 
 -- removed: functions/model/model_named.sql
 
+-- removed: functions/queue/active_sources.sql
+
 -- removed: functions/queue/backfill.sql
 
 -- removed: functions/queue/claim_jobs.sql
@@ -129,6 +172,8 @@ drop function evervec.lock_key(text);
 -- removed: functions/queue/complete_jobs.sql
 
 -- removed: functions/queue/coverage.sql
+
+-- removed: functions/queue/dependents.sql
 
 -- removed: functions/queue/erase_vectors.sql
 
@@ -146,15 +191,23 @@ drop function evervec.lock_key(text);
 
 -- removed: functions/queue/fold.sql
 
+-- removed: functions/queue/fold_source.sql
+
 -- removed: functions/queue/lease_jobs.sql
 
 -- removed: functions/queue/log_batch.sql
 
 -- removed: functions/queue/log_slice.sql
 
+-- removed: functions/queue/next_slice.sql
+
 -- removed: functions/queue/pending.sql
 
+-- removed: functions/queue/queue_rows.sql
+
 -- removed: functions/queue/reclaim.sql
+
+-- removed: functions/queue/reconcile.sql
 
 -- removed: functions/queue/release_jobs.sql
 
@@ -164,11 +217,15 @@ drop function evervec.lock_key(text);
 
 -- removed: functions/queue/retry_delay.sql
 
+-- removed: functions/queue/row_priorities.sql
+
 -- removed: functions/queue/start_pass.sql
 
 -- removed: functions/queue/tick.sql
 
 -- removed: functions/queue/tid_block.sql
+
+-- removed: functions/queue/try_write_vectors.sql
 
 -- removed: functions/queue/write_vectors.sql
 
@@ -194,6 +251,16 @@ drop function evervec.lock_key(text);
 
 -- removed: functions/track/act_as_owner.sql
 
+-- removed: functions/track/add_dependencies.sql
+
+-- removed: functions/track/add_source.sql
+
+-- removed: functions/track/analyse_sql.sql
+
+-- removed: functions/track/attribute_names.sql
+
+-- removed: functions/track/attribute_numbers.sql
+
 -- removed: functions/track/base_type.sql
 
 -- removed: functions/track/check_name.sql
@@ -204,17 +271,51 @@ drop function evervec.lock_key(text);
 
 -- removed: functions/track/column_text.sql
 
+-- removed: functions/track/columns_text.sql
+
 -- removed: functions/track/compile_recipe.sql
+
+-- removed: functions/track/create_column_functions.sql
+
+-- removed: functions/track/create_dependency_triggers.sql
+
+-- removed: functions/track/create_dependents_functions.sql
+
+-- removed: functions/track/create_key_function.sql
+
+-- removed: functions/track/create_log_function.sql
+
+-- removed: functions/track/create_partition_triggers.sql
+
+-- removed: functions/track/create_pass_functions.sql
+
+-- removed: functions/track/create_priority_function.sql
+
+-- removed: functions/track/create_render_function.sql
+
+-- removed: functions/track/create_row_function.sql
 
 -- removed: functions/track/create_row_functions.sql
 
 -- removed: functions/track/create_search_function.sql
+
+-- removed: functions/track/create_table_functions.sql
 
 -- removed: functions/track/create_target.sql
 
 -- removed: functions/track/create_trigger_functions.sql
 
 -- removed: functions/track/create_triggers.sql
+
+-- removed: functions/track/dependents_query.sql
+
+-- removed: functions/track/drop_functions.sql
+
+-- removed: functions/track/drop_triggers.sql
+
+-- removed: functions/track/follow_renames.sql
+
+-- removed: functions/track/generated.sql
 
 -- removed: functions/track/generated_functions.sql
 
@@ -230,25 +331,47 @@ drop function evervec.lock_key(text);
 
 -- removed: functions/track/key_of_change.sql
 
--- removed: functions/track/orphans_query.sql
+-- removed: functions/track/match_key_types.sql
+
+-- removed: functions/track/over_row.sql
+
+-- removed: functions/track/partitions_of.sql
 
 -- removed: functions/track/pinned_settings.sql
 
 -- removed: functions/track/primary_key.sql
 
+-- removed: functions/track/retrack.sql
+
 -- removed: functions/track/row_differs.sql
 
--- removed: functions/track/slice_query.sql
+-- removed: functions/track/suspend.sql
 
 -- removed: functions/track/target_column_name.sql
 
 -- removed: functions/track/template_parts.sql
 
+-- removed: functions/track/template_text.sql
+
 -- removed: functions/track/track.sql
+
+-- removed: functions/track/trigger_condition.sql
 
 -- removed: functions/track/untrack.sql
 
+-- removed: functions/track/update_source.sql
+
 -- removed: functions/track/vanished_vectors.sql
+
+-- removed: functions/track/with_columns.sql
+
+-- removed: functions/track/with_key.sql
+
+-- removed: functions/track/with_present_names.sql
+
+-- removed: functions/track/with_priority.sql
+
+-- removed: functions/track/with_recipe.sql
 
 -- removed: views/status.sql
 

@@ -213,10 +213,10 @@ returns text
 language sql stable
 set search_path from current
 as $$
-    select format('create index %s %I on %s using %s (embedding %I.%I)',
+    select format('create index %s %I on %s using %s (%I %I.%I)',
                   p_concurrently,
-                  left(c.relname, 63 - 14) || '_embedding_idx',
-                  evervec.qualified_name(p_source.target), p_source.index_method, n.nspname, (evervec.metric(p_source.distance)).operator_class)
+                  left(c.relname, 52 - length(left(p_source.vector_column, 20))) || '_' || left(p_source.vector_column, 20) || '_idx',
+                  evervec.qualified_name(p_source.target), p_source.index_method, p_source.vector_column, n.nspname, (evervec.metric(p_source.distance)).operator_class)
       from pg_class c
       cross join pg_extension x
       join pg_namespace n on n.oid = x.extnamespace
@@ -240,7 +240,7 @@ as $$
       from pg_index i
       join pg_class c on c.oid = i.indexrelid
       join pg_am a on a.oid = c.relam
-      join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = 'embedding'
+      join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
      where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
      order by i.indisvalid desc
      limit 1
@@ -270,6 +270,10 @@ begin
     select * into v_index from evervec.index_of(v_source);
     return case
         when v_source.index_method = 'none' or v_index.valid then null
+        -- Not valid yet, because somebody is building it right now.
+        when v_index.index is not null and exists (
+            select from pg_locks l
+             where l.relation = v_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.pid <> pg_backend_pid()) then null
         when v_index.index is not null then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
         else evervec.index_definition(v_source, 'concurrently')
     end;
@@ -277,7 +281,7 @@ end
 $$;
 
 comment on function evervec.index_statement(text) is
-$$The next statement that the vector index of a source needs, to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when the index stands or none is wanted. Raises VE101.$$;
+$$The next statement that the vector index of a source needs, to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when the index stands, is being built, or none is wanted. Raises VE101.$$;
 
 revoke execute on function evervec.index_statement(text) from public;
 
@@ -414,13 +418,38 @@ $$One model by its name: provider, the provider's name for it, dimensions, limit
 
 revoke execute on function evervec.get_model(text) from public;
 
+-- file: functions/queue/active_sources.sql
+-- active_sources: the sources whose jobs may be worked on now.
+--
+-- Locks:  none.
+create or replace function evervec.active_sources(p_sources text[] default null)
+returns integer[]
+language sql stable
+set search_path from current
+as $$
+    select array(
+        select s.source_id
+          from evervec.source s
+          join evervec.model m using (model_id)
+         where s.state = 'active'
+           and coalesce(m.paused_until, '-infinity') <= now()
+           and (p_sources is null or s.name = any (p_sources))
+           and exists (select from pg_class c where c.oid = s.relation)
+           and exists (select from pg_class c where c.oid = s.target))
+$$;
+
+comment on function evervec.active_sources(text[]) is
+$$Internal. IDs of sources that are active, whose model is not paused and whose tables exist; of those named, or (NULL) of all.$$;
+
+revoke execute on function evervec.active_sources(text[]) from public;
+
 -- file: functions/queue/backfill.sql
 -- backfill: starts a pass that finds rows without a vector of the source's model and queues them.
 --
 -- The pass runs in slices as workers claim, whenever the queue runs low, so that neither the queue nor a transaction grows with
 -- the table, and fresh changes are never behind it. Its jobs have priority 8.
 -- Locks:  ROW EXCLUSIVE on evervec.source.
--- Raises: VE101 unknown source
+-- Raises: VE101 unknown source · VE111 a manual source
 create or replace function evervec.backfill(p_source text)
 returns bigint
 language plpgsql
@@ -429,13 +458,14 @@ as $$
 declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
+    perform evervec.check_option(format('the storage of "%s", for a backfill,', v_source.name), v_source.storage, array['table', 'column']);
     perform evervec.start_pass(v_source.source_id, 'backfill');
     return evervec.estimated_rows(v_source.relation);
 end
 $$;
 
 comment on function evervec.backfill(text) is
-$$Starts, or starts anew, the search for rows without a vector; workers do the rest. Returns the planner's estimate of the table's rows. Raises VE101.$$;
+$$Starts, or starts anew, the search for rows without a vector; workers do the rest. Returns the planner's estimate of the table's rows. Raises VE101, VE111.$$;
 
 revoke execute on function evervec.backfill(text) from public;
 
@@ -487,12 +517,8 @@ begin
     perform evervec.fold();
     perform evervec.reclaim();
 
-    select array_agg(s.source_id) into v_sources
-      from evervec.source s
-      join evervec.model m using (model_id)
-     where s.state = 'active'
-       and coalesce(m.paused_until, '-infinity') <= now()
-       and (p_sources is null or s.name = any (p_sources));
+    v_sources := evervec.active_sources(p_sources);
+    perform evervec.follow_renames(v_sources);
 
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
     loop
@@ -572,7 +598,7 @@ begin
           ) l
          group by l.source_id
     loop
-        select evervec.write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings) into v_outcomes
+        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings) into v_outcomes
           from evervec.source s
          where s.source_id = v_batch.source_id;
         perform evervec.finish_jobs(v_batch.job_ids, v_outcomes);
@@ -618,6 +644,47 @@ comment on function evervec.coverage(text) is
 $$total: rows that have a text; embedded: those whose vector is of the source's model and of that very text; missing: the others; percent: rounded down to one decimal, so that 100.0 means all. Reads the whole table. Raises VE101.$$;
 
 revoke execute on function evervec.coverage(text) from public;
+
+-- file: functions/queue/dependents.sql
+-- dependents: the rows of a source that changed rows of other tables lead to.
+--
+-- NULL: that cannot be told (a column was renamed, the query fails); then the whole source has to be compared.
+-- Locks:  none beyond ACCESS SHARE.
+create or replace function evervec.dependents(p_source evervec.source, p_changed jsonb[])
+returns jsonb[]
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_group record;
+    v_keys  jsonb[] := '{}';
+    v_found jsonb[];
+begin
+    for v_group in
+        select (c.row ->> 'dependency')::integer as ordinal,
+               array_agg(c.row -> 'changed') as changed,
+               bool_or(c.row -> 'changed' @? '$.*.renamed') as renamed
+          from unnest(p_changed) as c (row)
+         group by 1
+    loop
+        if v_group.renamed then
+            return null;
+        end if;
+        execute format('select array(select d from evervec.%I($1) d where d is not null)',
+                       format('dependents%s_%s', v_group.ordinal, p_source.name))
+        into v_found using v_group.changed;
+        v_keys := v_keys || v_found;
+    end loop;
+    return v_keys;
+exception when others then
+    return null;
+end
+$$;
+
+comment on function evervec.dependents(evervec.source, jsonb[]) is
+$$Internal. row_keys of a source whose texts logged rows of other tables touch; NULL when that cannot be told.$$;
+
+revoke execute on function evervec.dependents(evervec.source, jsonb[]) from public;
 
 -- file: functions/queue/erase_vectors.sql
 -- erase_vectors: drops the vectors of some keys of a source.
@@ -781,7 +848,7 @@ revoke execute on function evervec.fail_jobs(uuid, bigint[], text, text, integer
 -- feed: takes one slice of one pass that is under way and queues the rows in it whose vectors are not right.
 --
 -- The pass that is least advanced goes first, so that a great table does not keep the small ones waiting. A source that is locked
--- (ALTER TABLE) is passed over. When a recipe fails on some row of a slice, the whole slice is queued: claim_jobs finds out which.
+-- (ALTER TABLE) is passed over.
 --
 -- Locks:  the row of evervec.source, SKIP LOCKED: another session's slice is not waited for.
 create or replace function evervec.feed(p_limit integer, p_sources integer[])
@@ -801,14 +868,13 @@ begin
            for update skip locked
     loop
         begin
-            v_examined := evervec.feed_slice(v_source, p_limit, v_source.pass_kind = 'reconcile');
-            return v_examined;
-        exception
-            when lock_not_available then
-                continue;
-            when others then
-                return evervec.feed_slice(v_source, p_limit, false, p_all => true);
+            v_examined := (evervec.next_slice(v_source, p_limit)).examined;
+        exception when lock_not_available then
+            continue;
         end;
+        if v_examined > 0 then
+            return v_examined;
+        end if;
     end loop;
     return 0;
 end
@@ -822,71 +888,75 @@ revoke execute on function evervec.feed(integer, integer[]) from public;
 -- file: functions/queue/feed_slice.sql
 -- feed_slice: the next slice of the pass of one source: looks at its rows, queues those that need it, remembers where it ended.
 --
+-- Stages: rows (are there vectors, and the right ones?), then, when reconciling, vectors (are there rows?). Jobs of a pass have
+-- priority 8, behind fresh changes.
 -- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
 create or replace function evervec.feed_slice(
-    p_source  evervec.source,
-    p_limit   integer,
-    p_by_hash boolean,
-    p_all     boolean default false
+    p_source     evervec.source,
+    p_limit      integer,
+    p_by_hash    boolean,
+    p_all        boolean default false,
+    out examined bigint,
+    out missing  bigint,
+    out stale    bigint,
+    out orphaned bigint
 )
-returns bigint
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_examined bigint;
-    v_queued   bigint;
-    v_last     jsonb;
+    v_slice record;
+    v_needy jsonb[];
 begin
-    execute format(
-        $sql$
-        with slice as materialized (
-            select x.row_key, x.state, x.ordinality from %s with ordinality as x
-        ), queued as (
-            insert into evervec.processing_queue (source_id, row_key, priority, metadata)
-            select $3, s.row_key, 8, jsonb_build_object('operation', s.state, 'triggered_by', $4, 'triggered_at', now())
-              from slice s
-             where s.state in ('missing', 'stale', 'orphan') or $6
-             order by s.row_key
-            on conflict (source_id, task_type, row_key) do nothing
-            returning 1
-        )
-        select (select count(*) from slice),
-               (select count(*) from queued),
-               (select s.row_key from slice s order by s.ordinality desc limit 1)
-        $sql$,
-        case p_source.pass_stage
-            when 'rows' then format('evervec.%I($1, $2, $5)', 'slice_' || p_source.name)
-            else format('evervec.%I($1, $2)', 'orphans_' || p_source.name)
-        end)
-    into v_examined, v_queued, v_last
-    using p_source.pass_after, p_limit, p_source.source_id, p_source.pass_kind, p_by_hash, p_all;
+    loop
+        execute format(
+            $sql$
+            select array_agg(x.row_key order by x.ordinality) as row_keys,
+                   array_agg(x.row_key) filter (where x.state in ('missing', 'stale', 'orphan') or $4) as needy,
+                   count(*) filter (where x.state = 'missing') as missing,
+                   count(*) filter (where x.state = 'stale') as stale,
+                   count(*) filter (where x.state = 'orphan') as orphaned
+              from %s with ordinality as x
+            $sql$,
+            case p_source.pass_stage
+                when 'rows' then format('evervec.%I($1, $2, $3)', 'slice_' || p_source.name)
+                else format('evervec.%I($1, $2)', 'orphans_' || p_source.name)
+            end)
+        into v_slice
+        using p_source.pass_after, p_limit, p_by_hash, p_all;
+        exit when v_slice.row_keys is not null;
+        exit when p_source.pass_kind = 'backfill' or p_source.pass_stage = 'vectors' or p_source.storage = 'column';
+        p_source.pass_stage := 'vectors';
+        p_source.pass_after := null;
+    end loop;
 
-    if v_examined > 0 then
-        update evervec.source s
-           set pass_after    = v_last,
-               pass_examined = s.pass_examined + v_examined,
-               pass_queued   = s.pass_queued + v_queued
-         where s.source_id = p_source.source_id;
-        return v_examined;
+    examined := coalesce(cardinality(v_slice.row_keys), 0);
+    missing := v_slice.missing;
+    stale := v_slice.stale;
+    orphaned := v_slice.orphaned;
+    v_needy := v_slice.needy;
+    if v_needy is not null then
+        perform evervec.queue_rows(
+            p_source, v_needy,
+            array_fill(0::bigint, array[cardinality(v_needy)]),
+            array_fill(8::smallint, array[cardinality(v_needy)]),
+            array_fill(jsonb_build_object('operation', p_source.pass_kind, 'triggered_by', p_source.pass_kind, 'triggered_at', now()),
+                       array[cardinality(v_needy)]));
     end if;
-
-    if p_source.pass_kind = 'reconcile' and p_source.pass_stage = 'rows' then
-        update evervec.source s
-           set pass_stage = 'vectors', pass_after = null
-         where s.source_id = p_source.source_id;
-    else
-        update evervec.source s
-           set pass_kind = null, pass_stage = null, pass_after = null
-         where s.source_id = p_source.source_id;
-    end if;
-    -- The end of a stage has looked at no row, but there may be another stage or another source.
-    return 1;
+    update evervec.source s
+       set pass_kind     = case when examined > 0 then p_source.pass_kind end,
+           pass_stage    = case when examined > 0 then p_source.pass_stage end,
+           pass_after    = v_slice.row_keys[examined],
+           pass_examined = s.pass_examined + examined,
+           pass_missing  = s.pass_missing + missing,
+           pass_stale    = s.pass_stale + stale,
+           pass_orphaned = s.pass_orphaned + orphaned
+     where s.source_id = p_source.source_id;
 end
 $$;
 
 comment on function evervec.feed_slice(evervec.source, integer, boolean, boolean) is
-$$Internal. One slice of a source's pass. p_by_hash: compare texts too; p_all: queue every row of the slice. Returns the rows looked at, at least 1.$$;
+$$Internal. One slice of a source's pass. p_by_hash: compare texts too; p_all: queue every row of the slice. examined 0: the pass is over.$$;
 
 revoke execute on function evervec.feed_slice(evervec.source, integer, boolean, boolean) from public;
 
@@ -894,7 +964,7 @@ revoke execute on function evervec.feed_slice(evervec.source, integer, boolean, 
 -- finish_jobs: settles leased jobs by what became of their rows.
 --
 -- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, unless the row changed since the claim: then it is
--- pending again. superseded: pending again. locked: pending again in five seconds. None of these costs an attempt.
+-- pending again. superseded: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
 -- Locks:  the jobs, which the caller has locked or leased in this transaction.
 create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[])
 returns void
@@ -912,7 +982,10 @@ as $$
     ), returned as (
         update evervec.processing_queue q
            set status = 'pending', lease_token = null, lease_expires_at = null,
-               available_at = case s.outcome when 'locked' then now() + interval '5 seconds' else now() end
+               -- The longer the row is held, the longer the next look at it can wait: an open transaction may stay for hours.
+               available_at = case s.outcome
+                   when 'locked' then now() + least(greatest((now() - q.created_at) / 2, interval '5 seconds'), interval '5 minutes')
+                   else now() end
           from settled s
          where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
     )
@@ -934,7 +1007,7 @@ revoke execute on function evervec.finish_jobs(bigint[], text[]) from public;
 -- vacuumed. What is committed late, or written into space that vacuum gave back, lies before that point; it is found by a scan
 -- from the first block, made at the end of the log and, when dead rows make it slow, only so often that it costs a twentieth of the time.
 --
--- A change without a key (TRUNCATE) starts a reconciling pass. Changes of sources that are no longer tracked are dropped.
+-- A change without a key (TRUNCATE, a renamed key) starts a reconciling pass. Changes of sources that are no longer tracked are dropped.
 -- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
 create or replace function evervec.fold(p_limit integer default 10000)
 returns bigint
@@ -949,6 +1022,7 @@ declare
     v_began   timestamptz;
     v_cost    interval;
     v_next    bigint;
+    v_change  record;
 begin
     if not pg_try_advisory_xact_lock(evervec.lock_key('fold')) then
         return 0;
@@ -980,32 +1054,35 @@ begin
         return 0;
     end if;
 
-    with taken as (
-        delete from evervec.change_log l
-         where l.ctid = any (v_rows)
-        returning l.source_id, l.row_key, l.operation, l.logged_at
-    ), changed as (
-        select t.source_id, t.row_key, count(*) as changes, min(t.logged_at) as first_at,
-               (array_agg(t.operation order by t.logged_at desc))[1] as operation
-          from taken t
-         where t.row_key is not null
-         group by t.source_id, t.row_key
-    ), passed as (
-        select evervec.start_pass(s.source_id, 'reconcile')
+    for v_change in
+        with taken as materialized (
+            delete from evervec.change_log l
+             where l.ctid = any (v_rows)
+            returning l.source_id, l.row_key, l.operation, l.logged_at
+        ), changed as (
+            select t.source_id, t.row_key, count(*) as changes,
+                   jsonb_build_object('operation', (array_agg(t.operation order by t.logged_at desc))[1],
+                                      'triggered_by', 'trigger', 'triggered_at', min(t.logged_at)) as metadata
+              from taken t
+             where t.row_key is not null and t.operation <> 'R'
+             group by t.source_id, t.row_key
+        )
+        select s as source,
+               array_agg(c.row_key order by c.row_key) filter (where c.row_key is not null) as row_keys,
+               array_agg(c.changes order by c.row_key) filter (where c.row_key is not null) as changes,
+               array_agg(c.metadata order by c.row_key) filter (where c.row_key is not null) as metadata,
+               (select array_agg(distinct t.row_key) from taken t
+                 where t.source_id = s.source_id and t.operation = 'R' and t.row_key is not null) as dependencies,
+               exists (select from taken t where t.source_id = s.source_id and t.row_key is null) as unnamed
           from evervec.source s
-         where s.source_id in (select t.source_id from taken t where t.row_key is null)
-    ), queued as (
-        insert into evervec.processing_queue as q (source_id, row_key, priority, generation, metadata)
-        select c.source_id, c.row_key, s.priority, c.changes,
-               jsonb_build_object('operation', c.operation, 'triggered_by', 'trigger', 'triggered_at', c.first_at)
-          from changed c
-          join evervec.source s using (source_id)
-         order by c.source_id, c.row_key
-        on conflict (source_id, task_type, row_key) do update
-           set generation = q.generation + excluded.generation,
-               priority   = least(q.priority, excluded.priority)
-    )
-    select count(*) from passed into v_next;
+          left join changed c using (source_id)
+         where s.source_id in (select t.source_id from taken t)
+         group by s.source_id
+         order by s.source_id
+    loop
+        perform evervec.fold_source(v_change.source, v_change.row_keys, v_change.changes, v_change.metadata,
+                                    v_change.dependencies, v_change.unnamed);
+    end loop;
     return cardinality(v_rows);
 end
 $$;
@@ -1014,6 +1091,52 @@ comment on function evervec.fold(integer) is
 $$Internal. Moves up to about p_limit changes (default 10,000) from change_log into processing_queue; returns how many, 0 when there are none or another session is folding.$$;
 
 revoke execute on function evervec.fold(integer) from public;
+
+-- file: functions/queue/fold_source.sql
+-- fold_source: what a slice of the log says about one source becomes jobs, or a pass where rows cannot be named.
+--
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
+create or replace function evervec.fold_source(
+    p_source       evervec.source,
+    p_row_keys     jsonb[],
+    p_changes      bigint[],
+    p_metadata     jsonb[],
+    p_dependencies jsonb[],
+    p_unnamed      boolean
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_dependents jsonb[];
+begin
+    if p_row_keys is not null then
+        perform evervec.queue_rows(p_source, p_row_keys, p_changes, evervec.row_priorities(p_source, p_row_keys), p_metadata);
+    end if;
+    if p_dependencies is not null then
+        v_dependents := evervec.dependents(p_source, p_dependencies);
+        if v_dependents is null then
+            p_unnamed := true;
+        elsif cardinality(v_dependents) > 0 then
+            v_dependents := array(select distinct d from unnest(v_dependents) d);
+            perform evervec.queue_rows(
+                p_source, v_dependents, array_fill(1::bigint, array[cardinality(v_dependents)]),
+                evervec.row_priorities(p_source, v_dependents),
+                array_fill(jsonb_build_object('operation', 'R', 'triggered_by', 'dependency', 'triggered_at', now()),
+                           array[cardinality(v_dependents)]));
+        end if;
+    end if;
+    if p_unnamed then
+        perform evervec.start_pass(p_source.source_id, 'reconcile');
+    end if;
+end
+$$;
+
+comment on function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean) is
+$$Internal. Queues the rows of one source that changed, or that changed rows of other tables lead to; p_unnamed starts a pass.$$;
+
+revoke execute on function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean) from public;
 
 -- file: functions/queue/lease_jobs.sql
 -- lease_jobs: leases the most urgent jobs that are due: by priority, then by the time since which they wait.
@@ -1127,6 +1250,38 @@ $$Internal. ctids of up to p_limit rows of change_log from block p_from on, befo
 
 revoke execute on function evervec.log_slice(bigint, integer, bigint) from public;
 
+-- file: functions/queue/next_slice.sql
+-- next_slice: feed_slice, which no row can stop: when a recipe fails on some row, the whole slice is queued, and claim_jobs finds out
+-- on which.
+--
+-- Locks:  those of feed_slice.
+create or replace function evervec.next_slice(
+    p_source     evervec.source,
+    p_limit      integer,
+    out examined bigint,
+    out missing  bigint,
+    out stale    bigint,
+    out orphaned bigint
+)
+language plpgsql
+set search_path from current
+as $$
+begin
+    select f.* into examined, missing, stale, orphaned
+      from evervec.feed_slice(p_source, p_limit, p_source.pass_kind = 'reconcile') f;
+exception
+    when lock_not_available then
+        raise;
+    when others then
+        select f.* into examined, missing, stale, orphaned from evervec.feed_slice(p_source, p_limit, false, p_all => true) f;
+end
+$$;
+
+comment on function evervec.next_slice(evervec.source, integer) is
+$$Internal. The next slice of a source's pass, whatever its rows do to the recipe; counts as feed_slice. Raises 55P03.$$;
+
+revoke execute on function evervec.next_slice(evervec.source, integer) from public;
+
 -- file: functions/queue/pending.sql
 -- pending: what is still to be done, of one source or of all.
 --
@@ -1163,6 +1318,58 @@ $$Work not done yet, of one source or (NULL) of all. log: changes not folded; qu
 
 revoke execute on function evervec.pending(text) from public;
 
+-- file: functions/queue/queue_rows.sql
+-- queue_rows: one job a row: a row that has one already counts one generation more.
+--
+-- A key too long for the queue's index goes to the dead letters, alone.
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
+create or replace function evervec.queue_rows(
+    p_source     evervec.source,
+    p_row_keys   jsonb[],
+    p_changes    bigint[],
+    p_priorities smallint[],
+    p_metadata   jsonb[]
+)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with given as materialized (
+        select u.row_key, u.changes, coalesce(u.priority, p_source.priority) as priority, u.metadata,
+               octet_length(u.row_key::text) > 2000 as too_long
+          from unnest(p_row_keys, p_changes, p_priorities, p_metadata) as u (row_key, changes, priority, metadata)
+    ), buried as (
+        insert into evervec.dead_letter
+            (source_id, task_type, row_key, priority, error_class, message, metadata, first_failed_at)
+        select p_source.source_id, 'embed', g.row_key, g.priority, 'bad_input',
+               'The key is longer than 2,000 bytes, too long for an index of the queue.', g.metadata, now()
+          from given g
+         where g.too_long
+           and not exists (select from evervec.dead_letter d
+                            where d.source_id = p_source.source_id and d.row_key = g.row_key and d.resolved_at is null)
+    ), queued as (
+        insert into evervec.processing_queue as q (source_id, row_key, priority, generation, metadata)
+        select p_source.source_id, g.row_key, g.priority, greatest(g.changes, 1), g.metadata
+          from given g
+         where not g.too_long
+           -- A pass (no changes) leaves a job alone that is there already.
+           and (g.changes > 0 or not exists (
+                select from evervec.processing_queue j
+                 where j.source_id = p_source.source_id and j.task_type = 'embed' and j.row_key = g.row_key))
+         order by g.row_key
+        on conflict (source_id, task_type, row_key) do update
+           set generation = q.generation + excluded.generation,
+               priority   = least(q.priority, excluded.priority)
+        returning 1
+    )
+    select count(*) from queued
+$$;
+
+comment on function evervec.queue_rows(evervec.source, jsonb[], bigint[], smallint[], jsonb[]) is
+$$Internal. Queues rows for embedding. p_priorities: NULL members take the source's. Returns the number of jobs made or counted up.$$;
+
+revoke execute on function evervec.queue_rows(evervec.source, jsonb[], bigint[], smallint[], jsonb[]) from public;
+
 -- file: functions/queue/reclaim.sql
 -- reclaim: makes jobs pending again whose lease has expired; their worker is late or dead.
 --
@@ -1194,6 +1401,35 @@ comment on function evervec.reclaim(integer) is
 $$Internal. Returns up to p_limit jobs with an expired lease to pending; gives their number.$$;
 
 revoke execute on function evervec.reclaim(integer) from public;
+
+-- file: functions/queue/reconcile.sql
+-- reconcile: compares one slice of a source by hash and queues what is missing, stale or orphaned.
+--
+-- Call it until examined is 0: first all rows in key order, then all vectors. Where it was interrupted, the next call goes on; workers
+-- go on with it too.
+-- Locks:  the row of evervec.source; ACCESS SHARE on the table.
+-- Raises: VE101 unknown source
+create or replace function evervec.reconcile(p_source text, p_limit integer default 10000)
+returns table (examined bigint, missing bigint, stale bigint, orphaned bigint)
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    select * into v_source from evervec.source s where s.source_id = v_source.source_id for update;
+    if v_source.pass_kind is distinct from 'reconcile' then
+        perform evervec.start_pass(v_source.source_id, 'reconcile');
+        select * into v_source from evervec.source s where s.source_id = v_source.source_id;
+    end if;
+    return query select n.examined, n.missing, n.stale, n.orphaned from evervec.next_slice(v_source, p_limit) n;
+end
+$$;
+
+comment on function evervec.reconcile(text, integer) is
+$$One slice (default 10,000 rows) of a comparison of all texts and vectors of a source: begins one, or goes on with the one under way. Queues what is missing (no vector), stale (of another text or model) or orphaned (no row), and counts them. Call it until examined is 0. Raises VE101.$$;
+
+revoke execute on function evervec.reconcile(text, integer) from public;
 
 -- file: functions/queue/release_jobs.sql
 -- release_jobs: gives leased jobs back untouched, at no cost of an attempt: a worker that stops, a lock that was refused.
@@ -1335,6 +1571,7 @@ begin
     execute format(
         $sql$
         select array_agg(case when not r.found then 'gone'
+                              when $3 then 'unchanged'
                               when r.content is null then 'empty'
                               when r.stored_hash = h.hash and r.stored_model_id = $2 then 'unchanged'
                               else 'embed' end order by r.ordinal),
@@ -1345,7 +1582,7 @@ begin
         $sql$,
         'render_' || p_source.name)
     into states, texts, hashes
-    using p_row_keys, p_source.model_id;
+    using p_row_keys, p_source.model_id, p_source.storage = 'manual';
 end
 $$;
 
@@ -1372,6 +1609,46 @@ $$Internal. base × 2^(attempts − 1), at most max_delay, plus up to the policy
 
 revoke execute on function evervec.retry_delay(evervec.retry_policy, integer) from public;
 
+-- file: functions/queue/row_priorities.sql
+-- row_priorities: the priorities of rows by the source's expression; NULL where it has none, or fails.
+--
+-- Locks:  none beyond ACCESS SHARE.
+create or replace function evervec.row_priorities(p_source evervec.source, p_row_keys jsonb[])
+returns smallint[]
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_priorities smallint[];
+    v_one        smallint[];
+    v_call       text := format('select evervec.%I($1)', 'priority_' || p_source.name);
+begin
+    if p_source.priority_sql is null then
+        return array_fill(null::smallint, array[cardinality(p_row_keys)]);
+    end if;
+    begin
+        execute v_call into v_priorities using p_row_keys;
+        return v_priorities;
+    exception when others then
+        -- One row's error costs that row its priority, not the others.
+        for v_ordinal in 1 .. cardinality(p_row_keys) loop
+            begin
+                execute v_call into v_one using p_row_keys[v_ordinal : v_ordinal];
+                v_priorities[v_ordinal] := v_one[1];
+            exception when others then
+                v_priorities[v_ordinal] := null;
+            end;
+        end loop;
+        return v_priorities;
+    end;
+end
+$$;
+
+comment on function evervec.row_priorities(evervec.source, jsonb[]) is
+$$Internal. One priority a key, in order; NULL: the source's default.$$;
+
+revoke execute on function evervec.row_priorities(evervec.source, jsonb[]) from public;
+
 -- file: functions/queue/start_pass.sql
 -- start_pass: begins a pass over a whole source; a reconcile under way is not weakened to a backfill.
 --
@@ -1383,10 +1660,12 @@ set search_path from current
 as $$
     update evervec.source s
        set pass_kind     = case when s.pass_kind = 'reconcile' then 'reconcile' else p_kind end,
-           pass_stage    = 'rows',
+           pass_stage    = case when s.storage = 'manual' then 'vectors' else 'rows' end,
            pass_after    = null,
            pass_examined = 0,
-           pass_queued   = 0
+           pass_missing  = 0,
+           pass_stale    = 0,
+           pass_orphaned = 0
      where s.source_id = p_source_id
 $$;
 
@@ -1396,7 +1675,7 @@ $$Internal. Begins a pass (backfill or reconcile) over a source at its first row
 revoke execute on function evervec.start_pass(integer, text) from public;
 
 -- file: functions/queue/tick.sql
--- tick: the upkeep that needs no provider: folds, takes back expired leases, forgets old receipts and batches.
+-- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts and batches.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- Locks:  those of fold, reclaim, and rows of what is forgotten.
@@ -1410,6 +1689,7 @@ set search_path from current
 as $$
 begin
     folded := evervec.fold(100000);
+    perform evervec.follow_renames(evervec.active_sources());
     reclaimed := evervec.reclaim(10000);
     with old_receipts as (
         delete from evervec.job_receipt r
@@ -1445,6 +1725,51 @@ comment on function evervec.tid_block(tid) is
 $$Internal. Block number of a ctid.$$;
 
 revoke execute on function evervec.tid_block(tid) from public;
+
+-- file: functions/queue/try_write_vectors.sql
+-- try_write_vectors: write_vectors, which no row of a user's transaction can stop.
+--
+-- SKIP LOCKED passes over a row that somebody holds, but PostgreSQL still waits where an open transaction has first updated the row
+-- and then deleted it. Then the rows are tried one by one, and those that are held are locked.
+-- Locks:  those of write_vectors.
+-- Raises: VE109 wrong number of dimensions
+create or replace function evervec.try_write_vectors(
+    p_source     evervec.source,
+    p_row_keys   jsonb[],
+    p_hashes     bytea[],
+    p_embeddings vector[]
+)
+returns text[]
+language plpgsql
+set search_path from current
+set lock_timeout = '50ms'
+as $$
+declare
+    v_outcomes text[];
+begin
+    begin
+        return evervec.write_vectors(p_source, p_row_keys, p_hashes, p_embeddings);
+    exception when lock_not_available then
+        null;
+    end;
+    for v_ordinal in 1 .. cardinality(p_row_keys) loop
+        begin
+            v_outcomes := v_outcomes || evervec.write_vectors(
+                p_source, p_row_keys[v_ordinal : v_ordinal], p_hashes[v_ordinal : v_ordinal], p_embeddings[v_ordinal : v_ordinal]);
+        exception when lock_not_available then
+            v_outcomes := v_outcomes || 'locked'::text;
+            -- The whole table may be locked: do not wait for it once a row.
+            perform set_config('lock_timeout', '1ms', true);
+        end;
+    end loop;
+    return v_outcomes;
+end
+$$;
+
+comment on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]) is
+$$Internal. Stores vectors of one source; returns completed, superseded, locked or gone a key, in order. Raises VE109.$$;
+
+revoke execute on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]) from public;
 
 -- file: functions/queue/write_vectors.sql
 -- write_vectors: stores vectors of one source where they are still true; vectors of rows that are gone are dropped.
@@ -1763,9 +2088,10 @@ begin
     query := format(
         $sql$
         with nearest as materialized (
-            select %1$s as row_key, e.embedding %2$s $1 as distance
+            select %1$s as row_key, e.%5$I %2$s $1 as distance
               from %3$s e
-             order by e.embedding %2$s $1
+             where e.%5$I is not null
+             order by e.%5$I %2$s $1
              limit $3
         )
         select n.row_key, (%4$s)::real, n.distance::real
@@ -1775,7 +2101,7 @@ begin
          order by n.distance, n.row_key
          limit $2
         $sql$,
-        evervec.key_call(v_source, 'e', true), v_metric.operator, evervec.qualified_name(v_source.target), format(v_metric.similarity, 'n.distance'));
+        evervec.key_call(v_source, 'e', true), v_metric.operator, evervec.qualified_name(v_source.target), format(v_metric.similarity, 'n.distance'), v_source.vector_column);
 end
 $$;
 
@@ -1797,7 +2123,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     row_key := evervec.check_row_key(v_source, p_row_key);
-    query := format('select e.embedding from (select $1) as k (row_key) join %s e on %s',
+    query := format('select e.%I from (select $1) as k (row_key) join %s e on %s', v_source.vector_column,
                     evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
 end
 $$;
@@ -1838,6 +2164,267 @@ $$Internal. SECURITY DEFINER, owned by the owner of the source's table, executab
 
 revoke execute on function evervec.act_as_owner(evervec.source, regprocedure) from public;
 
+-- file: functions/track/add_dependencies.sql
+-- add_dependencies: checks p_depends_on and keeps it: which other tables a recipe reads, and how their rows lead to ours.
+--
+-- {"schema.link": "column"} or {"schema.link": ["a", "b"]}: these columns hold our key.
+-- {"schema.other": {"columns": [...], "watch": [...], "keys": "query"}}: keys is a query over changed, which has the columns, and
+-- gives our key columns in order. watch: an UPDATE counts when one of these changes; default: any column.
+-- Locks:  none.
+-- Raises: VE103 unknown column · VE104 anything else that is wrong with it
+create or replace function evervec.add_dependencies(p_source evervec.source, p_depends_on jsonb)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_item     record;
+    v_relation regclass;
+    v_columns  text[];
+    v_watched  text[];
+    v_types    text[];
+    v_keys     text;
+    v_unknown  text;
+    v_message  text;
+    v_hint     text := 'For example: p_depends_on => ''{"public.game_genre": "game_id", "public.genre": {"columns": ["id"], "watch": ["name"], '
+                       '"keys": "select gg.game_id from public.game_genre gg join changed c on c.id = gg.genre_id"}}''.';
+begin
+    if jsonb_typeof(p_depends_on) <> 'object' then
+        raise exception using
+            errcode = 'VE104', message = 'p_depends_on is not a JSON object',
+            detail  = format('It is: %s', left(p_depends_on::text, 200)), hint = v_hint;
+    end if;
+    for v_item in select d.key as name, d.value, d.ordinality from jsonb_each(p_depends_on) with ordinality as d (key, value, ordinality) loop
+        v_relation := to_regclass(v_item.name);
+        if v_relation is null or v_relation = p_source.relation
+           or not exists (select from pg_class c where c.oid = v_relation and c.relkind in ('r', 'p')) then
+            raise exception using
+                errcode = 'VE104',
+                message = format('p_depends_on names "%s", which is not another table', v_item.name),
+                detail  = 'Its keys are tables, written with their schema.', hint = v_hint;
+        end if;
+        if not pg_has_role((select c.relowner from pg_class c where c.oid = v_relation), 'usage') then
+            raise exception using
+                errcode = 'VE110',
+                message = format('%s cannot be watched by %s', v_relation, current_user),
+                detail  = 'Its owner''s rights are needed to create triggers on it.',
+                hint    = format('GRANT %s TO %I;', (select c.relowner::regrole from pg_class c where c.oid = v_relation), current_user);
+        end if;
+
+        case jsonb_typeof(v_item.value)
+            when 'object' then
+                v_columns := array(select jsonb_array_elements_text(v_item.value -> 'columns'));
+                v_watched := array(select jsonb_array_elements_text(v_item.value -> 'watch'));
+                v_keys := v_item.value ->> 'keys';
+            when 'array' then
+                v_columns := array(select jsonb_array_elements_text(v_item.value));
+                v_watched := v_columns;
+            else
+                v_columns := array[v_item.value #>> '{}'];
+                v_watched := v_columns;
+        end case;
+        if jsonb_typeof(v_item.value) <> 'object' then
+            v_keys := format('select %s from changed c', (
+                select string_agg(format('c.%I', c.name), ', ' order by c.ordinality)
+                  from unnest(v_columns) with ordinality as c (name, ordinality)));
+        end if;
+        if cardinality(v_watched) = 0 then
+            v_watched := array(select a.attname from pg_attribute a
+                                where a.attrelid = v_relation and a.attnum > 0 and not a.attisdropped order by a.attnum);
+        end if;
+
+        select c.name into v_unknown
+          from unnest(v_columns || v_watched) as c (name)
+         where evervec.column_text(v_relation, c.name) is null
+         limit 1;
+        if found then
+            raise exception using
+                errcode = 'VE103', message = format('column "%s" of %s does not exist', v_unknown, v_relation),
+                detail  = 'p_depends_on names it.', hint = v_hint;
+        end if;
+        v_types := array(
+            select format_type(a.atttypid, -1)
+              from unnest(v_columns) with ordinality as c (name, ordinality)
+              join pg_attribute a on a.attrelid = v_relation and a.attname = c.name
+             order by c.ordinality);
+        begin
+            execute evervec.dependents_query(p_source, v_columns, v_types, v_keys, '''{}''::jsonb[]');
+        exception when syntax_error_or_access_rule_violation or data_exception then
+            get stacked diagnostics v_message = message_text;
+            raise exception using
+                errcode = 'VE104',
+                message = format('p_depends_on says of %s what is no query for keys of %s', v_relation, p_source.relation),
+                detail  = v_message, hint = v_hint;
+        end;
+        insert into evervec.dependency (source_id, ordinal, relation, columns, types, watched, keys)
+        values (p_source.source_id, v_item.ordinality, v_relation, v_columns, v_types, v_watched, v_keys);
+    end loop;
+end
+$$;
+
+comment on function evervec.add_dependencies(evervec.source, jsonb) is
+$$Internal. Checks p_depends_on and fills evervec.dependency. Raises VE103, VE104, VE110.$$;
+
+revoke execute on function evervec.add_dependencies(evervec.source, jsonb) from public;
+
+-- file: functions/track/add_source.sql
+-- add_source: the row of a new source, with defaults for what track does not say.
+--
+-- Locks:  ROW EXCLUSIVE on evervec.source.
+create or replace function evervec.add_source(p_source evervec.source)
+returns evervec.source
+language sql
+set search_path from current
+as $$
+    insert into evervec.source
+        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
+         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
+         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
+         version_column, distance, index_method, priority, priority_sql)
+    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
+           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
+           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
+           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
+           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
+           evervec.qualified_name(p_source.target),
+           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
+           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
+           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql
+    returning *
+$$;
+
+comment on function evervec.add_source(evervec.source) is
+$$Internal. Inserts a source and returns it as stored.$$;
+
+revoke execute on function evervec.add_source(evervec.source) from public;
+
+-- file: functions/track/analyse_sql.sql
+-- analyse_sql: what an SQL expression over a row reads, found by making a view of it and looking at the view's dependencies.
+--
+-- The row's alias is the name of its table. The view lives for a moment, under a name of evervec's own.
+-- Locks:  those of CREATE VIEW and DROP VIEW: ACCESS SHARE on what it reads.
+-- Raises: VE104 it does not parse · VE110 it reaches a function or operator in a schema where PUBLIC may create
+create or replace function evervec.analyse_sql(
+    p_relation  regclass,
+    p_parameter text,
+    p_sql       text,
+    out columns text[],
+    out tables  regclass[]
+)
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_rule   oid;
+    v_detail text;
+    v_unsafe text;
+begin
+    -- One name for the view, so one analysis at a time.
+    perform pg_advisory_xact_lock(evervec.lock_key('analyse'));
+    begin
+        execute format(
+            E'create view evervec.analysed as select (%s\n) as result from %s as %I',
+            p_sql, evervec.qualified_name(p_relation), (select c.relname from pg_class c where c.oid = p_relation));
+    exception
+        when syntax_error_or_access_rule_violation or feature_not_supported or grouping_error or data_exception then
+            get stacked diagnostics v_detail = message_text;
+            raise exception using
+                errcode = 'VE104',
+                message = format('%s is not an SQL expression over a row of %s', p_parameter, p_relation),
+                detail  = v_detail,
+                hint    = format('The row is called %I there; name other tables with their schema. A query must give one column and one row.',
+                                 (select c.relname from pg_class c where c.oid = p_relation));
+    end;
+
+    select r.oid into v_rule from pg_rewrite r where r.ev_class = 'evervec.analysed'::regclass;
+    columns := case
+        -- A reference to the whole row names no column: every one counts.
+        when pg_get_viewdef('evervec.analysed'::regclass) ~ '\.\*' then array(
+            select a.attname::text from pg_attribute a
+             where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped order by a.attnum)
+        else array(
+            select a.attname::text
+              from pg_attribute a
+             where a.attrelid = p_relation and a.attnum > 0
+               and a.attnum in (select d.refobjsubid from pg_depend d
+                                 where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule and d.refobjid = p_relation)
+             order by a.attnum)
+    end;
+    tables := array(
+        select distinct d.refobjid::regclass
+          from pg_depend d
+         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule and d.refclassid = 'pg_class'::regclass
+           and d.refobjid not in (p_relation, 'evervec.analysed'::regclass));
+    select r.name into v_unsafe
+      from (
+        select f.oid::regprocedure::text as name, f.pronamespace as namespace
+          from pg_depend d join pg_proc f on d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid
+         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
+        union all
+        select o.oid::regoperator::text, o.oprnamespace
+          from pg_depend d join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
+      ) r
+     where has_schema_privilege('public', r.namespace, 'create');
+    drop view evervec.analysed;
+
+    if v_unsafe is not null then
+        raise exception using
+            errcode = 'VE110',
+            message = format('%s reaches %s, which anybody could replace', p_parameter, v_unsafe),
+            detail  = 'It stands in a schema in which PUBLIC may create, and recipes run with the rights of the table''s owner.',
+            hint    = 'Move it to a schema of its owner, or REVOKE CREATE ON SCHEMA … FROM PUBLIC.';
+    end if;
+end
+$$;
+
+comment on function evervec.analyse_sql(regclass, text, text) is
+$$Internal. The columns of a table, and the other tables, that an SQL expression over its row reads. Raises VE104, VE110.$$;
+
+revoke execute on function evervec.analyse_sql(regclass, text, text) from public;
+
+-- file: functions/track/attribute_names.sql
+-- attribute_names: the names that columns have now, by their numbers.
+--
+-- Locks:  none.
+create or replace function evervec.attribute_names(p_relation regclass, p_attributes smallint[])
+returns text[]
+language sql stable
+set search_path from current
+as $$
+    select array(
+        select a.attname::text
+          from unnest(p_attributes) with ordinality as n (attnum, ordinality)
+          join pg_attribute a on a.attrelid = p_relation and a.attnum = n.attnum and not a.attisdropped
+         order by n.ordinality)
+$$;
+
+comment on function evervec.attribute_names(regclass, smallint[]) is
+$$Internal. Present names of columns given by attnum, in their order; dropped ones are left out.$$;
+
+revoke execute on function evervec.attribute_names(regclass, smallint[]) from public;
+
+-- file: functions/track/attribute_numbers.sql
+-- attribute_numbers: columns by their numbers, which a rename does not change.
+--
+-- Locks:  none.
+create or replace function evervec.attribute_numbers(p_relation regclass, p_columns text[])
+returns smallint[]
+language sql stable
+set search_path from current
+as $$
+    select array(
+        select a.attnum
+          from unnest(p_columns) with ordinality as c (name, ordinality)
+          join pg_attribute a on a.attrelid = p_relation and a.attname = c.name
+         order by c.ordinality)
+$$;
+
+comment on function evervec.attribute_numbers(regclass, text[]) is
+$$Internal. attnums of columns, in their order.$$;
+
+revoke execute on function evervec.attribute_numbers(regclass, text[]) from public;
+
 -- file: functions/track/base_type.sql
 -- base_type: the type below a domain, or below a domain over domains.
 --
@@ -1874,7 +2461,7 @@ set search_path from current
 as $$
 declare
     -- The longest of the names that are made from it.
-    v_longest text := format('evervec_%s_truncate', p_name);
+    v_longest text := format('evervec_%s_dep99_truncate', p_name);
 begin
     if p_name is null or p_name !~ '\S' then
         raise exception using
@@ -1886,7 +2473,7 @@ begin
             errcode = 'VE106',
             message = format('the name "%s" is too long for a source', p_name),
             detail  = format('The trigger "%s" would have %s bytes; PostgreSQL keeps 63.', v_longest, octet_length(v_longest)),
-            hint    = format('Give a p_name of at most %s bytes.', 63 - octet_length('evervec__truncate'));
+            hint    = format('Give a p_name of at most %s bytes.', 63 - octet_length('evervec__dep99_truncate'));
     elsif exists (select from evervec.source s where s.name = p_name) then
         raise exception using
             errcode = 'VE102',
@@ -2031,104 +2618,627 @@ $$Internal. SQL expression for the text of one column of row s, '' for NULL; NUL
 
 revoke execute on function evervec.column_text(regclass, text) from public;
 
--- file: functions/track/compile_recipe.sql
--- compile_recipe: checks what p_columns or p_template asks for and compiles it to an SQL expression over row s.
+-- file: functions/track/columns_text.sql
+-- columns_text: columns joined as "Name: value" lines, blank ones left out, as an SQL expression over row s.
 --
--- Columns join as "Name: value" lines, blank ones left out. A row whose holes are all blank has no text, so no vector.
+-- needs: functions/track/column_text.sql
 -- Locks:  none.
--- Raises: VE103 unknown column · VE104 no recipe, both kinds, an empty one, or a malformed template
+create or replace function evervec.columns_text(p_relation regclass, p_columns text[])
+returns text
+language sql stable
+set search_path from current
+as $$
+    select format('concat_ws(E''\n'', %s)',
+                  string_agg(
+                      format('case when %2$s ~ ''\S'' then %1$L || %2$s end',
+                             upper(left(c.name, 1)) || replace(substr(c.name, 2), '_', ' ') || ': ',
+                             evervec.column_text(p_relation, c.name)),
+                      ', ' order by c.ordinality))
+      from unnest(p_columns) with ordinality as c (name, ordinality)
+$$;
+
+comment on function evervec.columns_text(regclass, text[]) is
+$$Internal. The recipe of p_columns as an SQL expression over row s.$$;
+
+revoke execute on function evervec.columns_text(regclass, text[]) from public;
+
+-- file: functions/track/compile_recipe.sql
+-- compile_recipe: checks the recipe of a source and compiles it: the text as an SQL expression over row s, and what it reads.
+--
+-- Columns and templates: a row whose columns are all blank has no text, so no vector. A row that p_where does not want has none either.
+-- Locks:  those of analyse_sql.
+-- Raises: VE103 unknown column · VE104 no recipe, several, an empty one, a malformed one · VE110 unsafe SQL
 create or replace function evervec.compile_recipe(
-    p_relation        regclass,
-    p_columns         text[],
-    p_template        text,
-    out columns       text[],
-    out text_expression text
+    p_relation          regclass,
+    p_columns           text[],
+    p_template          text,
+    p_text_sql          text,
+    p_where             text,
+    out watched         text[],
+    out text_expression text,
+    out tables          regclass[]
 )
-language plpgsql stable
+language plpgsql
 set search_path from current
 as $$
 declare
+    v_hint    text := 'Give one of p_columns => ''{title,body}'', p_template => ''{title}: {body}'', or p_text_sql.';
+    v_found   record;
     v_unknown text;
-    v_hint    text := 'Give p_columns => ''{title,body}'', or p_template => ''{title}: {body}'', not both.';
-    v_pieces  text;
 begin
-    case
-        when p_columns is not null and p_template is not null then
-            raise exception using
-                errcode = 'VE104', message = 'a source has columns or a template, not both',
-                detail  = 'p_columns and p_template were both given.', hint = v_hint;
-        when p_columns is null and p_template is null then
+    case num_nonnulls(p_columns, p_template, p_text_sql)
+        when 0 then
             raise exception using
                 errcode = 'VE104', message = 'no recipe for the text of a row',
-                detail  = 'Neither p_columns nor p_template was given.', hint = v_hint;
-        when cardinality(p_columns) = 0 then
-            raise exception using
-                errcode = 'VE104', message = 'p_columns is empty',
-                detail  = 'A row''s text needs at least one column.', hint = v_hint;
-        when p_columns is not null then
-            columns := p_columns;
+                detail  = 'None of p_columns, p_template and p_text_sql was given.', hint = v_hint;
+        when 1 then
+            null;
         else
-            select array_agg(distinct t.hole) into columns
-              from evervec.template_parts(p_template) t
-             where t.hole is not null;
-            if columns is null then
-                raise exception using
-                    errcode = 'VE104', message = 'the template names no column',
-                    detail  = format('Every row would have the same text: %s', left(p_template, 200)),
-                    hint    = 'Write {column} where a column''s value belongs.';
-            end if;
+            raise exception using
+                errcode = 'VE104', message = 'a source has one recipe: columns or a template or SQL, not both',
+                detail  = 'More than one of p_columns, p_template and p_text_sql was given.', hint = v_hint;
     end case;
-
-    select c.name into v_unknown
-      from unnest(columns) as c (name)
-     where evervec.column_text(p_relation, c.name) is null
-     limit 1;
-    if found then
-        raise exception using
-            errcode = 'VE103',
-            message = format('column "%s" of %s does not exist', v_unknown, p_relation),
-            detail  = 'Columns: ' || (
-                select string_agg(a.attname, ', ' order by a.attnum)
-                  from pg_attribute a
-                 where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped) || '.',
-            hint    = 'Names are case-sensitive and written without quotes.';
+    tables := '{}';
+    if p_text_sql is not null then
+        select * into v_found from evervec.analyse_sql(p_relation, 'p_text_sql', p_text_sql);
+        watched := v_found.columns;
+        tables := v_found.tables;
+        text_expression := format('(%s)::text', evervec.over_row(p_relation, p_text_sql));
+    else
+        watched := coalesce(p_columns, array(
+            select distinct t.hole from evervec.template_parts(p_template) t where t.hole is not null order by t.hole));
+        if cardinality(watched) = 0 then
+            raise exception using
+                errcode = 'VE104',
+                message = case when p_columns is not null then 'p_columns is empty' else 'the template names no column' end,
+                detail  = 'A row''s text needs at least one column, or every row would have the same.',
+                hint    = v_hint;
+        end if;
+        select c.name into v_unknown
+          from unnest(watched) as c (name)
+         where evervec.column_text(p_relation, c.name) is null
+         limit 1;
+        if found then
+            raise exception using
+                errcode = 'VE103',
+                message = format('column "%s" of %s does not exist', v_unknown, p_relation),
+                detail  = 'Columns: ' || (
+                    select string_agg(a.attname, ', ' order by a.attnum)
+                      from pg_attribute a
+                     where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped) || '.',
+                hint    = 'Names are case-sensitive and written without quotes.';
+        end if;
+        text_expression := case when p_columns is not null then evervec.columns_text(p_relation, p_columns)
+                                else evervec.template_text(p_relation, p_template) end;
     end if;
 
-    if p_columns is not null then
-        select string_agg(
-                   format('case when %2$s ~ ''\S'' then %1$L || %2$s end',
-                          upper(left(c.name, 1)) || replace(substr(c.name, 2), '_', ' ') || ': ',
-                          evervec.column_text(p_relation, c.name)),
-                   ', ' order by c.ordinality)
-          into v_pieces
-          from unnest(p_columns) with ordinality as c (name, ordinality);
-        text_expression := format('concat_ws(E''\n'', %s)', v_pieces);
-    else
-        select string_agg(coalesce(quote_literal(t.literal), evervec.column_text(p_relation, t.hole)), ' || ' order by t.ordinal)
-          into v_pieces
-          from evervec.template_parts(p_template) t;
-        text_expression := format(
-            'case when concat(%s) ~ ''\S'' then %s end',
-            (select string_agg(evervec.column_text(p_relation, c.name), ', ') from unnest(columns) as c (name)),
-            v_pieces);
+    if p_where is not null then
+        select * into v_found from evervec.analyse_sql(p_relation, 'p_where', p_where);
+        watched := array(select distinct w from unnest(watched || v_found.columns) w order by w);
+        tables := tables || v_found.tables;
+        text_expression := format('case when %s then %s end', evervec.over_row(p_relation, p_where), text_expression);
     end if;
 end
 $$;
 
-comment on function evervec.compile_recipe(regclass, text[], text) is
-$$Internal. The columns that a recipe reads, and the recipe as an SQL expression over row s. Raises VE103 or VE104.$$;
+comment on function evervec.compile_recipe(regclass, text[], text, text, text) is
+$$Internal. The recipe as an SQL expression over row s, the columns whose changes count, and the other tables that it reads. Raises VE103, VE104, VE110.$$;
 
-revoke execute on function evervec.compile_recipe(regclass, text[], text) from public;
+revoke execute on function evervec.compile_recipe(regclass, text[], text, text, text) from public;
+
+-- file: functions/track/create_column_functions.sql
+-- create_column_functions: write_<source> and erase_<source> for vectors in columns of the user's own table.
+--
+-- They write under evervec.bypass, so that no trigger of ours notices what evervec itself writes, whatever a user's BEFORE trigger
+-- makes of it.
+-- Locks:  none that matter.
+create or replace function evervec.create_column_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql    record;
+    v_keys   record;
+    v_bypass text := $body$
+            v_former := current_setting('evervec.bypass', true);
+            perform set_config('evervec.bypass', 'on', true);$body$;
+    v_back   text := $body$
+            perform set_config('evervec.bypass', coalesce(v_former, ''), true);$body$;
+begin
+    select * into v_sql from evervec.generated(p_source);
+    select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
+           string_agg(format('t.%I %s l.key_%s', c.name, o.operator, c.ordinality), ' and ' order by c.ordinality) as matched
+      into v_keys
+      from unnest(p_source.key_columns) with ordinality as c (name, ordinality)
+      join unnest(p_source.key_operators) with ordinality as o (operator, ordinality) using (ordinality);
+    perform evervec.create_row_function(
+        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer',
+        'table (ordinal integer, outcome text)', false,
+        format(
+            $body$
+        declare
+            v_former text;
+        begin
+            %1$s
+            return query
+            with k as materialized (
+                select u.row_key, u.content_hash, u.embedding, u.ordinality
+                  from unnest(p_row_keys, p_hashes, p_embeddings) with ordinality
+                       as u (row_key, content_hash, embedding, ordinality)
+            ), locked as materialized (
+                select k.ordinality, k.content_hash, k.embedding, %2$s as content, %3$s
+                  from k
+                  join %4$s s on %5$s
+                   for no key update of s skip locked
+            ), written as (
+                update %4$s t
+                   set %6$s
+                  from locked l
+                 where %7$s and sha256(convert_to(l.content, 'UTF8')) = l.content_hash
+            )
+            select k.ordinality::integer,
+                   case when sha256(convert_to(l.content, 'UTF8')) = l.content_hash then 'completed'
+                        when l.ordinality is not null then 'superseded'
+                        when exists (select from %4$s s where %5$s) then 'locked'
+                        else 'gone' end
+              from k
+              left join locked l on l.ordinality = k.ordinality;
+            %8$s
+        end
+            $body$,
+            v_bypass, v_sql.content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false),
+            concat_ws(', ',
+                format('%I = l.embedding', p_source.vector_column),
+                format('%I = l.content_hash', p_source.hash_column),
+                format('%I = %L', p_source.model_column, (select m.name from evervec.model m where m.model_id = p_source.model_id)),
+                format('%I = now()', p_source.time_column),
+                format('%I = %s', p_source.version_column, p_source.version)),
+            v_keys.matched, v_back));
+    perform evervec.create_row_function(
+        p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
+        format(
+            $body$
+        declare
+            v_former text;
+            v_held   integer[];
+        begin
+            %1$s
+            with held as materialized (
+                select e.ctid as address
+                  from unnest(p_row_keys) as k (row_key)
+                  join %2$s e on %3$s
+                 where e.%4$I is not null
+                   for no key update of e skip locked
+            )
+            update %2$s t
+               set %4$I = null, %5$I = null
+              from held h
+             where t.ctid = h.address;
+            v_held := array(
+                select k.ordinality::integer
+                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                 where exists (select from %2$s e where %3$s and e.%4$I is not null));
+            %6$s
+            return v_held;
+        end
+            $body$,
+            v_bypass, v_sql.relation, evervec.key_match(p_source, 'e', true), p_source.vector_column, p_source.hash_column, v_back));
+end
+$$;
+
+comment on function evervec.create_column_functions(evervec.source) is
+$$Internal. Creates or replaces write_<source> and erase_<source> for column storage.$$;
+
+revoke execute on function evervec.create_column_functions(evervec.source) from public;
+
+-- file: functions/track/create_dependency_triggers.sql
+-- create_dependency_triggers: triggers on the other tables that a recipe reads: they log a few columns of what changed.
+--
+-- What follows from it, the keys of our rows, is found out by the fold, never in the writer's transaction. A renamed column makes
+-- the log say {"renamed": …} in its place, and the fold compares the whole source.
+--
+-- Locks:  SHARE ROW EXCLUSIVE on these tables.
+create or replace function evervec.create_dependency_triggers(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_dependency evervec.dependency;
+    v_by_row     boolean;
+    v_changed    text;
+    v_decoy      text;
+    v_function   text;
+    v_trigger    record;
+begin
+    for v_dependency in select * from evervec.dependency d where d.source_id = p_source.source_id order by d.ordinal loop
+        v_by_row := (select c.relkind = 'p' from pg_class c where c.oid = v_dependency.relation);
+        v_changed := format(
+            '(select jsonb_build_object(%s) from (select r.*) as changed)',
+            (select string_agg(format('%L, %I', c.name, c.name), ', ' order by c.ordinality)
+               from unnest(v_dependency.columns) with ordinality as c (name, ordinality)));
+        v_decoy := format('(select %s) as decoy', (
+            select string_agg(format('''{"renamed": true}''::jsonb as %I', c.name), ', ' order by c.ordinality)
+              from unnest(v_dependency.columns) with ordinality as c (name, ordinality)));
+
+        perform evervec.lock_relation(v_dependency.relation, 'share row exclusive');
+        for v_trigger in
+            select t.event, t.operation, t.condition, t.rows
+              from (values
+                ('insert', 'insert', case when v_by_row then 'for each row' else 'referencing new table as evervec_new for each statement' end,
+                 case when v_by_row then '(select new.*) r' else 'evervec_new r' end),
+                ('delete', 'delete', case when v_by_row then 'for each row' else 'referencing old table as evervec_old for each statement' end,
+                 case when v_by_row then '(select old.*) r' else 'evervec_old r' end),
+                ('update', 'update', 'for each row', '(select old.* union all select new.*) r'),
+                ('truncate', 'truncate', 'for each statement', null)
+              ) as t (event, operation, condition, rows)
+        loop
+            v_function := format('log_dep%s_%s_%s', v_dependency.ordinal, v_trigger.event, p_source.name);
+            perform evervec.create_log_function(
+                p_source, v_function,
+                case when v_trigger.rows is null then format('values (%s, ''T'', null::jsonb)', p_source.source_id)
+                     when v_trigger.event = 'update' then format(
+                        'select %1$s, ''R'', jsonb_build_object(''dependency'', %2$s, ''changed'', %3$s) from (select old.*) r, %4$s union '
+                        'select %1$s, ''R'', jsonb_build_object(''dependency'', %2$s, ''changed'', %3$s) from (select new.*) r, %4$s',
+                        p_source.source_id, v_dependency.ordinal, v_changed, v_decoy)
+                     else format('select distinct %s, ''R'', jsonb_build_object(''dependency'', %s, ''changed'', %s) from %s, %s',
+                                 p_source.source_id, v_dependency.ordinal, v_changed, v_trigger.rows, v_decoy) end,
+                p_pinned => true);
+            execute format('create trigger %I after %s on %s %s when (%s) execute function evervec.%I()',
+                           format('evervec_%s_dep%s_%s', p_source.name, v_dependency.ordinal, v_trigger.event),
+                           v_trigger.operation, v_dependency.relation, v_trigger.condition,
+                           evervec.trigger_condition(case when v_trigger.event = 'update' then v_dependency.watched end), v_function);
+        end loop;
+    end loop;
+end
+$$;
+
+comment on function evervec.create_dependency_triggers(evervec.source) is
+$$Internal. Creates the triggers evervec_<source>_dep<n>_insert, _delete, _update and _truncate on the tables that a recipe reads.$$;
+
+revoke execute on function evervec.create_dependency_triggers(evervec.source) from public;
+
+-- file: functions/track/create_dependents_functions.sql
+-- create_dependents_functions: dependents<n>_<source>, which lead from logged rows of another table to our row_keys.
+--
+-- Locks:  none that matter.
+create or replace function evervec.create_dependents_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.create_row_function(
+               p_source, 'dependents' || d.ordinal, 'p_changed jsonb[]', 'setof jsonb', true,
+               format(E'begin return query %s; end',
+                      evervec.dependents_query(p_source, d.columns, d.types, d.keys, 'p_changed')))
+       from evervec.dependency d
+      where d.source_id = p_source.source_id;
+end
+$$;
+
+comment on function evervec.create_dependents_functions(evervec.source) is
+$$Internal. Creates or replaces dependents<n>_<source> for every table that the recipe depends on.$$;
+
+revoke execute on function evervec.create_dependents_functions(evervec.source) from public;
+
+-- file: functions/track/create_key_function.sql
+-- create_key_function: key_<source>, the one place where a row_key is built.
+--
+-- Without SET clauses it inlines; keys that print the same in every session need none. NULL among the arguments means that
+-- the caller could not name the row (see key_of_change).
+-- Locks:  none that matter.
+create or replace function evervec.create_key_function(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_key record;
+begin
+    select string_agg(format('%L, $%s%s', c.name, c.ordinality, case when k.as_text then '::text' else '' end),
+                      ', ' order by c.ordinality) as members,
+           string_agg(format('$%s is not null', c.ordinality), ' and ' order by c.ordinality) as known,
+           bool_or(k.as_text) as pinned
+      into v_key
+      from unnest(p_source.key_columns) with ordinality as c (name, ordinality)
+      join evervec.primary_key(p_source.relation) k on k.ordinal = c.ordinality;
+    execute format(
+        $sql$
+        create or replace function evervec.%1$I(%2$s) returns jsonb
+        language sql stable %3$s
+        return case when %4$s then jsonb_build_object(%5$s) end
+        $sql$,
+        'key_' || p_source.name,
+        array_to_string(p_source.key_types, ', '),
+        case when v_key.pinned then 'set search_path from current ' || evervec.pinned_settings() else '' end,
+        v_key.known, v_key.members);
+    execute format('revoke execute on function evervec.%I from public', 'key_' || p_source.name);
+    execute format('grant execute on function evervec.%I to %s', 'key_' || p_source.name,
+                   (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
+end
+$$;
+
+comment on function evervec.create_key_function(evervec.source) is
+$$Internal. Creates or replaces key_<source>.$$;
+
+revoke execute on function evervec.create_key_function(evervec.source) from public;
+
+-- file: functions/track/create_log_function.sql
+-- create_log_function: one trigger function: appends to the log, and before that, if it is told to, removes vectors.
+--
+-- A writer under REPEATABLE READ or SERIALIZABLE only logs: removing a vector could give it a serialization failure.
+-- Locks:  none that matter: replacing a function locks no table.
+create or replace function evervec.create_log_function(
+    p_source   evervec.source,
+    p_function text,
+    p_changes  text,
+    p_vanished text default null,
+    p_pinned   boolean default false
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    execute format(
+        $sql$
+        create or replace function evervec.%1$I() returns trigger
+        language plpgsql security definer
+        set search_path from current %2$s
+        as $body$
+        begin
+            %3$s
+            insert into evervec.change_log (source_id, operation, row_key) %4$s;
+            return null;
+        end
+        $body$
+        $sql$,
+        p_function,
+        case when p_pinned then evervec.pinned_settings() else '' end,
+        case when p_vanished is not null then format(
+            $sql$if current_setting('transaction_isolation') not in ('repeatable read', 'serializable') then
+                delete from evervec.%I e %s;
+            end if;$sql$, 'vector_' || p_source.name, p_vanished) end,
+        p_changes);
+    execute format('revoke execute on function evervec.%I() from public', p_function);
+end
+$$;
+
+comment on function evervec.create_log_function(evervec.source, text, text, text, boolean) is
+$$Internal. Creates or replaces a trigger function. p_changes: query for (source_id, operation, row_key); p_vanished: rest of a DELETE on the vectors e; p_pinned: under pinned settings.$$;
+
+revoke execute on function evervec.create_log_function(evervec.source, text, text, text, boolean) from public;
+
+-- file: functions/track/create_partition_triggers.sql
+-- create_partition_triggers: a TRUNCATE trigger on every partition that has none yet; PostgreSQL clones row triggers only.
+--
+-- Locks:  SHARE ROW EXCLUSIVE on the partitions concerned.
+create or replace function evervec.create_partition_triggers(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_trigger   text := format('evervec_%s_truncate', p_source.name);
+    v_partition regclass;
+begin
+    if p_source.storage = 'column' or p_source.relation_kind <> 'p' then
+        return;
+    end if;
+    for v_partition in
+        select p.relid
+          from pg_partition_tree(p_source.relation) p
+          join pg_class c on c.oid = p.relid and c.relkind in ('r', 'p')
+         where p.relid <> p_source.relation
+           and not exists (select from pg_trigger t where t.tgrelid = p.relid and t.tgname = v_trigger)
+    loop
+        execute format('create trigger %I after truncate on %s for each statement when (%s) execute function evervec.%I()',
+                       v_trigger, v_partition, evervec.trigger_condition(), 'log_truncate_part_' || p_source.name);
+    end loop;
+end
+$$;
+
+comment on function evervec.create_partition_triggers(evervec.source) is
+$$Internal. Creates the trigger evervec_<source>_truncate on partitions that lack it.$$;
+
+revoke execute on function evervec.create_partition_triggers(evervec.source) from public;
+
+-- file: functions/track/create_pass_functions.sql
+-- create_pass_functions: the generated functions that a pass walks over a source with, slice by slice.
+--
+-- slice_<source>(after, limit, by hash) → the next rows in key order: ok, missing (no vector), stale (of another model or text),
+-- empty (neither text nor vector)
+-- orphans_<source>(after, limit) → the next vectors in key order: ok or orphan (no row)
+--
+-- Two branches instead of one condition with OR: each is a plain range scan of the primary key.
+-- Locks:  none that matter.
+create or replace function evervec.create_pass_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql     record;
+    v_body    text := $body$
+        begin
+            if p_after is null then
+                return query %s;
+            else
+                return query %s;
+            end if;
+        end
+        $body$;
+    v_slice   text;
+    v_orphans text;
+    v_missing text := case when p_source.storage = 'manual' then 'e.stored_model is null' else 'e.stored_hash is null' end;
+begin
+    select * into v_sql from evervec.generated(p_source);
+    v_slice := format(
+        $query$
+        select %1$s,
+               case when p_by_hash and s.content is null and %2$s then 'empty'
+                    when %2$s then 'missing'
+                    when e.stored_model is distinct from %3$s then 'stale'
+                    when p_by_hash and sha256(convert_to(s.content, 'UTF8')) is distinct from e.stored_hash then 'stale'
+                    else 'ok' end
+          from (select %4$s, case when p_by_hash then %5$s end as content
+                  from %6$s s
+                 where @condition@
+                 order by %4$s
+                 limit p_limit) s
+          left join lateral (select %7$s as stored_hash, %8$s as stored_model from %9$s e where %10$s) e on true
+         order by %4$s
+        $query$,
+        evervec.key_call(p_source, 's'), v_missing, p_source.model_id,
+        evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.stored_hash, v_sql.stored_model, v_sql.target,
+        evervec.key_match(p_source, 'e', true, 's', false));
+    v_orphans := format(
+        $query$
+        select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end
+          from (select %4$s from %5$s e where @condition@ order by %4$s limit p_limit) e
+         order by %4$s
+        $query$,
+        evervec.key_call(p_source, 'e', true), v_sql.relation, evervec.key_match(p_source, 's', false, 'e', true),
+        evervec.key_list(p_source, 'e', true), v_sql.target);
+
+    perform evervec.create_row_function(
+        p_source, 'slice', 'p_after jsonb, p_limit integer, p_by_hash boolean', 'table (row_key jsonb, state text)', true,
+        format(v_body, replace(v_slice, '@condition@', 'true'),
+               replace(v_slice, '@condition@', format('(%s) > (%s)', evervec.key_list(p_source, 's'),
+                                                      evervec.key_decoded(p_source, 'p_after')))));
+    perform evervec.create_row_function(
+        p_source, 'orphans', 'p_after jsonb, p_limit integer', 'table (row_key jsonb, state text)', true,
+        format(v_body, replace(v_orphans, '@condition@', 'true'),
+               replace(v_orphans, '@condition@', format('(%s) > (%s)', evervec.key_list(p_source, 'e', true),
+                                                        evervec.key_decoded(p_source, 'p_after')))));
+end
+$$;
+
+comment on function evervec.create_pass_functions(evervec.source) is
+$$Internal. Creates or replaces slice_<source> and orphans_<source>.$$;
+
+revoke execute on function evervec.create_pass_functions(evervec.source) from public;
+
+-- file: functions/track/create_priority_function.sql
+-- create_priority_function: priority_<source>, the priorities of rows by the source's expression, for the fold.
+--
+-- Out of range is brought into range; a row that is gone, or has no priority, gets NULL.
+-- Locks:  none that matter.
+create or replace function evervec.create_priority_function(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.create_row_function(
+        p_source, 'priority', 'p_row_keys jsonb[]', 'smallint[]', true,
+        format(
+            $body$
+        begin
+            return array(
+                select (select least(greatest(%1$s::numeric, 1), 10)::smallint from %2$s s where %3$s)
+                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                 order by k.ordinality);
+        end
+            $body$,
+            evervec.over_row(p_source.relation, p_source.priority_sql),
+            (evervec.generated(p_source)).relation, evervec.key_match(p_source, 's', false)));
+end
+$$;
+
+comment on function evervec.create_priority_function(evervec.source) is
+$$Internal. Creates or replaces priority_<source>.$$;
+
+revoke execute on function evervec.create_priority_function(evervec.source) from public;
+
+-- file: functions/track/create_render_function.sql
+-- create_render_function: render_<source>, the texts of rows as they are now and what the stored vectors stand for.
+--
+-- Locks:  none that matter.
+create or replace function evervec.create_render_function(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql record;
+begin
+    select * into v_sql from evervec.generated(p_source);
+    perform evervec.create_row_function(
+        p_source, 'render', 'p_row_keys jsonb[]',
+        'table (ordinal integer, found boolean, content text, stored_hash bytea, stored_model_id integer)', true,
+        format(
+            $body$
+        begin
+            return query
+            select k.ordinality::integer, s.found is not null, s.content, %1$s, %2$s
+              from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+              left join lateral (select true, %3$s from %4$s s where %5$s) as s (found, content) on true
+              left join %6$s e on %7$s;
+        end
+            $body$,
+            v_sql.stored_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
+            v_sql.target, evervec.key_match(p_source, 'e', true)));
+end
+$$;
+
+comment on function evervec.create_render_function(evervec.source) is
+$$Internal. Creates or replaces render_<source>.$$;
+
+revoke execute on function evervec.create_render_function(evervec.source) from public;
+
+-- file: functions/track/create_row_function.sql
+-- create_row_function: one generated PL/pgSQL function that runs with the rights of the owner of the source's table.
+--
+-- Locks:  none that matter.
+create or replace function evervec.create_row_function(
+    p_source    evervec.source,
+    p_prefix    text,
+    p_arguments text,
+    p_returns   text,
+    p_stable    boolean,
+    p_body      text
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    execute format(
+        $sql$
+        create or replace function evervec.%I(%s)
+        returns %s
+        language plpgsql %s
+        set search_path from current %s
+        as $body$
+        %s
+        $body$
+        $sql$,
+        p_prefix || '_' || p_source.name, p_arguments, p_returns,
+        case when p_stable then 'stable' else 'volatile' end, evervec.pinned_settings(), p_body);
+    perform evervec.act_as_owner(p_source, (
+        select p.oid::regprocedure
+          from pg_proc p
+         where p.pronamespace = 'evervec'::regnamespace and p.proname = p_prefix || '_' || p_source.name));
+end
+$$;
+
+comment on function evervec.create_row_function(evervec.source, text, text, text, boolean, text) is
+$$Internal. Creates or replaces <prefix>_<source> under pinned settings, with the rights of the owner of the source's table.$$;
+
+revoke execute on function evervec.create_row_function(evervec.source, text, text, text, boolean, text) from public;
 
 -- file: functions/track/create_row_functions.sql
 -- create_row_functions: the generated functions through which claim, complete and passes touch a source.
 --
 -- key_<source>(key columns) → row_key
 -- render_<source>(row_keys) → texts as they are now, and what the stored vectors stand for
--- write_<source>(row_keys, hashes, vectors, model) → stores what is still true, says what became of the rest
+-- write_<source>(row_keys, hashes, vectors) → stores what is still true, says what became of the rest
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
--- slice_<source>(after, limit, by hash) → the next rows in key order, and whether their vectors are right
--- orphans_<source>(after, limit) → the next vectors in key order, and whether their rows exist
+-- slice_<source>, orphans_<source> → see create_pass_functions
+-- priority_<source>(row_keys) → priorities, where the source has an expression for them
 --
 -- Locks:  none that matter; the functions take ROW SHARE on the source and never wait for a row lock.
 create or replace function evervec.create_row_functions(p_source evervec.source)
@@ -2136,185 +3246,23 @@ returns void
 language plpgsql
 set search_path from current
 as $$
-declare
-    v_name       text := p_source.name;
-    v_pins       text := evervec.pinned_settings();
-    v_content    text := format('(select case when r.content ~ ''\S'' then r.content end from (select %s) as r (content))',
-                                p_source.text_expression);
-    v_relation   text := evervec.qualified_name(p_source.relation);
-    v_target     text := evervec.qualified_name(p_source.target);
-    v_as_text    boolean[];
-    v_key_object text;
 begin
-    select array_agg(k.as_text order by k.ordinal),
-           string_agg(format('%L, $%s%s', c.name, c.ordinality, case when k.as_text then '::text' else '' end),
-                      ', ' order by c.ordinality)
-      into v_as_text, v_key_object
-      from unnest(p_source.key_columns) with ordinality as c (name, ordinality)
-      join evervec.primary_key(p_source.relation) k on k.ordinal = c.ordinality;
-
-    -- Without SET clauses it inlines; keys that print the same in every session need none. NULL among the arguments means that
-    -- the caller could not name the row (see key_of_change).
-    execute format(
-        $sql$
-        create or replace function evervec.%1$I(%2$s) returns jsonb
-        language sql stable %3$s
-        return case when %4$s then jsonb_build_object(%5$s) end
-        $sql$,
-        'key_' || v_name,
-        array_to_string(p_source.key_types, ', '),
-        case when true = any (v_as_text) then 'set search_path from current ' || v_pins else '' end,
-        (select string_agg(format('$%s is not null', g), ' and ' order by g) from generate_series(1, cardinality(p_source.key_types)) g),
-        v_key_object);
-    execute format('revoke execute on function evervec.%I from public', 'key_' || v_name);
-    execute format('grant execute on function evervec.%I to %s', 'key_' || v_name,
-                   (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
-
-    execute format(
-        $sql$
-        create or replace function evervec.%1$I(p_row_keys jsonb[])
-        returns table (ordinal integer, found boolean, content text, stored_hash bytea, stored_model_id integer)
-        language plpgsql stable
-        set search_path from current %2$s
-        as $body$
-        begin
-            return query
-            select k.ordinality::integer, s.found is not null, s.content, e.content_hash, e.model_id
-              from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
-              left join lateral (select true, %3$s from %4$s s where %5$s) as s (found, content) on true
-              left join %6$s e on %7$s;
-        end
-        $body$
-        $sql$,
-        'render_' || v_name, v_pins, v_content, v_relation,
-        evervec.key_match(p_source, 's', false), v_target, evervec.key_match(p_source, 'e', true));
-    perform evervec.act_as_owner(p_source, format('evervec.%I(jsonb[])', 'render_' || v_name)::regprocedure);
-
-    -- KEY SHARE keeps the row from being deleted under us; SKIP LOCKED never waits for a user. The text is rendered again under the
-    -- lock: a vector is stored only for the text that the row has now.
-    execute format(
-        $sql$
-        create or replace function evervec.%1$I(
-            p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer
-        )
-        returns table (ordinal integer, outcome text)
-        language plpgsql
-        set search_path from current %2$s
-        as $body$
-        begin
-            return query
-            with k as materialized (
-                select u.row_key, u.content_hash, u.embedding, u.ordinality
-                  from unnest(p_row_keys, p_hashes, p_embeddings) with ordinality
-                       as u (row_key, content_hash, embedding, ordinality)
-            ), locked as materialized (
-                select k.ordinality, k.content_hash, k.embedding, %3$s as content, %4$s
-                  from k
-                  join %5$s s on %6$s
-                   for key share of s skip locked
-            ), written as (
-                insert into %7$s as t (content_hash, model_id, embedding, %8$s)
-                select l.content_hash, p_model_id, l.embedding, %9$s
-                  from locked l
-                 where sha256(convert_to(l.content, 'UTF8')) = l.content_hash
-                on conflict (%8$s) do update
-                   set content_hash = excluded.content_hash,
-                       model_id     = excluded.model_id,
-                       embedding    = excluded.embedding,
-                       updated_at   = now()
-            )
-            select k.ordinality::integer,
-                   case when sha256(convert_to(l.content, 'UTF8')) = l.content_hash then 'completed'
-                        when l.ordinality is not null then 'superseded'
-                        when exists (select from %5$s s where %6$s) then 'locked'
-                        else 'gone' end
-              from k
-              left join locked l on l.ordinality = k.ordinality;
-        end
-        $body$
-        $sql$,
-        'write_' || v_name, v_pins, v_content,
-        (select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality)
-           from unnest(p_source.key_columns) with ordinality as c (name, ordinality)),
-        v_relation, evervec.key_match(p_source, 's', false), v_target,
-        evervec.key_list(p_source, null, true),
-        (select string_agg(format('l.key_%s', c.ordinality), ', ' order by c.ordinality)
-           from unnest(p_source.key_columns) with ordinality as c (name, ordinality)));
-    perform evervec.act_as_owner(p_source, format('evervec.%I(jsonb[], bytea[], vector[], integer)', 'write_' || v_name)::regprocedure);
-
-    execute format(
-        $sql$
-        create or replace function evervec.%1$I(p_row_keys jsonb[])
-        returns integer[]
-        language plpgsql
-        set search_path from current %2$s
-        as $body$
-        begin
-            delete from %3$s d
-             where d.ctid in (
-                select e.ctid
-                  from unnest(p_row_keys) as k (row_key)
-                  join %3$s e on %4$s
-                   for update of e skip locked);
-            return array(
-                select k.ordinality::integer
-                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
-                 where exists (select from %3$s e where %4$s));
-        end
-        $body$
-        $sql$,
-        'erase_' || v_name, v_pins, v_target, evervec.key_match(p_source, 'e', true));
-    perform evervec.act_as_owner(p_source, format('evervec.%I(jsonb[])', 'erase_' || v_name)::regprocedure);
-
-    -- Two branches instead of one condition with OR: each is a plain range scan of the primary key.
-    execute format(
-        $sql$
-        create or replace function evervec.%1$I(p_after jsonb, p_limit integer, p_by_hash boolean)
-        returns table (row_key jsonb, state text)
-        language plpgsql stable
-        set search_path from current %2$s
-        as $body$
-        begin
-            if p_after is null then
-                return query %3$s;
-            else
-                return query %4$s;
-            end if;
-        end
-        $body$
-        $sql$,
-        'slice_' || v_name, v_pins,
-        evervec.slice_query(p_source, v_content, 'true'),
-        evervec.slice_query(p_source, v_content,
-                            format('(%s) > (%s)', evervec.key_list(p_source, 's'), evervec.key_decoded(p_source, 'p_after'))));
-    perform evervec.act_as_owner(p_source, format('evervec.%I(jsonb, integer, boolean)', 'slice_' || v_name)::regprocedure);
-
-    execute format(
-        $sql$
-        create or replace function evervec.%1$I(p_after jsonb, p_limit integer)
-        returns table (row_key jsonb, state text)
-        language plpgsql stable
-        set search_path from current %2$s
-        as $body$
-        begin
-            if p_after is null then
-                return query %3$s;
-            else
-                return query %4$s;
-            end if;
-        end
-        $body$
-        $sql$,
-        'orphans_' || v_name, v_pins,
-        evervec.orphans_query(p_source, 'true'),
-        evervec.orphans_query(p_source, format('(%s) > (%s)', evervec.key_list(p_source, 'e', true),
-                                               evervec.key_decoded(p_source, 'p_after'))));
-    perform evervec.act_as_owner(p_source, format('evervec.%I(jsonb, integer)', 'orphans_' || v_name)::regprocedure);
+    perform evervec.create_key_function(p_source);
+    perform evervec.create_render_function(p_source);
+    if p_source.storage = 'column' then
+        perform evervec.create_column_functions(p_source);
+    else
+        perform evervec.create_table_functions(p_source);
+    end if;
+    perform evervec.create_pass_functions(p_source);
+    if p_source.priority_sql is not null then
+        perform evervec.create_priority_function(p_source);
+    end if;
 end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, render_, write_, erase_, slice_ and orphans_<source>.$$;
+$$Internal. Creates or replaces the functions key_, render_, write_, erase_, slice_, orphans_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;
 
@@ -2331,7 +3279,7 @@ set search_path from current
 as $$
 declare
     v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
-    v_distance   text := format('e.embedding %s p_query', (evervec.metric(p_source.distance)).operator);
+    v_distance   text := format('e.%I %s p_query', p_source.vector_column, (evervec.metric(p_source.distance)).operator);
     v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
 begin
     execute format(
@@ -2342,6 +3290,7 @@ begin
         begin atomic
             select %3$s, %4$s
               from %5$s e
+             %7$s
              order by %4$s
              limit evervec.query_limit(p_query, %6$s, p_limit);
         end
@@ -2350,7 +3299,8 @@ begin
         (select string_agg(format('%I %s', k.name, t.type), ', ' order by k.ordinality)
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
-        evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions);
+        evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
+        case when p_source.storage = 'column' then format('where e.%I is not null', p_source.vector_column) end);
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));
@@ -2366,30 +3316,112 @@ $$Internal. Creates or replaces nearest_<source>.$$;
 
 revoke execute on function evervec.create_search_function(evervec.source) from public;
 
+-- file: functions/track/create_table_functions.sql
+-- create_table_functions: write_<source> and erase_<source> for vectors in a table of their own.
+--
+-- KEY SHARE keeps the row from being deleted under us; SKIP LOCKED never waits for a user. The text is rendered again under the
+-- lock: a vector is stored only for the text that the row has now.
+-- Locks:  none that matter.
+create or replace function evervec.create_table_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql  record;
+    v_keys record;
+begin
+    select * into v_sql from evervec.generated(p_source);
+    select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
+           string_agg(format('l.key_%s', c.ordinality), ', ' order by c.ordinality) as written,
+           evervec.key_list(p_source, null, true) as target
+      into v_keys
+      from unnest(p_source.key_columns) with ordinality as c (name, ordinality);
+    perform evervec.create_row_function(
+        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer',
+        'table (ordinal integer, outcome text)', false,
+        format(
+            $body$
+        begin
+            return query
+            with k as materialized (
+                select u.row_key, u.content_hash, u.embedding, u.ordinality
+                  from unnest(p_row_keys, p_hashes, p_embeddings) with ordinality
+                       as u (row_key, content_hash, embedding, ordinality)
+            ), locked as materialized (
+                select k.ordinality, k.content_hash, k.embedding, %1$s as content, %2$s
+                  from k
+                  join %3$s s on %4$s
+                   for key share of s skip locked
+            ), written as (
+                insert into %5$s (content_hash, model_id, embedding, %6$s)
+                select l.content_hash, p_model_id, l.embedding, %7$s
+                  from locked l
+                 where sha256(convert_to(l.content, 'UTF8')) = l.content_hash
+                on conflict (%6$s) do update
+                   set content_hash = excluded.content_hash,
+                       model_id     = excluded.model_id,
+                       embedding    = excluded.embedding,
+                       updated_at   = now()
+            )
+            select k.ordinality::integer,
+                   case when sha256(convert_to(l.content, 'UTF8')) = l.content_hash then 'completed'
+                        when l.ordinality is not null then 'superseded'
+                        when exists (select from %3$s s where %4$s) then 'locked'
+                        else 'gone' end
+              from k
+              left join locked l on l.ordinality = k.ordinality;
+        end
+            $body$,
+            v_sql.content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
+            v_keys.written));
+    perform evervec.create_row_function(
+        p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
+        format(
+            $body$
+        begin
+            delete from %1$s d
+             where d.ctid in (
+                select e.ctid
+                  from unnest(p_row_keys) as k (row_key)
+                  join %1$s e on %2$s
+                   for update of e skip locked);
+            return array(
+                select k.ordinality::integer
+                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                 where exists (select from %1$s e where %2$s));
+        end
+            $body$,
+            v_sql.target, evervec.key_match(p_source, 'e', true)));
+end
+$$;
+
+comment on function evervec.create_table_functions(evervec.source) is
+$$Internal. Creates or replaces write_<source> and erase_<source> for table and manual storage.$$;
+
+revoke execute on function evervec.create_table_functions(evervec.source) from public;
+
 -- file: functions/track/create_target.sql
 -- create_target: the table that holds the vectors of a source, beside the source's table and owned by the same role.
 --
 -- Locks:  those of CREATE TABLE.
 -- Raises: VE107 a relation of that name exists
-create or replace function evervec.create_target(
-    p_relation           regclass,
-    p_target             text,
-    p_target_key_columns text[],
-    p_dimensions         integer
-)
+create or replace function evervec.create_target(p_source evervec.source, p_dimensions integer)
 returns regclass
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_schema  regnamespace := (select c.relnamespace from pg_class c where c.oid = p_relation);
-    v_owner   regrole := (select c.relowner from pg_class c where c.oid = p_relation);
+    v_target  text := p_source.name || '_embedding';
+    v_schema  regnamespace := (select c.relnamespace from pg_class c where c.oid = p_source.relation);
+    v_owner   regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
     v_columns text;
+    v_keys    text := evervec.key_list(p_source, null, true);
 begin
-    if exists (select from pg_class c where c.relnamespace = v_schema and c.relname = p_target) then
+    if exists (select from pg_class c where c.relnamespace = v_schema and c.relname = v_target) then
         raise exception using
             errcode = 'VE107',
-            message = format('relation %s.%I exists already', v_schema, p_target),
+            message = format('relation %s.%I exists already', v_schema, v_target),
             detail  = 'evervec keeps the vectors of this source in a table of that name and never takes over a table it did not make.',
             hint    = 'Choose another name with p_name, or rename or drop the existing relation.';
     end if;
@@ -2402,105 +3434,93 @@ begin
                         where c.oid = a.attcollation)),
                ', ' order by k.ordinal)
       into v_columns
-      from evervec.primary_key(p_relation) k
-      join pg_attribute a on a.attrelid = p_relation and a.attname = k.column_name
-      join unnest(p_target_key_columns) with ordinality as t (name, ordinality) on t.ordinality = k.ordinal;
+      from evervec.primary_key(p_source.relation) k
+      join pg_attribute a on a.attrelid = p_source.relation and a.attname = k.column_name
+      join unnest(p_source.target_key_columns) with ordinality as t (name, ordinality) on t.ordinality = k.ordinal;
 
     execute format(
         $sql$
         create table %1$s.%2$I (
             %3$s,
-            content_hash bytea       not null,
+            content_hash bytea%6$s,
             model_id     integer     not null,
             embedding    vector(%4$s) not null,
+            %7$s
             created_at   timestamptz not null default now(),
             updated_at   timestamptz not null default now(),
             primary key (%5$s)
+            %8$s
         )
         $sql$,
-        v_schema, p_target, v_columns, p_dimensions,
-        (select string_agg(quote_ident(t.name), ', ' order by t.ordinality)
-           from unnest(p_target_key_columns) with ordinality as t (name, ordinality)));
-    execute format('comment on table %s.%I is %L', v_schema, p_target,
-                   format('Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for.', p_relation));
+        v_schema, v_target, v_columns, p_dimensions, v_keys,
+        case when p_source.storage <> 'manual' then ' not null' end,
+        case when p_source.storage = 'manual' then 'metadata jsonb not null default ''{}'',' end,
+        case when p_source.foreign_key
+             then format(', foreign key (%s) references %s (%s) on delete cascade on update cascade', v_keys,
+                         evervec.qualified_name(p_source.relation), evervec.key_list(p_source, null)) end);
+    execute format('comment on table %s.%I is %L', v_schema, v_target, format(
+        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for.', p_source.relation));
     if v_owner <> current_user::regrole then
-        execute format('alter table %s.%I owner to %s', v_schema, p_target, v_owner);
-        execute format('grant select, insert, update, delete on %s.%I to current_user', v_schema, p_target);
+        execute format('alter table %s.%I owner to %s', v_schema, v_target, v_owner);
+        execute format('grant select, insert, update, delete on %s.%I to current_user', v_schema, v_target);
     end if;
-    return format('%s.%I', v_schema, p_target)::regclass;
+    return format('%s.%I', v_schema, v_target)::regclass;
 end
 $$;
 
-comment on function evervec.create_target(regclass, text, text[], integer) is
+comment on function evervec.create_target(evervec.source, integer) is
 $$Internal. Creates the embedding table of a source and returns it. Raises VE107.$$;
 
-revoke execute on function evervec.create_target(regclass, text, text[], integer) from public;
+revoke execute on function evervec.create_target(evervec.source, integer) from public;
 
 -- file: functions/track/create_trigger_functions.sql
 -- create_trigger_functions: what the triggers of a source do: append to the log, and remove vectors of rows that went.
 --
 -- They must never fail an application's write, so they lean on no name that may change: the key through key_of_change, the
--- embedding table through a view, which follows a rename. A writer under REPEATABLE READ or SERIALIZABLE only logs: removing a
--- vector could give it a serialization failure.
+-- embedding table through a view, which follows a rename. Column storage and foreign keys take vectors away by themselves.
 --
--- Locks:  none that matter: replacing a function locks no table.
+-- Locks:  none that matter.
 create or replace function evervec.create_trigger_functions(p_source evervec.source)
 returns void
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_by_row    boolean := p_source.relation_kind = 'p';
-    v_pins      text := case when exists (select from evervec.primary_key(p_source.relation) k where k.as_text)
-                             then evervec.pinned_settings() else '' end;
-    v_new       record;
-    v_old       record;
-    v_new_rows  text := case when v_by_row then '(select new.*)' else 'evervec_new' end;
-    v_old_rows  text := case when v_by_row then '(select old.*)' else 'evervec_old' end;
-    v_function  record;
+    v_by_row   boolean := p_source.relation_kind = 'p';
+    v_pinned   boolean := exists (select from evervec.primary_key(p_source.relation) k where k.as_text);
+    v_erases   boolean := p_source.storage <> 'column' and not p_source.foreign_key;
+    v_id       integer := p_source.source_id;
+    v_old_rows text := case when v_by_row then '(select old.*)' else 'evervec_old' end;
+    v_new      record;
+    v_old      record;
+    v_function record;
 begin
     select * into v_new from evervec.key_of_change(p_source, 'n');
     select * into v_old from evervec.key_of_change(p_source, 'o');
-    execute format('create or replace view evervec.%I as select * from %s', 'vector_' || p_source.name,
-                   evervec.qualified_name(p_source.target));
+    if v_erases then
+        execute format('create or replace view evervec.%I as select * from %s', 'vector_' || p_source.name,
+                       evervec.qualified_name(p_source.target));
+    end if;
 
     for v_function in
-        select f.event, array_to_string(array[
-                 case when f.vanished is not null then format(
-                   $sql$
-                   if current_setting('transaction_isolation') not in ('repeatable read', 'serializable') then
-                       delete from evervec.%I e %s;
-                   end if;
-                   $sql$, 'vector_' || p_source.name, f.vanished) end,
-                 format('insert into evervec.change_log (source_id, operation, row_key) %s;', f.changes)
-               ], '') as body
+        select f.event, f.changes, f.vanished
           from (values
-            ('insert', null,
-             format('select %s, ''I'', %s from %s n, %s', p_source.source_id, v_new.key, v_new_rows, v_new.decoy)),
-            ('update', null,
-             format('select %s, ''U'', %s from (select new.*) n, %s', p_source.source_id, v_new.key, v_new.decoy)),
-            ('rekey', evervec.vanished_vectors(p_source, '(select old.*)'),
-             format('select %1$s, ''D'', %2$s from (select old.*) o, %3$s union all select %1$s, ''I'', %4$s from (select new.*) n, %3$s',
-                    p_source.source_id, v_old.key, v_old.decoy, v_new.key)),
-            ('delete', evervec.vanished_vectors(p_source, v_old_rows),
-             format('select %s, ''D'', %s from %s o, %s', p_source.source_id, v_old.key, v_old_rows, v_old.decoy)),
-            ('truncate', '', format('values (%s, ''T'', null::jsonb)', p_source.source_id))
-          ) as f (event, vanished, changes)
+            ('insert', format('select %s, ''I'', %s from %s n, %s', v_id, v_new.key,
+                              case when v_by_row then '(select new.*)' else 'evervec_new' end, v_new.decoy), null),
+            ('update', format('select %s, ''U'', %s from (select new.*) n, %s', v_id, v_new.key, v_new.decoy), null),
+            ('rekey', format('select %1$s, ''D'', %2$s from (select old.*) o, %4$s union all select %1$s, ''I'', %3$s from (select new.*) n, %4$s',
+                             v_id, v_old.key, v_new.key, v_new.decoy),
+             evervec.vanished_vectors(p_source, '(select old.*)')),
+            ('delete', format('select %s, ''D'', %s from %s o, %s', v_id, v_old.key, v_old_rows, v_old.decoy),
+             evervec.vanished_vectors(p_source, v_old_rows)),
+            ('truncate', format('values (%s, ''T'', null::jsonb)', v_id), ''),
+            -- A partition cannot tell which vectors were its own: the fold compares.
+            ('truncate_part', format('values (%s, ''T'', null::jsonb)', v_id), null)
+          ) as f (event, changes, vanished)
+         where f.event <> 'truncate_part' or v_by_row
     loop
-        execute format(
-            $sql$
-            create or replace function evervec.%1$I() returns trigger
-            language plpgsql security definer
-            set search_path from current %2$s
-            as $body$
-            begin
-                %3$s
-                return null;
-            end
-            $body$
-            $sql$,
-            format('log_%s_%s', v_function.event, p_source.name), v_pins, v_function.body);
-        execute format('revoke execute on function evervec.%I() from public', format('log_%s_%s', v_function.event, p_source.name));
+        perform evervec.create_log_function(p_source, format('log_%s_%s', v_function.event, p_source.name), v_function.changes,
+                                            case when v_erases then v_function.vanished end, v_pinned);
     end loop;
 end
 $$;
@@ -2515,7 +3535,7 @@ revoke execute on function evervec.create_trigger_functions(evervec.source) from
 --
 -- INSERT and DELETE: one statement, one INSERT … SELECT, from the transition table. On a partitioned table: row triggers, because
 -- statement triggers miss what is written to a partition directly. UPDATE: row triggers that fire only when a watched column
--- (or the key) really changed.
+-- (or the key) really changed. Manual storage has no text: only the end of a row matters. Column storage: a vector set to NULL asks for a new one.
 --
 -- Locks:  SHARE ROW EXCLUSIVE on the source's table, which the caller has taken.
 create or replace function evervec.create_triggers(p_source evervec.source)
@@ -2525,32 +3545,275 @@ set search_path from current
 as $$
 declare
     v_by_row  boolean := p_source.relation_kind = 'p';
+    v_texts   boolean := p_source.storage <> 'manual';
     v_trigger record;
 begin
     perform evervec.create_trigger_functions(p_source);
     for v_trigger in
-        select t.event, t.operation, t.condition
+        select t.event, t.operation, t.level, t.condition, coalesce(t.function, t.event) as function
           from (values
-            ('insert', 'insert', case when v_by_row then 'for each row'
-                                      else 'referencing new table as evervec_new for each statement' end),
-            ('update', 'update', format('for each row when (%s)', evervec.row_differs(p_source.watched_columns))),
-            ('rekey', 'update', format('for each row when (%s)', evervec.row_differs(p_source.key_columns))),
-            ('delete', 'delete', case when v_by_row then 'for each row'
-                                      else 'referencing old table as evervec_old for each statement' end),
-            ('truncate', 'truncate', 'for each statement')
-          ) as t (event, operation, condition)
+            ('insert', 'insert', case when v_by_row then 'for each row' else 'referencing new table as evervec_new for each statement' end,
+             evervec.trigger_condition(), null, v_texts),
+            ('update', 'update', 'for each row', evervec.trigger_condition(p_source.watched_columns), null,
+             v_texts and cardinality(p_source.watched_columns) > 0),
+            ('emptied', 'update', 'for each row',
+             format('old.%1$I is not null and new.%1$I is null and %2$s', p_source.vector_column, evervec.trigger_condition()),
+             'update', p_source.storage = 'column'),
+            ('rekey', 'update', 'for each row', evervec.trigger_condition(p_source.key_columns), null, true),
+            ('delete', 'delete', case when v_by_row then 'for each row' else 'referencing old table as evervec_old for each statement' end,
+             evervec.trigger_condition(), null, p_source.storage <> 'column'),
+            ('truncate', 'truncate', 'for each statement', evervec.trigger_condition(), null, p_source.storage <> 'column')
+          ) as t (event, operation, level, condition, function, wanted)
+         where t.wanted
     loop
-        execute format('create trigger %I after %s on %s %s execute function evervec.%I()',
+        execute format('create trigger %I after %s on %s %s when (%s) execute function evervec.%I()',
                        format('evervec_%s_%s', p_source.name, v_trigger.event), v_trigger.operation, p_source.relation,
-                       v_trigger.condition, format('log_%s_%s', v_trigger.event, p_source.name));
+                       v_trigger.level, v_trigger.condition, format('log_%s_%s', v_trigger.function, p_source.name));
     end loop;
+    perform evervec.create_partition_triggers(p_source);
+    perform evervec.create_dependency_triggers(p_source);
 end
 $$;
 
 comment on function evervec.create_triggers(evervec.source) is
-$$Internal. Creates the triggers evervec_<source>_insert, _update, _rekey, _delete and _truncate.$$;
+$$Internal. Creates the triggers evervec_<source>_insert, _update, _emptied, _rekey, _delete and _truncate, and those on tables that the recipe depends on.$$;
 
 revoke execute on function evervec.create_triggers(evervec.source) from public;
+
+-- file: functions/track/key_list.sql
+-- key_list: the key columns of a source as a list, for generated SQL: s.id, s.lang.
+--
+-- Locks:  none.
+create or replace function evervec.key_list(
+    p_source evervec.source,
+    p_alias  text,
+    p_target boolean default false
+)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select string_agg(concat_ws('.', p_alias, quote_ident(c.name)), ', ' order by c.ordinality)
+      from unnest(case when p_target then p_source.target_key_columns else p_source.key_columns end)
+           with ordinality as c (name, ordinality)
+$$;
+
+comment on function evervec.key_list(evervec.source, text, boolean) is
+$$Internal. Key columns of the source (or of its embedding table) behind an alias, NULL for none, as a list.$$;
+
+revoke execute on function evervec.key_list(evervec.source, text, boolean) from public;
+
+-- file: functions/track/dependents_query.sql
+-- dependents_query: the query that leads from logged rows of another table to the row_keys of a source.
+--
+-- needs: functions/track/key_list.sql
+-- Locks:  none.
+create or replace function evervec.dependents_query(
+    p_source  evervec.source,
+    p_columns text[],
+    p_types   text[],
+    p_keys    text,
+    p_changed text
+)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select format(
+        E'with changed as (select %s from unnest(%s) as logged (changed)), found (%s) as (%s\n) select distinct evervec.%I(%s) from found',
+        (select string_agg(format('(logged.changed->>%L)::%s as %I', c.name, c.type, c.name), ', ' order by c.ordinality)
+           from unnest(p_columns, p_types) with ordinality as c (name, type, ordinality)),
+        p_changed,
+        evervec.key_list(p_source, null), p_keys, 'key_' || p_source.name,
+        (select string_agg(format('found.%I::%s', k.name, k.type), ', ' order by k.ordinality)
+           from unnest(p_source.key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)))
+$$;
+
+comment on function evervec.dependents_query(evervec.source, text[], text[], text, text) is
+$$Internal. Query for the distinct row_keys of a source that changed rows of another table lead to; p_changed: SQL for a jsonb[] of logged columns.$$;
+
+revoke execute on function evervec.dependents_query(evervec.source, text[], text[], text, text) from public;
+
+-- file: functions/track/drop_functions.sql
+-- drop_functions: removes all generated functions of a source, and its view.
+--
+-- Locks:  none that matter.
+-- Raises: 2BP01 something else, such as a view of a user's, uses one of them
+create or replace function evervec.drop_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_function regprocedure;
+begin
+    for v_function in
+        select p.oid
+          from pg_proc p
+         where p.pronamespace = 'evervec'::regnamespace
+           and p.proname = any (evervec.generated_functions(p_source.name))
+         order by p.proname = 'key_' || p_source.name
+    loop
+        execute format('drop function %s', v_function);
+    end loop;
+    execute format('drop view if exists evervec.%I', 'vector_' || p_source.name);
+end
+$$;
+
+comment on function evervec.drop_functions(evervec.source) is
+$$Internal. Drops the generated functions and the view of a source. Raises 2BP01.$$;
+
+revoke execute on function evervec.drop_functions(evervec.source) from public;
+
+-- file: functions/track/drop_triggers.sql
+-- drop_triggers: removes all triggers of a source, on its table, on partitions, and on the tables that its recipe depends on.
+--
+-- Locks:  ACCESS EXCLUSIVE on these tables, in short attempts: DROP TRIGGER needs it.
+-- Raises: 55P03 a table stays locked
+create or replace function evervec.drop_triggers(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_trigger record;
+begin
+    for v_trigger in
+        select t.tgname, t.tgrelid::regclass as relation
+          from pg_trigger t
+          join pg_proc p on p.oid = t.tgfoid
+         where not t.tgisinternal and t.tgparentid = 0
+           and p.pronamespace = 'evervec'::regnamespace
+           and p.proname = any (evervec.generated_functions(p_source.name))
+         order by t.tgrelid, t.tgname
+    loop
+        perform evervec.lock_relation(v_trigger.relation, 'access exclusive');
+        execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.relation);
+    end loop;
+end
+$$;
+
+comment on function evervec.drop_triggers(evervec.source) is
+$$Internal. Drops every trigger that calls a generated function of the source. Raises 55P03.$$;
+
+revoke execute on function evervec.drop_triggers(evervec.source) from public;
+
+-- file: functions/track/follow_renames.sql
+-- follow_renames: writes the functions of sources anew whose table, schema or columns were renamed, or whose partitions changed.
+--
+-- The applications' writes have gone on meanwhile: triggers follow renames, or log that they could not name the row. Then all rows
+-- are compared, because keys in the queue bear the old names.
+-- Locks:  none on the table, but SHARE ROW EXCLUSIVE on new partitions, for half a second at most.
+create or replace function evervec.follow_renames(p_sources integer[])
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_former evervec.source;
+    v_source evervec.source;
+begin
+    for v_former in
+        select s.*
+          from evervec.source s
+          join pg_class c on c.oid = s.relation
+         where s.source_id = any (p_sources)
+           and (evervec.qualified_name(s.relation), evervec.qualified_name(s.target), evervec.attribute_names(s.relation, s.key_attributes),
+                evervec.attribute_names(s.relation, s.watched_attributes))
+               is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
+           for update of s skip locked
+    loop
+        if evervec.attribute_numbers(v_former.relation, array(
+                select k.column_name from evervec.primary_key(v_former.relation) k order by k.ordinal)) <> v_former.key_attributes then
+            -- Other columns are the key now. Only new triggers can notice its changes, and they need a lock that is the DBA's to give.
+            update evervec.source s
+               set state = 'suspended',
+                   last_error = format('The primary key of %s is another one now. Call evervec.retrack(%L).', s.relation, s.name)
+             where s.source_id = v_former.source_id;
+            continue;
+        end if;
+        begin
+            v_source := evervec.with_present_names(v_former);
+            v_source := evervec.with_recipe(v_source);
+        exception when others then
+            v_source := evervec.with_key(v_former);
+            v_source.last_error := sqlerrm;
+        end;
+        perform evervec.update_source(v_source);
+        perform evervec.create_row_functions(v_source);
+        perform evervec.create_trigger_functions(v_source);
+        if v_source.key_columns <> v_former.key_columns then
+            delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+        end if;
+        perform evervec.start_pass(v_source.source_id, 'reconcile');
+    end loop;
+
+    for v_source in
+        select s.*
+          from evervec.source s
+         where s.source_id = any (p_sources) and s.relation_kind = 'p'
+           and evervec.partitions_of(s.relation) <> s.partitions
+           for update of s skip locked
+    loop
+        begin
+            perform evervec.create_partition_triggers(v_source);
+        exception when lock_not_available then
+            -- The next call tries again.
+            continue;
+        end;
+        update evervec.source s
+           set partitions = evervec.partitions_of(s.relation)
+         where s.source_id = v_source.source_id;
+        perform evervec.start_pass(v_source.source_id, 'reconcile');
+    end loop;
+end
+$$;
+
+comment on function evervec.follow_renames(integer[]) is
+$$Internal. Adapts sources to renamed tables and columns and to attached and detached partitions, and starts to compare their rows.$$;
+
+revoke execute on function evervec.follow_renames(integer[]) from public;
+
+-- file: functions/track/generated.sql
+-- generated: the pieces of SQL that several generated functions of a source share.
+--
+-- relation    its table; plain inheritance is left out: children of a table are tables of their own
+-- content     the text of row s; NULL when it has none
+-- vector_held, stored_hash, stored_model   of the vector e, NULL when there is none
+-- Locks:  none.
+create or replace function evervec.generated(
+    p_source         evervec.source,
+    out relation     text,
+    out target       text,
+    out content      text,
+    out stored_hash  text,
+    out stored_model text
+)
+language sql stable
+set search_path from current
+as $$
+    select case when p_source.relation_kind = 'p' then '' else 'only ' end || evervec.qualified_name(p_source.relation),
+           evervec.qualified_name(p_source.target),
+           format(E'(select case when r.content ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
+           case p_source.storage
+               when 'column' then format('case when e.%I is not null then coalesce(e.%I, ''''::bytea) end',
+                                         p_source.vector_column, p_source.hash_column)
+               when 'manual' then 'e.content_hash'
+               else 'e.content_hash' end,
+           case p_source.storage
+               when 'column' then (
+                    select format('case when e.%I = %L %s then %s end', p_source.model_column, m.name,
+                                  case when p_source.version_column is not null
+                                       then format('and e.%I = %s', p_source.version_column, p_source.version) end,
+                                  m.model_id)
+                      from evervec.model m where m.model_id = p_source.model_id)
+               else 'e.model_id' end
+$$;
+
+comment on function evervec.generated(evervec.source) is
+$$Internal. SQL fragments for the generated functions of a source: its table, its vectors' table, the text of row s, hash and model of vector e.$$;
+
+revoke execute on function evervec.generated(evervec.source) from public;
 
 -- file: functions/track/generated_functions.sql
 -- generated_functions: the names of all functions that a source has of its own.
@@ -2558,12 +3821,21 @@ revoke execute on function evervec.create_triggers(evervec.source) from public;
 -- Locks:  none.
 create or replace function evervec.generated_functions(p_source text)
 returns text[]
-language sql immutable
+language sql stable
 set search_path from current
 as $$
     select array_agg(prefix || '_' || p_source)
-      from unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans',
-                        'log_insert', 'log_update', 'log_rekey', 'log_delete', 'log_truncate']) as prefix
+      from (
+        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'priority', 'log_insert', 'log_update',
+                            'log_rekey', 'log_delete', 'log_truncate', 'log_truncate_part'])
+        union all
+        select format(f.form, d.ordinal)
+          from evervec.source s
+          join evervec.dependency d using (source_id)
+          cross join unnest(array['dependents%s', 'log_dep%s_insert', 'log_dep%s_update', 'log_dep%s_delete',
+                                  'log_dep%s_truncate']) as f (form)
+         where s.name = p_source
+      ) as g (prefix)
 $$;
 
 comment on function evervec.generated_functions(text) is
@@ -2601,29 +3873,6 @@ comment on function evervec.get_source(text) is
 $$One source by its name: table, model, dimensions, embedding table, distance, key columns, state. Raises VE101.$$;
 
 revoke execute on function evervec.get_source(text) from public;
-
--- file: functions/track/key_list.sql
--- key_list: the key columns of a source as a list, for generated SQL: s.id, s.lang.
---
--- Locks:  none.
-create or replace function evervec.key_list(
-    p_source evervec.source,
-    p_alias  text,
-    p_target boolean default false
-)
-returns text
-language sql immutable
-set search_path from current
-as $$
-    select string_agg(concat_ws('.', p_alias, quote_ident(c.name)), ', ' order by c.ordinality)
-      from unnest(case when p_target then p_source.target_key_columns else p_source.key_columns end)
-           with ordinality as c (name, ordinality)
-$$;
-
-comment on function evervec.key_list(evervec.source, text, boolean) is
-$$Internal. Key columns of the source (or of its embedding table) behind an alias, NULL for none, as a list.$$;
-
-revoke execute on function evervec.key_list(evervec.source, text, boolean) from public;
 
 -- file: functions/track/key_call.sql
 -- key_call: the SQL that builds the row_key of a row: evervec.key_film(s.id).
@@ -2698,75 +3947,6 @@ $$Internal. SQL condition: the key of the left alias equals that of the right al
 
 revoke execute on function evervec.key_match(evervec.source, text, boolean, text, boolean) from public;
 
--- file: functions/track/key_of_change.sql
--- key_of_change: the SQL by which a trigger names a changed row: a scalar subquery over the row and a decoy.
---
--- A key column that was renamed must not make an application's write fail. The column is named inside a subquery over the row alone;
--- when the row has no such column any more, the name means the decoy's NULL, the key is NULL, and a NULL key in the log says:
--- something changed in this source, compare it all. The worker then writes the triggers' functions anew.
--- Locks:  none.
-create or replace function evervec.key_of_change(p_source evervec.source, p_row text, out key text, out decoy text)
-language sql immutable
-set search_path from current
-as $$
-    select format('(select evervec.%I(%s) from (select %s.*) as changed)',
-                  'key_' || p_source.name, string_agg(quote_ident(c.name), ', ' order by c.ordinality), p_row),
-           format('(select %s) as decoy', string_agg(format('null::%s as %I', c.type, c.name), ', ' order by c.ordinality))
-      from unnest(p_source.key_columns, p_source.key_types) with ordinality as c (name, type, ordinality)
-$$;
-
-comment on function evervec.key_of_change(evervec.source, text) is
-$$Internal. key: SQL expression for the row_key of row p_row in a trigger, NULL when a key column was renamed; decoy: the FROM item that it needs.$$;
-
-revoke execute on function evervec.key_of_change(evervec.source, text) from public;
-
--- file: functions/track/orphans_query.sql
--- orphans_query: the query of orphans_<source>: vectors in key order, and whether their rows exist.
---
--- Locks:  none.
--- needs: functions/track/key_call.sql
--- needs: functions/track/key_match.sql
--- needs: functions/track/key_decoded.sql
--- needs: functions/core/qualified_name.sql
-create or replace function evervec.orphans_query(p_source evervec.source, p_condition text)
-returns text
-language sql stable
-set search_path from current
-as $$
-    select format(
-        $query$
-        select %1$s,
-               case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end
-          from (select %4$s from %5$s e where %6$s order by %4$s limit p_limit) e
-         order by %4$s
-        $query$,
-        evervec.key_call(p_source, 'e', true), evervec.qualified_name(p_source.relation), evervec.key_match(p_source, 's', false, 'e', true),
-        evervec.key_list(p_source, 'e', true), evervec.qualified_name(p_source.target), p_condition)
-$$;
-
-comment on function evervec.orphans_query(evervec.source, text) is
-$$Internal. The query behind orphans_<source>, under one condition on where it begins.$$;
-
-revoke execute on function evervec.orphans_query(evervec.source, text) from public;
-
--- file: functions/track/pinned_settings.sql
--- pinned_settings: SET clauses under which a value prints, and reads, the same in every session.
---
--- Locks:  none.
-create or replace function evervec.pinned_settings()
-returns text
-language sql immutable
-set search_path from current
-as $$
-    select 'set timezone = ''UTC'' set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' '
-           'set extra_float_digits = 1 set bytea_output = ''hex'''
-$$;
-
-comment on function evervec.pinned_settings() is
-$$Internal. SET clauses of every generated function that renders texts or reads keys.$$;
-
-revoke execute on function evervec.pinned_settings() from public;
-
 -- file: functions/track/primary_key.sql
 -- primary_key: the columns of a table's primary key, in its order, and how each is written and compared.
 --
@@ -2805,6 +3985,175 @@ $$Internal. Columns of the primary key: position, name, type, whether row_key ho
 
 revoke execute on function evervec.primary_key(regclass) from public;
 
+-- file: functions/track/key_of_change.sql
+-- key_of_change: the SQL by which a trigger names a changed row: a scalar subquery over the row and a decoy.
+--
+-- A key column that was renamed must not make an application's write fail. The column is named inside a subquery over the row alone;
+-- when the row has no such column any more, the name means the decoy's NULL, the key is NULL, and a NULL key in the log says:
+-- something changed in this source, compare it all. Nor must another column that has taken the name: the JSON is built of whatever
+-- type it has. The worker sees the rename and writes the triggers' functions anew.
+-- Locks:  none.
+-- needs: functions/track/primary_key.sql
+create or replace function evervec.key_of_change(p_source evervec.source, p_row text, out key text, out decoy text)
+language sql stable
+set search_path from current
+as $$
+    select format('(select case when %s then jsonb_build_object(%s) end from (select %s.*) as changed)',
+                  string_agg(format('%I is not null', c.name), ' and ' order by c.ordinality),
+                  string_agg(format('%L, %I%s', c.name, c.name, case when k.as_text then '::text' end), ', ' order by c.ordinality),
+                  p_row),
+           format('(select %s) as decoy', string_agg(format('null::%s as %I', c.type, c.name), ', ' order by c.ordinality))
+      from unnest(p_source.key_columns, p_source.key_types) with ordinality as c (name, type, ordinality)
+      join evervec.primary_key(p_source.relation) k on k.ordinal = c.ordinality
+$$;
+
+comment on function evervec.key_of_change(evervec.source, text) is
+$$Internal. key: SQL expression for the row_key of row p_row in a trigger, NULL when a key column was renamed; decoy: the FROM item that it needs.$$;
+
+revoke execute on function evervec.key_of_change(evervec.source, text) from public;
+
+-- file: functions/track/match_key_types.sql
+-- match_key_types: gives the key columns of an embedding table the types that the source's key has now.
+--
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, rewriting it where a type really changes.
+create or replace function evervec.match_key_types(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_column record;
+begin
+    if p_source.storage = 'column' then
+        return;
+    end if;
+    for v_column in
+        select t.attname, format_type(s.atttypid, s.atttypmod) as type
+          from unnest(p_source.key_columns, p_source.target_key_columns) as k (name, target)
+          join pg_attribute s on s.attrelid = p_source.relation and s.attname = k.name
+          join pg_attribute t on t.attrelid = p_source.target and t.attname = k.target
+         where (s.atttypid, s.atttypmod) <> (t.atttypid, t.atttypmod)
+    loop
+        execute format('alter table %1$s alter column %2$I type %3$s using %2$I::text::%3$s', p_source.target, v_column.attname,
+                       v_column.type);
+    end loop;
+end
+$$;
+
+comment on function evervec.match_key_types(evervec.source) is
+$$Internal. ALTER COLUMN TYPE on the embedding table where the type of a key column has changed.$$;
+
+revoke execute on function evervec.match_key_types(evervec.source) from public;
+
+-- file: functions/track/over_row.sql
+-- over_row: an SQL expression of a user's, which calls the row by its table's name, as an expression over row s.
+--
+-- Locks:  none.
+create or replace function evervec.over_row(p_relation regclass, p_sql text)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select format(E'(select (%s\n) from (select s.*) as %I)', p_sql, c.relname)
+      from pg_class c
+     where c.oid = p_relation
+$$;
+
+comment on function evervec.over_row(regclass, text) is
+$$Internal. A user's SQL expression wrapped so that it can stand where the row is called s.$$;
+
+revoke execute on function evervec.over_row(regclass, text) from public;
+
+-- file: functions/track/partitions_of.sql
+-- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
+--
+-- Locks:  none.
+create or replace function evervec.partitions_of(p_relation regclass)
+returns oid[]
+language sql stable
+set search_path from current
+as $$
+    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
+$$;
+
+comment on function evervec.partitions_of(regclass) is
+$$Internal. OIDs of all partitions below a table, ascending.$$;
+
+revoke execute on function evervec.partitions_of(regclass) from public;
+
+-- file: functions/track/pinned_settings.sql
+-- pinned_settings: SET clauses under which a value prints, and reads, the same in every session.
+--
+-- Locks:  none.
+create or replace function evervec.pinned_settings()
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select 'set timezone = ''UTC'' set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' '
+           'set extra_float_digits = 1 set bytea_output = ''hex'''
+$$;
+
+comment on function evervec.pinned_settings() is
+$$Internal. SET clauses of every generated function that renders texts or reads keys.$$;
+
+revoke execute on function evervec.pinned_settings() from public;
+
+-- file: functions/track/retrack.sql
+-- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
+--
+-- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
+-- Locks:  those of track and untrack.
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110 as track · 55P03 the table stays locked
+create or replace function evervec.retrack(
+    p_source     text,
+    p_columns    text[] default null,
+    p_template   text default null,
+    p_text_sql   text default null,
+    p_where      text default null,
+    p_depends_on jsonb default null
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.check_relation(v_source.relation);
+    perform evervec.drop_triggers(v_source);
+    perform evervec.drop_functions(v_source);
+    perform evervec.lock_relation(v_source.relation, 'share row exclusive');
+    v_source := evervec.with_present_names(v_source);
+    if num_nonnulls(p_columns, p_template, p_text_sql) > 0 then
+        v_source.columns := p_columns;
+        v_source.template := p_template;
+        v_source.text_sql := p_text_sql;
+    end if;
+    v_source.condition := coalesce(p_where, v_source.condition);
+    v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
+    v_source := evervec.with_recipe(v_source);
+    perform evervec.match_key_types(v_source);
+    v_source.state := 'active';
+    v_source.last_error := null;
+    perform evervec.update_source(v_source);
+    delete from evervec.dependency d where d.source_id = v_source.source_id;
+    delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+
+    perform evervec.create_row_functions(v_source);
+    perform evervec.add_dependencies(v_source, v_source.depends_on);
+    perform evervec.create_dependents_functions(v_source);
+    perform evervec.create_search_function(v_source);
+    perform evervec.create_triggers(v_source);
+    perform evervec.start_pass(v_source.source_id, 'reconcile');
+end
+$$;
+
+comment on function evervec.retrack(text, text[], text, text, text, jsonb) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on as in track; NULL keeps what it has. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, 55P03.$$;
+
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb) from public;
+
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
 --
@@ -2827,44 +4176,29 @@ $$Internal. SQL condition for the WHEN clause of an UPDATE trigger over these co
 
 revoke execute on function evervec.row_differs(text[]) from public;
 
--- file: functions/track/slice_query.sql
--- slice_query: the query of slice_<source>: rows in key order, and whether their vectors are right.
+-- file: functions/track/suspend.sql
+-- suspend: takes a source's triggers away, so that ALTER TABLE may drop or retype the columns that they name; retrack brings them back.
 --
--- empty: neither text nor vector · missing: no vector · stale: a vector of another model or text · ok.
--- Locks:  none.
--- needs: functions/track/key_call.sql
--- needs: functions/track/key_match.sql
--- needs: functions/track/key_decoded.sql
--- needs: functions/core/qualified_name.sql
-create or replace function evervec.slice_query(p_source evervec.source, p_content text, p_condition text)
-returns text
-language sql stable
+-- Changes are not noticed meanwhile; retrack compares the whole source.
+-- Locks:  ACCESS EXCLUSIVE on the table, taken in attempts of half a second with pauses between them.
+-- Raises: VE101 unknown source · 55P03 the table stays locked
+create or replace function evervec.suspend(p_source text)
+returns void
+language plpgsql
 set search_path from current
 as $$
-    select format(
-        $query$
-        select %1$s,
-               case when p_by_hash and s.content is null and e.content_hash is null then 'empty'
-                    when e.content_hash is null then 'missing'
-                    when e.model_id <> %2$s then 'stale'
-                    when p_by_hash and sha256(convert_to(s.content, 'UTF8')) is distinct from e.content_hash then 'stale'
-                    else 'ok' end
-          from (select %3$s, case when p_by_hash then %4$s end as content
-                  from %5$s s
-                 where %6$s
-                 order by %3$s
-                 limit p_limit) s
-          left join %7$s e on %8$s
-         order by %3$s
-        $query$,
-        evervec.key_call(p_source, 's'), p_source.model_id, evervec.key_list(p_source, 's'), p_content,
-        evervec.qualified_name(p_source.relation), p_condition, evervec.qualified_name(p_source.target), evervec.key_match(p_source, 'e', true, 's', false))
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.drop_triggers(v_source);
+    update evervec.source s set state = 'suspended' where s.source_id = v_source.source_id;
+end
 $$;
 
-comment on function evervec.slice_query(evervec.source, text, text) is
-$$Internal. The query behind slice_<source>, under one condition on where it begins.$$;
+comment on function evervec.suspend(text) is
+$$Takes the triggers of a source away, so that columns which they name can be dropped or retyped; vectors stay and are served. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
 
-revoke execute on function evervec.slice_query(evervec.source, text, text) from public;
+revoke execute on function evervec.suspend(text) from public;
 
 -- file: functions/track/target_column_name.sql
 -- target_column_name: the name that a key column has in the embedding table and in search results.
@@ -2877,7 +4211,7 @@ language sql immutable
 set search_path from current
 as $$
     select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at',
-                                  'distance', 'similarity', 'p_query', 'p_limit')
+                                  'metadata', 'distance', 'similarity', 'p_query', 'p_limit')
                 then left('key_' || p_column, 63) else p_column end
 $$;
 
@@ -2889,11 +4223,12 @@ revoke execute on function evervec.target_column_name(text) from public;
 -- file: functions/track/template_parts.sql
 -- template_parts: a template taken apart into literal text and {column} holes.
 --
--- {{ and }} stand for single braces. Everything else in braces is a column's name, as it is spelled in the catalog.
+-- {column|text} has a default for a blank value. {{ and }} stand for single braces. Everything else in braces is a column's name,
+-- as it is spelled in the catalog.
 -- Locks:  none.
 -- Raises: VE104 unbalanced brace or an empty hole
 create or replace function evervec.template_parts(p_template text)
-returns table (ordinal bigint, literal text, hole text)
+returns table (ordinal bigint, literal text, hole text, fallback text)
 language plpgsql immutable strict
 set search_path from current
 as $$
@@ -2906,24 +4241,25 @@ begin
          order by m.ordinality
     loop
         ordinal := v_part.ordinality;
+        literal := null;
+        hole := null;
+        fallback := null;
         case
             when v_part.part in ('{{', '}}') then
                 literal := left(v_part.part, 1);
-                hole := null;
-            when v_part.part ~ '^\{\s*\}$' or v_part.part in ('{', '}') then
+            when v_part.part ~ '^\{\s*(\|.*)?\}$' or v_part.part in ('{', '}') then
                 raise exception using
                     errcode = 'VE104',
                     message = case when v_part.part in ('{', '}')
                                    then format('unbalanced "%s" in the template', v_part.part)
                                    else 'a hole in the template names no column' end,
                     detail  = format('Template: %s', left(p_template, 200)),
-                    hint    = 'Write {column} for a column, {{ and }} for single braces.';
+                    hint    = 'Write {column} for a column, {column|default} for one that may be empty, {{ and }} for single braces.';
             when v_part.part like '{%' then
-                literal := null;
-                hole := btrim(v_part.part, '{}');
+                hole := regexp_replace(substr(v_part.part, 2, length(v_part.part) - 2), '\|.*$', '');
+                fallback := substring(v_part.part, '^[^|]*\|(.*)\}$');
             else
                 literal := v_part.part;
-                hole := null;
         end case;
         return next;
     end loop;
@@ -2931,28 +4267,65 @@ end
 $$;
 
 comment on function evervec.template_parts(text) is
-$$Internal. The parts of a template in order: literal text, or the column that a {hole} names. Raises VE104.$$;
+$$Internal. The parts of a template in order: literal text, or the column that a {hole} names and its default. Raises VE104.$$;
 
 revoke execute on function evervec.template_parts(text) from public;
 
--- file: functions/track/track.sql
--- track: everything that one table needs: embedding table, generated functions, triggers, and the start of its backfill.
+-- file: functions/track/template_text.sql
+-- template_text: a template as an SQL expression over row s; NULL when all its holes are blank.
 --
--- Locks:  SHARE ROW EXCLUSIVE on the table (writers wait, readers do not), taken in attempts of half a second with pauses
---         between them and held to the end of the transaction. Nothing is read from the table itself.
+-- needs: functions/track/template_parts.sql
+-- needs: functions/track/column_text.sql
+-- Locks:  none.
+-- Raises: VE104 malformed template
+create or replace function evervec.template_text(p_relation regclass, p_template text)
+returns text
+language sql stable
+set search_path from current
+as $$
+    with part as (
+        select t.ordinal, t.literal, evervec.column_text(p_relation, t.hole) as hole, t.fallback
+          from evervec.template_parts(p_template) t
+    )
+    select format('case when concat(%s) ~ ''\S'' then %s end',
+                  string_agg(p.hole, ', ' order by p.ordinal),
+                  string_agg(case when p.literal is not null then quote_literal(p.literal)
+                                  when p.fallback is not null
+                                  then format('case when %1$s ~ ''\S'' then %1$s else %2$L end', p.hole, p.fallback)
+                                  else p.hole end, ' || ' order by p.ordinal))
+      from part p
+$$;
+
+comment on function evervec.template_text(regclass, text) is
+$$Internal. The recipe of p_template as an SQL expression over row s. Raises VE104.$$;
+
+revoke execute on function evervec.template_text(regclass, text) from public;
+
+-- file: functions/track/track.sql
+-- track: everything that one table needs: a place for its vectors, generated functions, triggers, and the start of its backfill.
+--
+-- Locks:  SHARE ROW EXCLUSIVE on the table, and on those in p_depends_on (writers wait, readers do not), taken in attempts of half
+--         a second with pauses between them and held to the end of the transaction; with p_storage 'column', ACCESS EXCLUSIVE on the
+--         table where columns are added. Nothing is read from the table.
 -- Raises: VE102 name taken · VE103 unknown column · VE104 bad recipe · VE105 not a table with a primary key ·
---         VE106 name too long · VE107 embedding table exists · VE108 unknown model · VE110 not permitted ·
---         VE111 unknown distance or index · 55P03 the table stays locked
+--         VE106 name too long · VE107 embedding table exists, or a column of that name has another type · VE108 unknown model ·
+--         VE110 not permitted · VE111 unknown option · 55P03 the table stays locked
 create or replace function evervec.track(
-    p_relation regclass,
-    p_columns  text[] default null,
-    p_template text default null,
-    p_model    text default 'local',
-    p_name     text default null,
-    p_distance text default 'cosine',
-    p_index    text default 'hnsw',
-    p_backfill boolean default true,
-    p_priority integer default 5
+    p_relation        regclass,
+    p_columns         text[] default null,
+    p_template        text default null,
+    p_model           text default 'local',
+    p_name            text default null,
+    p_distance        text default 'cosine',
+    p_index           text default 'hnsw',
+    p_backfill        boolean default true,
+    p_priority        anycompatible default 5,
+    p_text_sql        text default null,
+    p_where           text default null,
+    p_depends_on      jsonb default null,
+    p_storage         text default 'table',
+    p_storage_columns jsonb default null,
+    p_foreign_key     boolean default false
 )
 returns text
 language plpgsql
@@ -2961,8 +4334,6 @@ as $$
 declare
     v_source evervec.source;
     v_model  evervec.model;
-    v_recipe record;
-    v_key    record;
 begin
     perform evervec.check_relation(p_relation);
     v_source.name := coalesce(p_name, (select c.relname from pg_class c where c.oid = p_relation));
@@ -2970,43 +4341,68 @@ begin
     v_model := evervec.model_named(p_model);
     perform evervec.check_option('p_distance', p_distance, array['cosine', 'l2', 'inner_product', 'l1']);
     perform evervec.check_option('p_index', p_index, array['hnsw', 'none']);
-    perform evervec.check_option('p_priority', p_priority::text, array(select g::text from generate_series(1, 10) g));
-    v_recipe := evervec.compile_recipe(p_relation, p_columns, p_template);
+    perform evervec.check_option('p_storage', p_storage, array['table', 'column', 'manual']);
+    if p_foreign_key and p_storage = 'column' then
+        perform evervec.check_option('p_foreign_key with p_storage ''column''', 'true', array['false']);
+    end if;
+
+    v_source.relation := p_relation;
+    v_source.model_id := v_model.model_id;
+    v_source.columns := p_columns;
+    v_source.template := p_template;
+    v_source.text_sql := p_text_sql;
+    v_source.condition := p_where;
+    v_source.depends_on := coalesce(p_depends_on, '{}');
+    v_source.storage := p_storage;
+    v_source.foreign_key := p_foreign_key;
+    v_source.distance := p_distance;
+    v_source.index_method := p_index;
+    v_source := evervec.with_priority(v_source, p_priority::text);
+    v_source := evervec.with_recipe(v_source);
 
     perform evervec.lock_relation(p_relation, 'share row exclusive');
-
-    select array_agg(k.column_name order by k.ordinal) as names,
-           array_agg(evervec.target_column_name(k.column_name) order by k.ordinal) as target_names,
-           array_agg(k.type_name order by k.ordinal) as types,
-           array_agg(k.operator order by k.ordinal) as operators
-      into v_key
-      from evervec.primary_key(p_relation) k;
-
-    insert into evervec.source
-        (name, relation, relation_kind, key_columns, key_types, key_operators, target_key_columns, columns, template,
-         watched_columns, text_expression, model_id, target, distance, index_method, priority)
-    select v_source.name, p_relation, c.relkind, v_key.names, v_key.types, v_key.operators, v_key.target_names, p_columns,
-           p_template, v_recipe.columns, v_recipe.text_expression, v_model.model_id,
-           evervec.create_target(p_relation, v_source.name || '_embedding', v_key.target_names, v_model.dimensions),
-           p_distance, p_index, p_priority
-      from pg_class c
-     where c.oid = p_relation
-    returning * into v_source;
-
+    v_source := evervec.with_key(v_source);
+    if p_storage = 'column' then
+        v_source := evervec.with_columns(v_source, p_storage_columns, v_model.dimensions);
+    else
+        v_source.target := evervec.create_target(v_source, v_model.dimensions);
+    end if;
+    v_source := evervec.add_source(v_source);
     perform evervec.create_row_functions(v_source);
+    perform evervec.add_dependencies(v_source, v_source.depends_on);
+    perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
     perform evervec.create_triggers(v_source);
-    if p_backfill then
+    if p_backfill and p_storage <> 'manual' then
         perform evervec.backfill(v_source.name);
     end if;
     return v_source.name;
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, integer) is
-$$Tracks a table and returns the name of the source. p_columns: columns joined as "Name: value" lines; or p_template: a text with {column} holes. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10 of jobs made by changes. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, integer) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean) from public;
+
+-- file: functions/track/trigger_condition.sql
+-- trigger_condition: the WHEN clause of a trigger: a watched column really changed, and the session does not bypass evervec.
+--
+-- needs: functions/track/row_differs.sql
+-- Locks:  none.
+create or replace function evervec.trigger_condition(p_watched text[] default null)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select concat_ws(' and ', case when p_watched is not null then evervec.row_differs(p_watched) end,
+                     'pg_catalog.current_setting(''evervec.bypass'', true) is distinct from ''on''')
+$$;
+
+comment on function evervec.trigger_condition(text[]) is
+$$Internal. WHEN clause of a trigger. p_watched: columns of an UPDATE whose change counts; NULL: no such condition.$$;
+
+revoke execute on function evervec.trigger_condition(text[]) from public;
 
 -- file: functions/track/untrack.sql
 -- untrack: takes back all that track made; the vectors stay unless they are to go.
@@ -3020,68 +4416,303 @@ set search_path from current
 as $$
 declare
     v_source evervec.source := evervec.source_named(p_source);
-    v_object record;
 begin
-    if exists (select from pg_class c where c.oid = v_source.relation) then
-        perform evervec.lock_relation(v_source.relation, 'access exclusive');
-        for v_object in
-            select t.tgname
-              from pg_trigger t
-             where t.tgrelid = v_source.relation and not t.tgisinternal and t.tgparentid = 0
-               and t.tgname = any (array(select format('evervec_%s_%s', v_source.name, e)
-                                           from unnest(array['insert', 'update', 'rekey', 'delete', 'truncate']) e))
-        loop
-            execute format('drop trigger %I on %s', v_object.tgname, v_source.relation);
-        end loop;
-    end if;
-
-    for v_object in
-        select p.oid::regprocedure as function
-          from pg_proc p
-         where p.pronamespace = 'evervec'::regnamespace
-           and p.proname = any (evervec.generated_functions(v_source.name))
-    loop
-        execute format('drop function %s', v_object.function);
-    end loop;
-
-    execute format('drop view if exists evervec.%I', 'vector_' || v_source.name);
+    perform evervec.drop_triggers(v_source);
+    perform evervec.drop_functions(v_source);
     if p_drop_vectors and exists (select from pg_class c where c.oid = v_source.target) then
-        execute format('drop table %s', v_source.target);
+        if v_source.storage = 'column' then
+            perform evervec.lock_relation(v_source.target, 'access exclusive');
+            execute (
+                select format('alter table %s %s', v_source.target, string_agg(format('drop column if exists %I', c.name), ', '))
+                  from unnest(array[v_source.vector_column, v_source.hash_column, v_source.model_column, v_source.time_column,
+                                    v_source.version_column]) as c (name)
+                 where c.name is not null);
+        else
+            execute format('drop table %s', v_source.target);
+        end if;
     end if;
-
     delete from evervec.processing_queue q where q.source_id = v_source.source_id;
     delete from evervec.source s where s.source_id = v_source.source_id;
 end
 $$;
 
 comment on function evervec.untrack(text, boolean) is
-$$Removes triggers, generated functions and jobs of a source. p_drop_vectors: its embedding table too (default: it stays). Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03, 2BP01.$$;
+$$Removes triggers, generated functions and jobs of a source. p_drop_vectors: its embedding table, or the columns of column storage, too (default: they stay). Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03, 2BP01.$$;
 
 revoke execute on function evervec.untrack(text, boolean) from public;
+
+-- file: functions/track/update_source.sql
+-- update_source: stores what may change about a source: names, key, recipe, state.
+--
+-- Locks:  ROW EXCLUSIVE on evervec.source.
+create or replace function evervec.update_source(p_source evervec.source)
+returns void
+language sql
+set search_path from current
+as $$
+    update evervec.source s
+       set relation_name      = p_source.relation_name,
+           target_name        = evervec.qualified_name(s.target),
+           partitions         = p_source.partitions,
+           key_columns        = p_source.key_columns,
+           key_attributes     = p_source.key_attributes,
+           key_types          = p_source.key_types,
+           key_operators      = p_source.key_operators,
+           target_key_columns = p_source.target_key_columns,
+           columns            = p_source.columns,
+           template           = p_source.template,
+           text_sql           = p_source.text_sql,
+           condition          = p_source.condition,
+           depends_on         = p_source.depends_on,
+           watched_columns    = p_source.watched_columns,
+           watched_attributes = p_source.watched_attributes,
+           text_expression    = p_source.text_expression,
+           state              = p_source.state,
+           last_error         = p_source.last_error
+     where s.source_id = p_source.source_id
+$$;
+
+comment on function evervec.update_source(evervec.source) is
+$$Internal. Stores the changeable members of a source.$$;
+
+revoke execute on function evervec.update_source(evervec.source) from public;
 
 -- file: functions/track/vanished_vectors.sql
 -- vanished_vectors: USING and WHERE of the DELETE by which a trigger removes the vectors e of rows that went.
 --
+-- A column that has taken the key's name but not its type names no vector. The way over text makes that no parse error, and the way
+-- over to_jsonb, which is not immutable, keeps the planner from trying the cast beforehand.
+-- Locks:  none.
 -- needs: functions/track/key_match.sql
 -- needs: functions/track/key_of_change.sql
--- Locks:  none.
 create or replace function evervec.vanished_vectors(p_source evervec.source, p_rows text)
 returns text
-language sql immutable
+language sql stable
 set search_path from current
 as $$
     select format('using (select %s from %s o, %s) as gone where %s',
-                  string_agg(format('(select %1$I from (select o.*) as changed) as %1$I', c.name), ', ' order by c.ordinality),
+                  string_agg(format('(select case when pg_typeof(%1$I) = %2$L::regtype then (to_jsonb(%1$I::text) #>> ''{}'')::%2$s end '
+                                    'from (select o.*) as changed) as %1$I', c.name, c.type), ', ' order by c.ordinality),
                   p_rows,
                   (evervec.key_of_change(p_source, 'o')).decoy,
                   evervec.key_match(p_source, 'e', true, 'gone', false))
-      from unnest(p_source.key_columns) with ordinality as c (name, ordinality)
+      from unnest(p_source.key_columns, p_source.key_types) with ordinality as c (name, type, ordinality)
 $$;
 
 comment on function evervec.vanished_vectors(evervec.source, text) is
 $$Internal. SQL after DELETE FROM the embedding table e: those of the rows in p_rows, whose key columns are named as key_of_change does.$$;
 
 revoke execute on function evervec.vanished_vectors(evervec.source, text) from public;
+
+-- file: functions/track/with_columns.sql
+-- with_columns: a source whose vectors live in columns of its own table; columns that are not there are added.
+--
+-- Locks:  ACCESS EXCLUSIVE on the table where a column is added (nothing is rewritten).
+-- Raises: VE107 a column of that name has another type · VE111 unknown member of p_storage_columns
+create or replace function evervec.with_columns(p_source evervec.source, p_names jsonb, p_dimensions integer)
+returns evervec.source
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_names  jsonb := '{"embedding": "embedding", "model": "embedding_model", "version": "embedding_version",
+                        "hash": "embedding_hash", "time": "embedding_updated_at"}'::jsonb || coalesce(p_names, '{}');
+    v_column record;
+    v_type   text;
+begin
+    for v_column in select n.key from jsonb_object_keys(v_names) as n (key) loop
+        perform evervec.check_option('a member of p_storage_columns', v_column.key, array['embedding', 'model', 'version', 'hash', 'time']);
+    end loop;
+    p_source.target := p_source.relation;
+    p_source.vector_column := v_names ->> 'embedding';
+    p_source.model_column := v_names ->> 'model';
+    p_source.version_column := v_names ->> 'version';
+    p_source.hash_column := v_names ->> 'hash';
+    p_source.time_column := v_names ->> 'time';
+
+    for v_column in
+        select c.name, c.type
+          from (values (p_source.vector_column, format('vector(%s)', p_dimensions)), (p_source.model_column, 'text'),
+                       (p_source.version_column, 'integer'), (p_source.hash_column, 'bytea'),
+                       (p_source.time_column, 'timestamp with time zone')) as c (name, type)
+         where c.name is not null
+    loop
+        select format_type(a.atttypid, a.atttypmod) into v_type
+          from pg_attribute a
+         where a.attrelid = p_source.relation and a.attname = v_column.name and not a.attisdropped;
+        if not found then
+            perform evervec.lock_relation(p_source.relation, 'access exclusive');
+            execute format('alter table %s add column %I %s', p_source.relation, v_column.name, v_column.type);
+        elsif v_type <> v_column.type then
+            raise exception using
+                errcode = 'VE107',
+                message = format('column "%s" of %s has type %s, not %s', v_column.name, p_source.relation, v_type, v_column.type),
+                detail  = 'Column storage uses a column that is there already when its type fits.',
+                hint    = format('Name another one: p_storage_columns => ''{"%s": "…"}''.',
+                                 (select n.key from jsonb_each_text(v_names) as n where n.value = v_column.name limit 1));
+        end if;
+    end loop;
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_columns(evervec.source, jsonb, integer) is
+$$Internal. The source with the names of its storage columns set, and these columns made where they are not there. Raises VE107, VE111.$$;
+
+revoke execute on function evervec.with_columns(evervec.source, jsonb, integer) from public;
+
+-- file: functions/track/with_key.sql
+-- with_key: a source with its primary key as the catalog has it now, and the partitions that are there.
+--
+-- Locks:  none.
+create or replace function evervec.with_key(p_source evervec.source)
+returns evervec.source
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    select c.relkind, evervec.qualified_name(c.oid) into p_source.relation_kind, p_source.relation_name
+      from pg_class c
+     where c.oid = p_source.relation;
+    p_source.partitions := evervec.partitions_of(p_source.relation);
+    select array_agg(k.column_name order by k.ordinal),
+           array_agg(k.type_name order by k.ordinal),
+           array_agg(k.operator order by k.ordinal),
+           coalesce(p_source.target_key_columns,
+                    array_agg(case when p_source.storage = 'column' then k.column_name
+                                   else evervec.target_column_name(k.column_name) end order by k.ordinal))
+      into p_source.key_columns, p_source.key_types, p_source.key_operators, p_source.target_key_columns
+      from evervec.primary_key(p_source.relation) k;
+    if p_source.storage = 'column' then
+        p_source.target_key_columns := p_source.key_columns;
+    end if;
+    p_source.key_attributes := evervec.attribute_numbers(p_source.relation, p_source.key_columns);
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_key(evervec.source) is
+$$Internal. The source with its key, kind, name and partitions as they are now.$$;
+
+revoke execute on function evervec.with_key(evervec.source) from public;
+
+-- file: functions/track/with_present_names.sql
+-- with_present_names: a source whose table or columns were renamed, with the names that they have now.
+--
+-- Columns and templates follow a rename; SQL that a user wrote cannot be followed and fails to render until retrack corrects it.
+-- Locks:  none.
+create or replace function evervec.with_present_names(p_source evervec.source)
+returns evervec.source
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_former text[] := p_source.watched_columns;
+    v_now    text[] := evervec.attribute_names(p_source.relation, p_source.watched_attributes);
+begin
+    if cardinality(v_now) = cardinality(v_former) then
+        p_source.columns := array(
+            select coalesce(n.now, c.name)
+              from unnest(p_source.columns) with ordinality as c (name, ordinality)
+              left join unnest(v_former, v_now) as n (former, now) on n.former = c.name
+             order by c.ordinality);
+        if p_source.columns = '{}' then
+            p_source.columns := null;
+        end if;
+        if p_source.template is not null then
+            select string_agg(
+                       coalesce(replace(replace(t.literal, '{', '{{'), '}', '}}'),
+                                format('{%s%s}', coalesce(n.now, t.hole), '|' || t.fallback)), '' order by t.ordinal)
+              into p_source.template
+              from evervec.template_parts(p_source.template) t
+              left join unnest(v_former, v_now) as n (former, now) on n.former = t.hole;
+        end if;
+        p_source.watched_columns := v_now;
+    end if;
+    return evervec.with_key(p_source);
+end
+$$;
+
+comment on function evervec.with_present_names(evervec.source) is
+$$Internal. The source with present names of table, key and watched columns, in its columns and template too.$$;
+
+revoke execute on function evervec.with_present_names(evervec.source) from public;
+
+-- file: functions/track/with_priority.sql
+-- with_priority: a source with what p_priority says: a number from 1 to 10, or an expression that the fold evaluates.
+--
+-- Locks:  those of analyse_sql.
+-- Raises: VE111 a number out of range · VE104 not an expression over the row · VE110 unsafe SQL
+create or replace function evervec.with_priority(p_source evervec.source, p_priority text)
+returns evervec.source
+language plpgsql
+set search_path from current
+as $$
+begin
+    p_source.priority := 5;
+    if coalesce(p_priority, '') ~ '^\s*(-?\d*\.?\d*)\s*$' then
+        perform evervec.check_option('p_priority', btrim(p_priority), array(select g::text from generate_series(1, 10) g));
+        p_source.priority := p_priority;
+    else
+        perform evervec.analyse_sql(p_source.relation, 'p_priority', format('(%s)::numeric', p_priority));
+        p_source.priority_sql := p_priority;
+    end if;
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_priority(evervec.source, text) is
+$$Internal. The source with priority or priority_sql set. Raises VE104, VE110, VE111.$$;
+
+revoke execute on function evervec.with_priority(evervec.source, text) from public;
+
+-- file: functions/track/with_recipe.sql
+-- with_recipe: a source with its recipe compiled and the columns whose changes count.
+--
+-- Locks:  those of analyse_sql.
+-- Raises: VE103, VE104, VE110 as compile_recipe · VE104 a manual source with a recipe
+create or replace function evervec.with_recipe(p_source evervec.source)
+returns evervec.source
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_recipe record;
+    v_alien  text;
+begin
+    if p_source.storage = 'manual' then
+        if num_nonnulls(p_source.columns, p_source.template, p_source.text_sql, p_source.condition) > 0 or p_source.depends_on <> '{}' then
+            raise exception using
+                errcode = 'VE104', message = 'a manual source has no recipe',
+                detail  = 'With p_storage ''manual'' the application brings the vectors; evervec renders no text.',
+                hint    = 'Leave out p_columns, p_template, p_text_sql, p_where and p_depends_on.';
+        end if;
+        p_source.text_expression := 'null::text';
+        p_source.watched_columns := '{}';
+    else
+        select * into v_recipe
+          from evervec.compile_recipe(p_source.relation, p_source.columns, p_source.template, p_source.text_sql, p_source.condition);
+        p_source.text_expression := v_recipe.text_expression;
+        p_source.watched_columns := v_recipe.watched;
+        select string_agg(t.relation::text, ', ') into v_alien
+          from unnest(v_recipe.tables) as t (relation)
+         where t.relation not in (select to_regclass(d.name) from jsonb_object_keys(p_source.depends_on) as d (name)
+                                   where to_regclass(d.name) is not null);
+        if v_alien is not null then
+            raise notice using
+                message = format('the text of "%s" reads %s, whose changes will not be noticed', p_source.name, v_alien),
+                hint    = 'Name it in p_depends_on.';
+        end if;
+    end if;
+    p_source.watched_attributes := evervec.attribute_numbers(p_source.relation, p_source.watched_columns);
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_recipe(evervec.source) is
+$$Internal. The source with text_expression and watched columns set. Raises VE103, VE104, VE110; a NOTICE names tables that p_depends_on forgets.$$;
+
+revoke execute on function evervec.with_recipe(evervec.source) from public;
 
 -- file: views/status.sql
 -- status: one row a source: what it is, and how much of its work is not done yet.
@@ -3126,4 +4757,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '493120c2d9bcc9162ace9b3d3c99077a28a12e11281f985bbd43fa397c4fd400');
+values ('evervec_0002_functions', '168951e13406195131887a1a16bf5cd60564197c8712f16bbaf3fd854229fd17');

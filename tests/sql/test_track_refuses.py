@@ -20,7 +20,7 @@ SETUP = """
     create table guarded (id integer primary key, title text);
     alter table guarded enable row level security, force row level security;
 """
-LONG = "a" * 48
+LONG = "a" * 41
 
 CASES = {
     "unknown column": ("'film', p_columns => '{title,rating}'", "VE103", 'column "rating"'),
@@ -95,7 +95,7 @@ def test_track_refuses_an_embedding_table(film: psycopg.Connection) -> None:
 
 
 def test_a_name_of_the_greatest_length_works(everything: psycopg.Connection) -> None:
-    name = "n" * 46
+    name = "n" * 40
 
     everything.execute(
         "select evervec.track('film', '{title}', p_model => 'toy', p_name => %s)", [name]

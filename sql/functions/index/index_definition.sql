@@ -8,10 +8,10 @@ returns text
 language sql stable
 set search_path from current
 as $$
-    select format('create index %s %I on %s using %s (embedding %I.%I)',
+    select format('create index %s %I on %s using %s (%I %I.%I)',
                   p_concurrently,
-                  left(c.relname, 63 - 14) || '_embedding_idx',
-                  evervec.qualified_name(p_source.target), p_source.index_method, n.nspname, (evervec.metric(p_source.distance)).operator_class)
+                  left(c.relname, 52 - length(left(p_source.vector_column, 20))) || '_' || left(p_source.vector_column, 20) || '_idx',
+                  evervec.qualified_name(p_source.target), p_source.index_method, p_source.vector_column, n.nspname, (evervec.metric(p_source.distance)).operator_class)
       from pg_class c
       cross join pg_extension x
       join pg_namespace n on n.oid = x.extnamespace

@@ -9,7 +9,7 @@ as $$
       from pg_index i
       join pg_class c on c.oid = i.indexrelid
       join pg_am a on a.oid = c.relam
-      join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = 'embedding'
+      join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
      where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
      order by i.indisvalid desc
      limit 1

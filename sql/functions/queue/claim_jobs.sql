@@ -45,12 +45,8 @@ begin
     perform evervec.fold();
     perform evervec.reclaim();
 
-    select array_agg(s.source_id) into v_sources
-      from evervec.source s
-      join evervec.model m using (model_id)
-     where s.state = 'active'
-       and coalesce(m.paused_until, '-infinity') <= now()
-       and (p_sources is null or s.name = any (p_sources));
+    v_sources := evervec.active_sources(p_sources);
+    perform evervec.follow_renames(v_sources);
 
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
     loop

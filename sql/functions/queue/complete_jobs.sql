@@ -48,7 +48,7 @@ begin
           ) l
          group by l.source_id
     loop
-        select evervec.write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings) into v_outcomes
+        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings) into v_outcomes
           from evervec.source s
          where s.source_id = v_batch.source_id;
         perform evervec.finish_jobs(v_batch.job_ids, v_outcomes);

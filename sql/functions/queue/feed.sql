@@ -1,7 +1,7 @@
 -- feed: takes one slice of one pass that is under way and queues the rows in it whose vectors are not right.
 --
 -- The pass that is least advanced goes first, so that a great table does not keep the small ones waiting. A source that is locked
--- (ALTER TABLE) is passed over. When a recipe fails on some row of a slice, the whole slice is queued: claim_jobs finds out which.
+-- (ALTER TABLE) is passed over.
 --
 -- Locks:  the row of evervec.source, SKIP LOCKED: another session's slice is not waited for.
 create or replace function evervec.feed(p_limit integer, p_sources integer[])
@@ -21,14 +21,13 @@ begin
            for update skip locked
     loop
         begin
-            v_examined := evervec.feed_slice(v_source, p_limit, v_source.pass_kind = 'reconcile');
-            return v_examined;
-        exception
-            when lock_not_available then
-                continue;
-            when others then
-                return evervec.feed_slice(v_source, p_limit, false, p_all => true);
+            v_examined := (evervec.next_slice(v_source, p_limit)).examined;
+        exception when lock_not_available then
+            continue;
         end;
+        if v_examined > 0 then
+            return v_examined;
+        end if;
     end loop;
     return 0;
 end

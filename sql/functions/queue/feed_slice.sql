@@ -1,69 +1,73 @@
 -- feed_slice: the next slice of the pass of one source: looks at its rows, queues those that need it, remembers where it ended.
 --
+-- Stages: rows (are there vectors, and the right ones?), then, when reconciling, vectors (are there rows?). Jobs of a pass have
+-- priority 8, behind fresh changes.
 -- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
 create or replace function evervec.feed_slice(
-    p_source  evervec.source,
-    p_limit   integer,
-    p_by_hash boolean,
-    p_all     boolean default false
+    p_source     evervec.source,
+    p_limit      integer,
+    p_by_hash    boolean,
+    p_all        boolean default false,
+    out examined bigint,
+    out missing  bigint,
+    out stale    bigint,
+    out orphaned bigint
 )
-returns bigint
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_examined bigint;
-    v_queued   bigint;
-    v_last     jsonb;
+    v_slice record;
+    v_needy jsonb[];
 begin
-    execute format(
-        $sql$
-        with slice as materialized (
-            select x.row_key, x.state, x.ordinality from %s with ordinality as x
-        ), queued as (
-            insert into evervec.processing_queue (source_id, row_key, priority, metadata)
-            select $3, s.row_key, 8, jsonb_build_object('operation', s.state, 'triggered_by', $4, 'triggered_at', now())
-              from slice s
-             where s.state in ('missing', 'stale', 'orphan') or $6
-             order by s.row_key
-            on conflict (source_id, task_type, row_key) do nothing
-            returning 1
-        )
-        select (select count(*) from slice),
-               (select count(*) from queued),
-               (select s.row_key from slice s order by s.ordinality desc limit 1)
-        $sql$,
-        case p_source.pass_stage
-            when 'rows' then format('evervec.%I($1, $2, $5)', 'slice_' || p_source.name)
-            else format('evervec.%I($1, $2)', 'orphans_' || p_source.name)
-        end)
-    into v_examined, v_queued, v_last
-    using p_source.pass_after, p_limit, p_source.source_id, p_source.pass_kind, p_by_hash, p_all;
+    loop
+        execute format(
+            $sql$
+            select array_agg(x.row_key order by x.ordinality) as row_keys,
+                   array_agg(x.row_key) filter (where x.state in ('missing', 'stale', 'orphan') or $4) as needy,
+                   count(*) filter (where x.state = 'missing') as missing,
+                   count(*) filter (where x.state = 'stale') as stale,
+                   count(*) filter (where x.state = 'orphan') as orphaned
+              from %s with ordinality as x
+            $sql$,
+            case p_source.pass_stage
+                when 'rows' then format('evervec.%I($1, $2, $3)', 'slice_' || p_source.name)
+                else format('evervec.%I($1, $2)', 'orphans_' || p_source.name)
+            end)
+        into v_slice
+        using p_source.pass_after, p_limit, p_by_hash, p_all;
+        exit when v_slice.row_keys is not null;
+        exit when p_source.pass_kind = 'backfill' or p_source.pass_stage = 'vectors' or p_source.storage = 'column';
+        p_source.pass_stage := 'vectors';
+        p_source.pass_after := null;
+    end loop;
 
-    if v_examined > 0 then
-        update evervec.source s
-           set pass_after    = v_last,
-               pass_examined = s.pass_examined + v_examined,
-               pass_queued   = s.pass_queued + v_queued
-         where s.source_id = p_source.source_id;
-        return v_examined;
+    examined := coalesce(cardinality(v_slice.row_keys), 0);
+    missing := v_slice.missing;
+    stale := v_slice.stale;
+    orphaned := v_slice.orphaned;
+    v_needy := v_slice.needy;
+    if v_needy is not null then
+        perform evervec.queue_rows(
+            p_source, v_needy,
+            array_fill(0::bigint, array[cardinality(v_needy)]),
+            array_fill(8::smallint, array[cardinality(v_needy)]),
+            array_fill(jsonb_build_object('operation', p_source.pass_kind, 'triggered_by', p_source.pass_kind, 'triggered_at', now()),
+                       array[cardinality(v_needy)]));
     end if;
-
-    if p_source.pass_kind = 'reconcile' and p_source.pass_stage = 'rows' then
-        update evervec.source s
-           set pass_stage = 'vectors', pass_after = null
-         where s.source_id = p_source.source_id;
-    else
-        update evervec.source s
-           set pass_kind = null, pass_stage = null, pass_after = null
-         where s.source_id = p_source.source_id;
-    end if;
-    -- The end of a stage has looked at no row, but there may be another stage or another source.
-    return 1;
+    update evervec.source s
+       set pass_kind     = case when examined > 0 then p_source.pass_kind end,
+           pass_stage    = case when examined > 0 then p_source.pass_stage end,
+           pass_after    = v_slice.row_keys[examined],
+           pass_examined = s.pass_examined + examined,
+           pass_missing  = s.pass_missing + missing,
+           pass_stale    = s.pass_stale + stale,
+           pass_orphaned = s.pass_orphaned + orphaned
+     where s.source_id = p_source.source_id;
 end
 $$;
 
 comment on function evervec.feed_slice(evervec.source, integer, boolean, boolean) is
-$$Internal. One slice of a source's pass. p_by_hash: compare texts too; p_all: queue every row of the slice. Returns the rows looked at, at least 1.$$;
+$$Internal. One slice of a source's pass. p_by_hash: compare texts too; p_all: queue every row of the slice. examined 0: the pass is over.$$;
 
 revoke execute on function evervec.feed_slice(evervec.source, integer, boolean, boolean) from public;

@@ -1,7 +1,7 @@
 -- finish_jobs: settles leased jobs by what became of their rows.
 --
 -- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, unless the row changed since the claim: then it is
--- pending again. superseded: pending again. locked: pending again in five seconds. None of these costs an attempt.
+-- pending again. superseded: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
 -- Locks:  the jobs, which the caller has locked or leased in this transaction.
 create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[])
 returns void
@@ -19,7 +19,10 @@ as $$
     ), returned as (
         update evervec.processing_queue q
            set status = 'pending', lease_token = null, lease_expires_at = null,
-               available_at = case s.outcome when 'locked' then now() + interval '5 seconds' else now() end
+               -- The longer the row is held, the longer the next look at it can wait: an open transaction may stay for hours.
+               available_at = case s.outcome
+                   when 'locked' then now() + least(greatest((now() - q.created_at) / 2, interval '5 seconds'), interval '5 minutes')
+                   else now() end
           from settled s
          where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
     )

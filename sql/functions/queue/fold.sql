@@ -5,7 +5,7 @@
 -- vacuumed. What is committed late, or written into space that vacuum gave back, lies before that point; it is found by a scan
 -- from the first block, made at the end of the log and, when dead rows make it slow, only so often that it costs a twentieth of the time.
 --
--- A change without a key (TRUNCATE) starts a reconciling pass. Changes of sources that are no longer tracked are dropped.
+-- A change without a key (TRUNCATE, a renamed key) starts a reconciling pass. Changes of sources that are no longer tracked are dropped.
 -- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
 create or replace function evervec.fold(p_limit integer default 10000)
 returns bigint
@@ -20,6 +20,7 @@ declare
     v_began   timestamptz;
     v_cost    interval;
     v_next    bigint;
+    v_change  record;
 begin
     if not pg_try_advisory_xact_lock(evervec.lock_key('fold')) then
         return 0;
@@ -51,32 +52,35 @@ begin
         return 0;
     end if;
 
-    with taken as (
-        delete from evervec.change_log l
-         where l.ctid = any (v_rows)
-        returning l.source_id, l.row_key, l.operation, l.logged_at
-    ), changed as (
-        select t.source_id, t.row_key, count(*) as changes, min(t.logged_at) as first_at,
-               (array_agg(t.operation order by t.logged_at desc))[1] as operation
-          from taken t
-         where t.row_key is not null
-         group by t.source_id, t.row_key
-    ), passed as (
-        select evervec.start_pass(s.source_id, 'reconcile')
+    for v_change in
+        with taken as materialized (
+            delete from evervec.change_log l
+             where l.ctid = any (v_rows)
+            returning l.source_id, l.row_key, l.operation, l.logged_at
+        ), changed as (
+            select t.source_id, t.row_key, count(*) as changes,
+                   jsonb_build_object('operation', (array_agg(t.operation order by t.logged_at desc))[1],
+                                      'triggered_by', 'trigger', 'triggered_at', min(t.logged_at)) as metadata
+              from taken t
+             where t.row_key is not null and t.operation <> 'R'
+             group by t.source_id, t.row_key
+        )
+        select s as source,
+               array_agg(c.row_key order by c.row_key) filter (where c.row_key is not null) as row_keys,
+               array_agg(c.changes order by c.row_key) filter (where c.row_key is not null) as changes,
+               array_agg(c.metadata order by c.row_key) filter (where c.row_key is not null) as metadata,
+               (select array_agg(distinct t.row_key) from taken t
+                 where t.source_id = s.source_id and t.operation = 'R' and t.row_key is not null) as dependencies,
+               exists (select from taken t where t.source_id = s.source_id and t.row_key is null) as unnamed
           from evervec.source s
-         where s.source_id in (select t.source_id from taken t where t.row_key is null)
-    ), queued as (
-        insert into evervec.processing_queue as q (source_id, row_key, priority, generation, metadata)
-        select c.source_id, c.row_key, s.priority, c.changes,
-               jsonb_build_object('operation', c.operation, 'triggered_by', 'trigger', 'triggered_at', c.first_at)
-          from changed c
-          join evervec.source s using (source_id)
-         order by c.source_id, c.row_key
-        on conflict (source_id, task_type, row_key) do update
-           set generation = q.generation + excluded.generation,
-               priority   = least(q.priority, excluded.priority)
-    )
-    select count(*) from passed into v_next;
+          left join changed c using (source_id)
+         where s.source_id in (select t.source_id from taken t)
+         group by s.source_id
+         order by s.source_id
+    loop
+        perform evervec.fold_source(v_change.source, v_change.row_keys, v_change.changes, v_change.metadata,
+                                    v_change.dependencies, v_change.unnamed);
+    end loop;
     return cardinality(v_rows);
 end
 $$;

@@ -15,6 +15,7 @@ begin
     execute format(
         $sql$
         select array_agg(case when not r.found then 'gone'
+                              when $3 then 'unchanged'
                               when r.content is null then 'empty'
                               when r.stored_hash = h.hash and r.stored_model_id = $2 then 'unchanged'
                               else 'embed' end order by r.ordinal),
@@ -25,7 +26,7 @@ begin
         $sql$,
         'render_' || p_source.name)
     into states, texts, hashes
-    using p_row_keys, p_source.model_id;
+    using p_row_keys, p_source.model_id, p_source.storage = 'manual';
 end
 $$;
 

@@ -8,10 +8,12 @@ set search_path from current
 as $$
     update evervec.source s
        set pass_kind     = case when s.pass_kind = 'reconcile' then 'reconcile' else p_kind end,
-           pass_stage    = 'rows',
+           pass_stage    = case when s.storage = 'manual' then 'vectors' else 'rows' end,
            pass_after    = null,
            pass_examined = 0,
-           pass_queued   = 0
+           pass_missing  = 0,
+           pass_stale    = 0,
+           pass_orphaned = 0
      where s.source_id = p_source_id
 $$;
 

@@ -1,4 +1,4 @@
--- tick: the upkeep that needs no provider: folds, takes back expired leases, forgets old receipts and batches.
+-- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts and batches.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- Locks:  those of fold, reclaim, and rows of what is forgotten.
@@ -12,6 +12,7 @@ set search_path from current
 as $$
 begin
     folded := evervec.fold(100000);
+    perform evervec.follow_renames(evervec.active_sources());
     reclaimed := evervec.reclaim(10000);
     with old_receipts as (
         delete from evervec.job_receipt r

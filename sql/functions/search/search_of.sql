@@ -14,9 +14,10 @@ begin
     query := format(
         $sql$
         with nearest as materialized (
-            select %1$s as row_key, e.embedding %2$s $1 as distance
+            select %1$s as row_key, e.%5$I %2$s $1 as distance
               from %3$s e
-             order by e.embedding %2$s $1
+             where e.%5$I is not null
+             order by e.%5$I %2$s $1
              limit $3
         )
         select n.row_key, (%4$s)::real, n.distance::real
@@ -26,7 +27,7 @@ begin
          order by n.distance, n.row_key
          limit $2
         $sql$,
-        evervec.key_call(v_source, 'e', true), v_metric.operator, evervec.qualified_name(v_source.target), format(v_metric.similarity, 'n.distance'));
+        evervec.key_call(v_source, 'e', true), v_metric.operator, evervec.qualified_name(v_source.target), format(v_metric.similarity, 'n.distance'), v_source.vector_column);
 end
 $$;
 

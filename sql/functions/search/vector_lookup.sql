@@ -10,7 +10,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     row_key := evervec.check_row_key(v_source, p_row_key);
-    query := format('select e.embedding from (select $1) as k (row_key) join %s e on %s',
+    query := format('select e.%I from (select $1) as k (row_key) join %s e on %s', v_source.vector_column,
                     evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
 end
 $$;

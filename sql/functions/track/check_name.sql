@@ -9,7 +9,7 @@ set search_path from current
 as $$
 declare
     -- The longest of the names that are made from it.
-    v_longest text := format('evervec_%s_truncate', p_name);
+    v_longest text := format('evervec_%s_dep99_truncate', p_name);
 begin
     if p_name is null or p_name !~ '\S' then
         raise exception using
@@ -21,7 +21,7 @@ begin
             errcode = 'VE106',
             message = format('the name "%s" is too long for a source', p_name),
             detail  = format('The trigger "%s" would have %s bytes; PostgreSQL keeps 63.', v_longest, octet_length(v_longest)),
-            hint    = format('Give a p_name of at most %s bytes.', 63 - octet_length('evervec__truncate'));
+            hint    = format('Give a p_name of at most %s bytes.', 63 - octet_length('evervec__dep99_truncate'));
     elsif exists (select from evervec.source s where s.name = p_name) then
         raise exception using
             errcode = 'VE102',

@@ -10,7 +10,7 @@ set search_path from current
 as $$
 declare
     v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
-    v_distance   text := format('e.embedding %s p_query', (evervec.metric(p_source.distance)).operator);
+    v_distance   text := format('e.%I %s p_query', p_source.vector_column, (evervec.metric(p_source.distance)).operator);
     v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
 begin
     execute format(
@@ -21,6 +21,7 @@ begin
         begin atomic
             select %3$s, %4$s
               from %5$s e
+             %7$s
              order by %4$s
              limit evervec.query_limit(p_query, %6$s, p_limit);
         end
@@ -29,7 +30,8 @@ begin
         (select string_agg(format('%I %s', k.name, t.type), ', ' order by k.ordinality)
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
-        evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions);
+        evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
+        case when p_source.storage = 'column' then format('where e.%I is not null', p_source.vector_column) end);
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));

@@ -1,67 +1,50 @@
 -- create_trigger_functions: what the triggers of a source do: append to the log, and remove vectors of rows that went.
 --
 -- They must never fail an application's write, so they lean on no name that may change: the key through key_of_change, the
--- embedding table through a view, which follows a rename. A writer under REPEATABLE READ or SERIALIZABLE only logs: removing a
--- vector could give it a serialization failure.
+-- embedding table through a view, which follows a rename. Column storage and foreign keys take vectors away by themselves.
 --
--- Locks:  none that matter: replacing a function locks no table.
+-- Locks:  none that matter.
 create or replace function evervec.create_trigger_functions(p_source evervec.source)
 returns void
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_by_row    boolean := p_source.relation_kind = 'p';
-    v_pins      text := case when exists (select from evervec.primary_key(p_source.relation) k where k.as_text)
-                             then evervec.pinned_settings() else '' end;
-    v_new       record;
-    v_old       record;
-    v_new_rows  text := case when v_by_row then '(select new.*)' else 'evervec_new' end;
-    v_old_rows  text := case when v_by_row then '(select old.*)' else 'evervec_old' end;
-    v_function  record;
+    v_by_row   boolean := p_source.relation_kind = 'p';
+    v_pinned   boolean := exists (select from evervec.primary_key(p_source.relation) k where k.as_text);
+    v_erases   boolean := p_source.storage <> 'column' and not p_source.foreign_key;
+    v_id       integer := p_source.source_id;
+    v_old_rows text := case when v_by_row then '(select old.*)' else 'evervec_old' end;
+    v_new      record;
+    v_old      record;
+    v_function record;
 begin
     select * into v_new from evervec.key_of_change(p_source, 'n');
     select * into v_old from evervec.key_of_change(p_source, 'o');
-    execute format('create or replace view evervec.%I as select * from %s', 'vector_' || p_source.name,
-                   evervec.qualified_name(p_source.target));
+    if v_erases then
+        execute format('create or replace view evervec.%I as select * from %s', 'vector_' || p_source.name,
+                       evervec.qualified_name(p_source.target));
+    end if;
 
     for v_function in
-        select f.event, array_to_string(array[
-                 case when f.vanished is not null then format(
-                   $sql$
-                   if current_setting('transaction_isolation') not in ('repeatable read', 'serializable') then
-                       delete from evervec.%I e %s;
-                   end if;
-                   $sql$, 'vector_' || p_source.name, f.vanished) end,
-                 format('insert into evervec.change_log (source_id, operation, row_key) %s;', f.changes)
-               ], '') as body
+        select f.event, f.changes, f.vanished
           from (values
-            ('insert', null,
-             format('select %s, ''I'', %s from %s n, %s', p_source.source_id, v_new.key, v_new_rows, v_new.decoy)),
-            ('update', null,
-             format('select %s, ''U'', %s from (select new.*) n, %s', p_source.source_id, v_new.key, v_new.decoy)),
-            ('rekey', evervec.vanished_vectors(p_source, '(select old.*)'),
-             format('select %1$s, ''D'', %2$s from (select old.*) o, %3$s union all select %1$s, ''I'', %4$s from (select new.*) n, %3$s',
-                    p_source.source_id, v_old.key, v_old.decoy, v_new.key)),
-            ('delete', evervec.vanished_vectors(p_source, v_old_rows),
-             format('select %s, ''D'', %s from %s o, %s', p_source.source_id, v_old.key, v_old_rows, v_old.decoy)),
-            ('truncate', '', format('values (%s, ''T'', null::jsonb)', p_source.source_id))
-          ) as f (event, vanished, changes)
+            ('insert', format('select %s, ''I'', %s from %s n, %s', v_id, v_new.key,
+                              case when v_by_row then '(select new.*)' else 'evervec_new' end, v_new.decoy), null),
+            ('update', format('select %s, ''U'', %s from (select new.*) n, %s', v_id, v_new.key, v_new.decoy), null),
+            ('rekey', format('select %1$s, ''D'', %2$s from (select old.*) o, %4$s union all select %1$s, ''I'', %3$s from (select new.*) n, %4$s',
+                             v_id, v_old.key, v_new.key, v_new.decoy),
+             evervec.vanished_vectors(p_source, '(select old.*)')),
+            ('delete', format('select %s, ''D'', %s from %s o, %s', v_id, v_old.key, v_old_rows, v_old.decoy),
+             evervec.vanished_vectors(p_source, v_old_rows)),
+            ('truncate', format('values (%s, ''T'', null::jsonb)', v_id), ''),
+            -- A partition cannot tell which vectors were its own: the fold compares.
+            ('truncate_part', format('values (%s, ''T'', null::jsonb)', v_id), null)
+          ) as f (event, changes, vanished)
+         where f.event <> 'truncate_part' or v_by_row
     loop
-        execute format(
-            $sql$
-            create or replace function evervec.%1$I() returns trigger
-            language plpgsql security definer
-            set search_path from current %2$s
-            as $body$
-            begin
-                %3$s
-                return null;
-            end
-            $body$
-            $sql$,
-            format('log_%s_%s', v_function.event, p_source.name), v_pins, v_function.body);
-        execute format('revoke execute on function evervec.%I() from public', format('log_%s_%s', v_function.event, p_source.name));
+        perform evervec.create_log_function(p_source, format('log_%s_%s', v_function.event, p_source.name), v_function.changes,
+                                            case when v_erases then v_function.vanished end, v_pinned);
     end loop;
 end
 $$;

@@ -3,12 +3,21 @@
 -- Locks:  none.
 create or replace function evervec.generated_functions(p_source text)
 returns text[]
-language sql immutable
+language sql stable
 set search_path from current
 as $$
     select array_agg(prefix || '_' || p_source)
-      from unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans',
-                        'log_insert', 'log_update', 'log_rekey', 'log_delete', 'log_truncate']) as prefix
+      from (
+        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'priority', 'log_insert', 'log_update',
+                            'log_rekey', 'log_delete', 'log_truncate', 'log_truncate_part'])
+        union all
+        select format(f.form, d.ordinal)
+          from evervec.source s
+          join evervec.dependency d using (source_id)
+          cross join unnest(array['dependents%s', 'log_dep%s_insert', 'log_dep%s_update', 'log_dep%s_delete',
+                                  'log_dep%s_truncate']) as f (form)
+         where s.name = p_source
+      ) as g (prefix)
 $$;
 
 comment on function evervec.generated_functions(text) is

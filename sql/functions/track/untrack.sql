@@ -9,41 +9,27 @@ set search_path from current
 as $$
 declare
     v_source evervec.source := evervec.source_named(p_source);
-    v_object record;
 begin
-    if exists (select from pg_class c where c.oid = v_source.relation) then
-        perform evervec.lock_relation(v_source.relation, 'access exclusive');
-        for v_object in
-            select t.tgname
-              from pg_trigger t
-             where t.tgrelid = v_source.relation and not t.tgisinternal and t.tgparentid = 0
-               and t.tgname = any (array(select format('evervec_%s_%s', v_source.name, e)
-                                           from unnest(array['insert', 'update', 'rekey', 'delete', 'truncate']) e))
-        loop
-            execute format('drop trigger %I on %s', v_object.tgname, v_source.relation);
-        end loop;
-    end if;
-
-    for v_object in
-        select p.oid::regprocedure as function
-          from pg_proc p
-         where p.pronamespace = 'evervec'::regnamespace
-           and p.proname = any (evervec.generated_functions(v_source.name))
-    loop
-        execute format('drop function %s', v_object.function);
-    end loop;
-
-    execute format('drop view if exists evervec.%I', 'vector_' || v_source.name);
+    perform evervec.drop_triggers(v_source);
+    perform evervec.drop_functions(v_source);
     if p_drop_vectors and exists (select from pg_class c where c.oid = v_source.target) then
-        execute format('drop table %s', v_source.target);
+        if v_source.storage = 'column' then
+            perform evervec.lock_relation(v_source.target, 'access exclusive');
+            execute (
+                select format('alter table %s %s', v_source.target, string_agg(format('drop column if exists %I', c.name), ', '))
+                  from unnest(array[v_source.vector_column, v_source.hash_column, v_source.model_column, v_source.time_column,
+                                    v_source.version_column]) as c (name)
+                 where c.name is not null);
+        else
+            execute format('drop table %s', v_source.target);
+        end if;
     end if;
-
     delete from evervec.processing_queue q where q.source_id = v_source.source_id;
     delete from evervec.source s where s.source_id = v_source.source_id;
 end
 $$;
 
 comment on function evervec.untrack(text, boolean) is
-$$Removes triggers, generated functions and jobs of a source. p_drop_vectors: its embedding table too (default: it stays). Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03, 2BP01.$$;
+$$Removes triggers, generated functions and jobs of a source. p_drop_vectors: its embedding table, or the columns of column storage, too (default: they stay). Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03, 2BP01.$$;
 
 revoke execute on function evervec.untrack(text, boolean) from public;

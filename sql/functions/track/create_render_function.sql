@@ -1,0 +1,34 @@
+-- create_render_function: render_<source>, the texts of rows as they are now and what the stored vectors stand for.
+--
+-- Locks:  none that matter.
+create or replace function evervec.create_render_function(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql record;
+begin
+    select * into v_sql from evervec.generated(p_source);
+    perform evervec.create_row_function(
+        p_source, 'render', 'p_row_keys jsonb[]',
+        'table (ordinal integer, found boolean, content text, stored_hash bytea, stored_model_id integer)', true,
+        format(
+            $body$
+        begin
+            return query
+            select k.ordinality::integer, s.found is not null, s.content, %1$s, %2$s
+              from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+              left join lateral (select true, %3$s from %4$s s where %5$s) as s (found, content) on true
+              left join %6$s e on %7$s;
+        end
+            $body$,
+            v_sql.stored_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
+            v_sql.target, evervec.key_match(p_source, 'e', true)));
+end
+$$;
+
+comment on function evervec.create_render_function(evervec.source) is
+$$Internal. Creates or replaces render_<source>.$$;
+
+revoke execute on function evervec.create_render_function(evervec.source) from public;

@@ -1,0 +1,83 @@
+-- create_table_functions: write_<source> and erase_<source> for vectors in a table of their own.
+--
+-- KEY SHARE keeps the row from being deleted under us; SKIP LOCKED never waits for a user. The text is rendered again under the
+-- lock: a vector is stored only for the text that the row has now.
+-- Locks:  none that matter.
+create or replace function evervec.create_table_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql  record;
+    v_keys record;
+begin
+    select * into v_sql from evervec.generated(p_source);
+    select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
+           string_agg(format('l.key_%s', c.ordinality), ', ' order by c.ordinality) as written,
+           evervec.key_list(p_source, null, true) as target
+      into v_keys
+      from unnest(p_source.key_columns) with ordinality as c (name, ordinality);
+    perform evervec.create_row_function(
+        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer',
+        'table (ordinal integer, outcome text)', false,
+        format(
+            $body$
+        begin
+            return query
+            with k as materialized (
+                select u.row_key, u.content_hash, u.embedding, u.ordinality
+                  from unnest(p_row_keys, p_hashes, p_embeddings) with ordinality
+                       as u (row_key, content_hash, embedding, ordinality)
+            ), locked as materialized (
+                select k.ordinality, k.content_hash, k.embedding, %1$s as content, %2$s
+                  from k
+                  join %3$s s on %4$s
+                   for key share of s skip locked
+            ), written as (
+                insert into %5$s (content_hash, model_id, embedding, %6$s)
+                select l.content_hash, p_model_id, l.embedding, %7$s
+                  from locked l
+                 where sha256(convert_to(l.content, 'UTF8')) = l.content_hash
+                on conflict (%6$s) do update
+                   set content_hash = excluded.content_hash,
+                       model_id     = excluded.model_id,
+                       embedding    = excluded.embedding,
+                       updated_at   = now()
+            )
+            select k.ordinality::integer,
+                   case when sha256(convert_to(l.content, 'UTF8')) = l.content_hash then 'completed'
+                        when l.ordinality is not null then 'superseded'
+                        when exists (select from %3$s s where %4$s) then 'locked'
+                        else 'gone' end
+              from k
+              left join locked l on l.ordinality = k.ordinality;
+        end
+            $body$,
+            v_sql.content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
+            v_keys.written));
+    perform evervec.create_row_function(
+        p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
+        format(
+            $body$
+        begin
+            delete from %1$s d
+             where d.ctid in (
+                select e.ctid
+                  from unnest(p_row_keys) as k (row_key)
+                  join %1$s e on %2$s
+                   for update of e skip locked);
+            return array(
+                select k.ordinality::integer
+                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                 where exists (select from %1$s e where %2$s));
+        end
+            $body$,
+            v_sql.target, evervec.key_match(p_source, 'e', true)));
+end
+$$;
+
+comment on function evervec.create_table_functions(evervec.source) is
+$$Internal. Creates or replaces write_<source> and erase_<source> for table and manual storage.$$;
+
+revoke execute on function evervec.create_table_functions(evervec.source) from public;

@@ -1,0 +1,74 @@
+-- follow_renames: writes the functions of sources anew whose table, schema or columns were renamed, or whose partitions changed.
+--
+-- The applications' writes have gone on meanwhile: triggers follow renames, or log that they could not name the row. Then all rows
+-- are compared, because keys in the queue bear the old names.
+-- Locks:  none on the table, but SHARE ROW EXCLUSIVE on new partitions, for half a second at most.
+create or replace function evervec.follow_renames(p_sources integer[])
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_former evervec.source;
+    v_source evervec.source;
+begin
+    for v_former in
+        select s.*
+          from evervec.source s
+          join pg_class c on c.oid = s.relation
+         where s.source_id = any (p_sources)
+           and (evervec.qualified_name(s.relation), evervec.qualified_name(s.target), evervec.attribute_names(s.relation, s.key_attributes),
+                evervec.attribute_names(s.relation, s.watched_attributes))
+               is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
+           for update of s skip locked
+    loop
+        if evervec.attribute_numbers(v_former.relation, array(
+                select k.column_name from evervec.primary_key(v_former.relation) k order by k.ordinal)) <> v_former.key_attributes then
+            -- Other columns are the key now. Only new triggers can notice its changes, and they need a lock that is the DBA's to give.
+            update evervec.source s
+               set state = 'suspended',
+                   last_error = format('The primary key of %s is another one now. Call evervec.retrack(%L).', s.relation, s.name)
+             where s.source_id = v_former.source_id;
+            continue;
+        end if;
+        begin
+            v_source := evervec.with_present_names(v_former);
+            v_source := evervec.with_recipe(v_source);
+        exception when others then
+            v_source := evervec.with_key(v_former);
+            v_source.last_error := sqlerrm;
+        end;
+        perform evervec.update_source(v_source);
+        perform evervec.create_row_functions(v_source);
+        perform evervec.create_trigger_functions(v_source);
+        if v_source.key_columns <> v_former.key_columns then
+            delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+        end if;
+        perform evervec.start_pass(v_source.source_id, 'reconcile');
+    end loop;
+
+    for v_source in
+        select s.*
+          from evervec.source s
+         where s.source_id = any (p_sources) and s.relation_kind = 'p'
+           and evervec.partitions_of(s.relation) <> s.partitions
+           for update of s skip locked
+    loop
+        begin
+            perform evervec.create_partition_triggers(v_source);
+        exception when lock_not_available then
+            -- The next call tries again.
+            continue;
+        end;
+        update evervec.source s
+           set partitions = evervec.partitions_of(s.relation)
+         where s.source_id = v_source.source_id;
+        perform evervec.start_pass(v_source.source_id, 'reconcile');
+    end loop;
+end
+$$;
+
+comment on function evervec.follow_renames(integer[]) is
+$$Internal. Adapts sources to renamed tables and columns and to attached and detached partitions, and starts to compare their rows.$$;
+
+revoke execute on function evervec.follow_renames(integer[]) from public;

@@ -1,0 +1,53 @@
+-- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
+--
+-- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
+-- Locks:  those of track and untrack.
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110 as track · 55P03 the table stays locked
+create or replace function evervec.retrack(
+    p_source     text,
+    p_columns    text[] default null,
+    p_template   text default null,
+    p_text_sql   text default null,
+    p_where      text default null,
+    p_depends_on jsonb default null
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.check_relation(v_source.relation);
+    perform evervec.drop_triggers(v_source);
+    perform evervec.drop_functions(v_source);
+    perform evervec.lock_relation(v_source.relation, 'share row exclusive');
+    v_source := evervec.with_present_names(v_source);
+    if num_nonnulls(p_columns, p_template, p_text_sql) > 0 then
+        v_source.columns := p_columns;
+        v_source.template := p_template;
+        v_source.text_sql := p_text_sql;
+    end if;
+    v_source.condition := coalesce(p_where, v_source.condition);
+    v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
+    v_source := evervec.with_recipe(v_source);
+    perform evervec.match_key_types(v_source);
+    v_source.state := 'active';
+    v_source.last_error := null;
+    perform evervec.update_source(v_source);
+    delete from evervec.dependency d where d.source_id = v_source.source_id;
+    delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+
+    perform evervec.create_row_functions(v_source);
+    perform evervec.add_dependencies(v_source, v_source.depends_on);
+    perform evervec.create_dependents_functions(v_source);
+    perform evervec.create_search_function(v_source);
+    perform evervec.create_triggers(v_source);
+    perform evervec.start_pass(v_source.source_id, 'reconcile');
+end
+$$;
+
+comment on function evervec.retrack(text, text[], text, text, text, jsonb) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on as in track; NULL keeps what it has. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, 55P03.$$;
+
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb) from public;

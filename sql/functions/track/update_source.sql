@@ -1,0 +1,34 @@
+-- update_source: stores what may change about a source: names, key, recipe, state.
+--
+-- Locks:  ROW EXCLUSIVE on evervec.source.
+create or replace function evervec.update_source(p_source evervec.source)
+returns void
+language sql
+set search_path from current
+as $$
+    update evervec.source s
+       set relation_name      = p_source.relation_name,
+           target_name        = evervec.qualified_name(s.target),
+           partitions         = p_source.partitions,
+           key_columns        = p_source.key_columns,
+           key_attributes     = p_source.key_attributes,
+           key_types          = p_source.key_types,
+           key_operators      = p_source.key_operators,
+           target_key_columns = p_source.target_key_columns,
+           columns            = p_source.columns,
+           template           = p_source.template,
+           text_sql           = p_source.text_sql,
+           condition          = p_source.condition,
+           depends_on         = p_source.depends_on,
+           watched_columns    = p_source.watched_columns,
+           watched_attributes = p_source.watched_attributes,
+           text_expression    = p_source.text_expression,
+           state              = p_source.state,
+           last_error         = p_source.last_error
+     where s.source_id = p_source.source_id
+$$;
+
+comment on function evervec.update_source(evervec.source) is
+$$Internal. Stores the changeable members of a source.$$;
+
+revoke execute on function evervec.update_source(evervec.source) from public;
