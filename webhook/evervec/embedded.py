@@ -274,7 +274,7 @@ def _run(
     """Run a server program on a data folder as the server's user; its output goes through a file.
 
     Not through a pipe: the server would inherit it, and reading it would never end. The data folder
-    is the working directory, because pg_ctl pastes paths into a shell command, where `$` goes wrong.
+    is the working directory: pg_ctl pastes paths into a shell command, where `$` goes wrong.
     """
     user = user or _passwd(data_dir.stat().st_uid)
     as_root = os.geteuid() == 0
