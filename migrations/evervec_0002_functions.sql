@@ -270,6 +270,10 @@ begin
     select * into v_index from evervec.index_of(v_source);
     return case
         when v_source.index_method = 'none' or v_index.valid then null
+        -- Not valid yet, because somebody is building it right now.
+        when v_index.index is not null and exists (
+            select from pg_locks l
+             where l.relation = v_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.pid <> pg_backend_pid()) then null
         when v_index.index is not null then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
         else evervec.index_definition(v_source, 'concurrently')
     end;
@@ -277,7 +281,7 @@ end
 $$;
 
 comment on function evervec.index_statement(text) is
-$$The next statement that the vector index of a source needs, to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when the index stands or none is wanted. Raises VE101.$$;
+$$The next statement that the vector index of a source needs, to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when the index stands, is being built, or none is wanted. Raises VE101.$$;
 
 revoke execute on function evervec.index_statement(text) from public;
 
@@ -3126,4 +3130,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '493120c2d9bcc9162ace9b3d3c99077a28a12e11281f985bbd43fa397c4fd400');
+values ('evervec_0002_functions', 'd719af960dafe90bb739e834ca1a992e8fa23ec186d7c581017cfa15d8a30714');
