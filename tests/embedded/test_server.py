@@ -45,9 +45,11 @@ def test_it_starts_serves_and_stops(data_dir: Path, monkeypatch: pytest.MonkeyPa
         assert conn.execute(query).fetchone() == ("evervec", False, 1)
         conn.execute("create table kept (i integer)")
 
-    assert embedded.start(data_dir).url() == url  # already running: kept
+    running = embedded.start(data_dir)  # already running: kept
+    assert running.url() == url
     assert embedded.stop(data_dir)
     assert not embedded.stop(data_dir)
+    assert running.socket_dir == data_dir or not running.socket_dir.exists()
 
     with psycopg.connect(embedded.prepare(embedded.start(data_dir))) as conn:
         assert conn.execute("select count(*) from kept").fetchone() == (0,)

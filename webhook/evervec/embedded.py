@@ -86,11 +86,14 @@ def start(
 def stop(data_dir: Path | None = None) -> bool:
     """Stop the server, waiting for its shutdown; False when none was running."""
     data_dir = (data_dir or default_data_dir()).absolute()
-    if find(data_dir) is None:
+    server = find(data_dir)
+    if server is None:
         return False
     result = _run(data_dir, "pg_ctl", "stop", "-w", "-m", "fast")
     if result.returncode != 0:
         raise EvervecError("the embedded server does not stop", detail=result.stdout.strip())
+    if server.socket_dir != data_dir:
+        server.socket_dir.rmdir()  # made by us below the temporary folder; empty by now
     return True
 
 
