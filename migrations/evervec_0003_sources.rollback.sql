@@ -5,7 +5,10 @@ declare
     v_filled boolean;
 begin
     for v_source in select name, target from evervec.source order by name loop
-        execute pg_catalog.format('select exists (select from %s)', v_source.target) into v_filled;
+        v_filled := false;
+        if exists (select from pg_catalog.pg_class where oid = v_source.target) then
+            execute pg_catalog.format('select exists (select from %s)', v_source.target) into v_filled;
+        end if;
         if v_filled and pg_catalog.current_setting('evervec.drop_vectors', true) is distinct from 'on' then
             raise exception using
                 errcode = 'VE003',
