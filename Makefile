@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint verify migration clean
+.PHONY: help demo test lint verify migration docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -35,6 +35,9 @@ verify: $(DEV) ## the migrations are sound, and are what sql/ is
 migration: $(DEV) ## name=…: freeze what changed under sql/ into the next migration
 	@test -n "$(name)" || { echo 'Give it a name: make migration name=faster_claims' >&2; exit 2; }
 	@$(BIN)/python -m tools.freeze $(name)
+
+docs: $(DEV) ## write docs/sql-api.md anew, from the comments of a migrated database
+	@$(BIN)/python -m tools.docs
 
 clean: ## remove what the other targets made (the demo's server is stopped, its data goes too)
 	@if [ -x $(BIN)/evervec ] && [ -d .evervec ]; then $(BIN)/evervec embedded stop || true; fi
