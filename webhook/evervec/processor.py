@@ -40,6 +40,10 @@ SLICE_SLOW_SECONDS: Final = 0.040
 # Lock not available, query canceled, serialization failure, deadlock: another moment will do.
 _TRANSIENT: Final = frozenset({"55P03", "57014", "40001", "40P01"})
 
+# Each refused lock costs two seconds of waiting; after so many in one batch it is not about single
+# rows, and the rest is left for later.
+_MOST_REFUSALS: Final = 8
+
 # Errors of these classes concern the whole service: the next request would meet the same one.
 _STOPS_THE_MODEL: Final = frozenset({"rate_limit", "quota", "auth"})
 
@@ -81,6 +85,7 @@ class _Hand:
     open: dict[int, ClaimedJob]
     tally: Counter[str] = field(default_factory=Counter)
     tokens: int = 0
+    refusals: int = 0
     embed_seconds: float = 0.0
     complete_seconds: float = 0.0
     setup_error: ProviderError | None = None
@@ -226,16 +231,18 @@ class Processor:
         except DatabaseUnavailableError:
             raise
         except EvervecError as error:
-            if error.sqlstate in _TRANSIENT:
-                logs.info("complete_later", jobs=len(job_ids), sqlstate=error.sqlstate)
-                self._release(hand, job_ids)
-            elif not (error.sqlstate or "").startswith("22"):
+            transient = error.sqlstate in _TRANSIENT
+            hand.refusals += transient
+            if not transient and not (error.sqlstate or "").startswith("22"):
                 raise  # not the data's fault: a missing privilege, a dropped table
-            elif len(results) > 1:
-                # A value that the column cannot hold, in one of them.
+            if len(results) > 1 and hand.refusals <= _MOST_REFUSALS:
+                # One of them: a row that somebody holds, a value that the column cannot hold.
                 middle = len(results) // 2
                 self._complete_slice(hand, results[:middle])
                 self._complete_slice(hand, results[middle:])
+            elif transient:
+                logs.info("complete_later", jobs=len(job_ids), sqlstate=error.sqlstate)
+                self._release(hand, job_ids)
             else:
                 self._fail(
                     hand,

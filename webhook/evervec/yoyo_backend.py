@@ -27,14 +27,16 @@ from yoyo.migrations import default_migration_table
 from evervec.errors import EvervecError
 
 POLL_SECONDS = 0.5
+OUR_NAME = "evervec migrate"  # the application_name of every session of ours
 
 # Sessions that may be the one that wrote the lock row. The clocks of client and server may differ
 # by a minute, and of other people's sessions one may not see the start (it is NULL): such count.
+# Sessions of evervec do not: one at a time has the advisory lock, and its rows are negative.
 _POSSIBLE_HOLDERS = """
     select count(*)
       from pg_catalog.pg_stat_activity
      where datid = (select oid from pg_catalog.pg_database where datname = current_database())
-       and pid <> all (%(ours)s)
+       and application_name is distinct from %(ours)s
        and coalesce(backend_type, 'client backend') = 'client backend'
        and coalesce(backend_start < %(ctime)s + interval '1 minute', true)
 """
@@ -56,13 +58,11 @@ class Backend(PostgresqlPsycopgBackend):
 
     drop_vectors    rollbacks may drop tables that hold vectors (`evervec.drop_vectors`)
     break_lock_row  break whatever lock row stands in the way, without waiting
-    our_pids        server processes of this run, which are no other session
     """
 
     _is_locked: bool
     drop_vectors = False
     break_lock_row = False
-    our_pids: tuple[int, ...] = ()
 
     @classmethod
     def connect_to(cls, conninfo: str) -> Backend:
@@ -70,7 +70,7 @@ class Backend(PostgresqlPsycopgBackend):
         parameters: dict[str, object] = dict(conninfo_to_dict(conninfo))
         # Behind PgBouncer a statement prepared in one transaction is gone in the next.
         parameters["prepare_threshold"] = None
-        parameters["application_name"] = "evervec migrate"
+        parameters["application_name"] = OUR_NAME
         database = parameters.pop("dbname", None)
         address = DatabaseURI("postgresql+psycopg", None, None, None, None, database, parameters)
         backend = cls(address, default_migration_table)
@@ -107,7 +107,7 @@ class Backend(PostgresqlPsycopgBackend):
 
     def drop_bookkeeping(self) -> None:
         """Drop yoyo's own tables, unless migrations of another project are recorded in them."""
-        others = self.execute(_OTHER_PROJECTS).fetchone()[0]
+        others = self.connection.execute(_OTHER_PROJECTS).fetchone()[0]  # it holds a bare %
         if others == 0:
             with self.transaction():
                 for table in _BOOKKEEPING:
@@ -138,8 +138,8 @@ class Backend(PostgresqlPsycopgBackend):
         return bool(cursor.rowcount == 1)
 
     def _holder_is_gone(self, since: datetime) -> bool:
-        ours = [*self.our_pids, self.connection.info.backend_pid]
-        cursor = self.connection.execute(_POSSIBLE_HOLDERS, {"ours": ours, "ctime": since})
+        parameters = {"ours": OUR_NAME, "ctime": since}
+        cursor = self.connection.execute(_POSSIBLE_HOLDERS, parameters)
         return bool(cursor.fetchone()[0] == 0)
 
     def _exists(self, table: str) -> bool:

@@ -23,7 +23,8 @@ from evervec.worker import stopping_on_signals
 def backfill(app: App, source: str, no_wait: bool) -> None:
     """Embed the rows of SOURCE that have no vector yet.
 
-    Then builds the index. May be interrupted and run again, beside workers too: no row is embedded twice.
+    Then builds the index. May be interrupted and run again, beside workers too: no row is
+    embedded twice.
     """
     logs.configure(app.config.log_format, "error")
     stop = threading.Event()

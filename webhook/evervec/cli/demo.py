@@ -12,7 +12,8 @@ from evervec.cli.app import App, Command, pass_app
 def demo(app: App) -> None:
     """Show evervec at work on 17,472 films.
 
-    Server, migrations, embeddings, searches, changes. Everything is kept in .evervec below the working directory (or in EVERVEC_EMBEDDED_DIR). A
+    Server, migrations, embeddings, searches, changes. Everything is kept in .evervec below the
+    working directory (or in EVERVEC_EMBEDDED_DIR). A
     second run starts at the searches, an interrupted one goes on where it was.
     """
     from evervec.demo import run

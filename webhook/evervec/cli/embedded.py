@@ -20,7 +20,8 @@ from evervec.cli.app import App, Group, json_option, pass_app
 def embedded() -> None:
     """Run a PostgreSQL for trying things out.
 
-    It comes with pgvector and needs no installation. Its data are in .evervec/pgdata below the working directory, or in EVERVEC_EMBEDDED_DIR.
+    It comes with pgvector and needs no installation. Its data are in .evervec/pgdata below the
+    working directory, or in EVERVEC_EMBEDDED_DIR.
     """
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
-from rich.progress import TimeRemainingColumn as Remaining
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TextColumn
 
 from evervec.worker import Summary, Worker
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     import threading
 
     from rich.console import Console
-    from rich.progress import Task
 
     from evervec.config import Config
     from evervec.db import Database
@@ -25,11 +23,8 @@ if TYPE_CHECKING:
 # Counting what is left costs a query; the bar moves by our own batches in between.
 _RECOUNT_SECONDS: Final = 1.0
 
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} rows/s")
+# Long enough for a steady rate, short enough to follow a change of it.
+_RATE_SECONDS: Final = 10.0
 
 
 def embed_source(
@@ -43,43 +38,91 @@ def embed_source(
 ) -> Summary:
     """Work on one source until nothing of it is left, then build its index.
 
-    Raises EvervecError like Worker.drain.
+    Shows nothing where no terminal is. Raises EvervecError like Worker.drain.
     """
     with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        _Rate(),
-        Remaining(compact=True, elapsed_when_finished=True),
+        TextColumn("   {task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[note]}"),
         console=console,
-        # Rows come in batches: a rate over a few seconds is steadier, and the ETA with it.
-        speed_estimate_period=10,
-    ) as bar:
-        total = db.pending(source).total
-        task = bar.add_task(f"embedding {source}", total=total)
-        done = 0
-        recounted = time.monotonic()
-
-        def advance(batch: Batch) -> None:
-            nonlocal done, total, recounted
-            done += batch.settled
-            if time.monotonic() - recounted > _RECOUNT_SECONDS:
-                recounted = time.monotonic()
-                # The number of rows that a backfill has before it is an estimate, and rows come in.
-                total = done + db.pending(source).total
-            bar.update(task, completed=done, total=max(total, done))
-
-        def indexing(_name: str) -> None:
-            bar.update(task, completed=done, total=done)
-            bar.add_task(f"building the index of {source}", total=None)
-
+        disable=not console.is_terminal,
+    ) as progress:
+        bar = _Bar(db, source, progress)
         worker = Worker(
             db,
             providers,
             config,
             sources=[source],
             stop=stop,
-            on_batch=advance,
-            on_index=indexing,
+            on_batch=bar.advance,
+            on_index=bar.index,
         )
-        return worker.drain()
+        summary = worker.drain()
+        bar.finish()
+        return summary
+
+
+class _Bar:
+    """Rows done and still to be done, rate and time left; counts of other workers included."""
+
+    def __init__(self, db: Database, source: str, progress: Progress) -> None:
+        self._db = db
+        self._source = source
+        self._progress = progress
+        self._started = self._counted = time.monotonic()
+        self._done = 0
+        self._left = db.pending(source).total
+        self._samples: deque[tuple[float, int]] = deque()
+        self._task = progress.add_task("embedding", total=self._left, note="")
+        self._index_started: float | None = None
+
+    def advance(self, batch: Batch) -> None:
+        """Count a batch of ours in."""
+        now = time.monotonic()
+        self._done += batch.settled
+        self._left = max(0, self._left - batch.settled)
+        if now - self._counted > _RECOUNT_SECONDS:
+            # A backfill's share is an estimate, rows come in, and other workers work too.
+            self._counted = now
+            self._left = self._db.pending(self._source).total
+        self._samples.append((now, self._done))
+        while now - self._samples[0][0] > _RATE_SECONDS and len(self._samples) > 2:
+            self._samples.popleft()
+        # The first batch also loads the model: the rate begins behind it.
+        since, before = self._samples[0]
+        rate = (self._done - before) / (now - since) if now > since else 0.0
+        self._show(f"{rate:,.0f} rows/s, {_clock(self._left / rate)} left" if rate else "")
+
+    def index(self, _source: str) -> None:
+        """The rows are done, their index begins."""
+        self._settle()
+        self._index_started = time.monotonic()
+        self._index_task = self._progress.add_task("indexing", total=None, note="")
+
+    def finish(self) -> None:
+        """Nothing is left."""
+        if self._index_started is None:
+            self._settle()
+        else:
+            took = time.monotonic() - self._index_started
+            self._progress.update(self._index_task, total=1, completed=1, note=f"{took:.1f} s")
+
+    def _settle(self) -> None:
+        self._left = 0
+        seconds = time.monotonic() - self._started
+        self._show(f"{self._done / max(seconds, 0.001):,.0f} rows/s, {_clock(seconds)} in all")
+
+    def _show(self, note: str) -> None:
+        total = self._done + self._left
+        self._progress.update(
+            self._task,
+            completed=self._done,
+            total=total,
+            note=f"{self._done:,} of {total:,}{', ' if note else ''}{note}",
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -29,7 +29,8 @@ def worker(
 ) -> None:
     """Embed what changes, until told to stop.
 
-    SIGTERM or Ctrl-C ends it after the request in hand; the rest goes back to the queue. Any number of workers may run. Logs go to standard error (EVERVEC_LOG_FORMAT=json for JSON).
+    SIGTERM or Ctrl-C ends it after the request in hand; the rest goes back to the queue. Any
+    number of workers may run. Logs go to standard error (EVERVEC_LOG_FORMAT=json for JSON).
     """
     if drain and once:
         raise click.UsageError("--drain and --once exclude one another.")

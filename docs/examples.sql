@@ -1,0 +1,127 @@
+-- The examples of docs/sql-api.md, one a function, in the order of a story that a test plays from top to bottom.
+-- `-- worker` stands where a worker catches up, so that vectors are there.
+
+-- example: setup
+create table film (
+    id       integer primary key,
+    title    text not null,
+    genres   text,
+    director text,
+    year     integer
+);
+insert into film (id, title, genres, director, year)
+values (1, 'Alien', 'Horror, Science Fiction', 'Ridley Scott', 1979),
+       (2, 'Blade Runner', 'Science Fiction, Drama', 'Ridley Scott', 1982),
+       (3, 'Unforgiven', 'Western', 'Clint Eastwood', 1992),
+       (4, 'High Noon', 'Western', 'Fred Zinnemann', 1952),
+       (5, 'Some Like It Hot', 'Comedy, Romance', 'Billy Wilder', 1959);
+
+-- example: add_model
+-- Any service that speaks OpenAI's format. The key stays in the worker's environment.
+select evervec.add_model('text-embedding-3-small', 'openai', 1536,
+                         p_price_per_million_tokens => 0.02, p_tokens_per_minute => 1000000);
+
+-- example: get_model
+select name, provider, dimensions from evervec.get_model('local');
+
+-- example: track
+-- 'Title: Alien', 'Genres: Horror, Science Fiction', …: a line for each column that is not blank.
+select evervec.track('film', p_columns => '{title,genres,director}');
+
+-- Or in words of yours, as a second source over the same table.
+select evervec.track('film', p_template => '{title} ({year}). {genres}.', p_name => 'film_in_words');
+
+-- example: get_source
+select relation, model, target, key_columns from evervec.get_source('film');
+
+-- example: pending
+select * from evervec.pending('film');
+
+-- worker
+
+-- example: backfill
+select evervec.backfill('film');
+
+-- worker
+
+-- example: status
+select source, pending, processing, retrying, dead, vectors, index_state from evervec.status;
+
+-- example: coverage
+select * from evervec.coverage('film');
+
+-- example: render
+select evervec.render('film', '{"id": 1}');
+
+-- example: render_rows
+select * from evervec.render_rows('film', array['{"id": 1}', '{"id": 2}']::jsonb[]);
+
+-- example: parse_key
+select evervec.parse_key('film', '1') as bare, evervec.parse_key('film', '{"id": "1"}') as object;
+
+-- example: index_statement
+-- NULL once the worker has built the index.
+select evervec.index_statement('film');
+
+-- example: build_index
+select evervec.build_index('film_in_words');
+
+-- example: find_similar
+select f.title, s.similarity
+  from evervec.find_similar('film', (select embedding from film_embedding where id = 1), p_limit => 3) s
+  join film f on f.id = (s.row_key ->> 'id')::integer
+ order by s.distance;
+
+-- example: find_similar_to
+select f.title, s.similarity
+  from evervec.find_similar_to('film', '{"id": 3}', p_limit => 3) s
+  join film f on f.id = (s.row_key ->> 'id')::integer
+ order by s.distance;
+
+-- example: nearest_film
+select f.title, f.year, n.distance
+  from evervec.nearest_film((select embedding from film_embedding where id = 1), 3) n
+  join film f using (id)
+ order by n.distance;
+
+-- example: claim_jobs
+update film set title = 'Alien: Director''s Cut' where id = 1;
+select job_id, lease_token, state, content from evervec.claim_jobs(10, p_sources => '{film}');
+
+-- example: complete_jobs
+-- What a worker does, with vectors that say nothing.
+update film set year = 1953, title = 'High Noon (restored)' where id = 4;
+select done.*
+  from (
+    select (array_agg(lease_token))[1] as lease_token, array_agg(job_id) as job_ids,
+           array_agg(array_fill(0.1::real, '{512}')::vector) as embeddings
+      from evervec.claim_jobs(10)
+     where state = 'embed'
+  ) claimed
+  cross join lateral evervec.complete_jobs(claimed.lease_token, claimed.job_ids, claimed.embeddings) done;
+
+-- example: fail_jobs
+update film set title = 'Unforgiven (restored)' where id = 3;
+select failed.*
+  from evervec.claim_jobs(1, p_sources => '{film}') j
+  cross join lateral evervec.fail_jobs(j.lease_token, array[j.job_id], 'timeout', 'no answer within 60 s') failed;
+
+-- example: extend_lease
+update film set title = 'Blade Runner (restored)' where id = 2;
+select evervec.extend_lease(j.lease_token, '10 minutes')
+  from evervec.claim_jobs(1, p_sources => '{film}') j;
+
+-- example: release_jobs
+update film set title = 'Some Like It Hot (restored)' where id = 5;
+select evervec.release_jobs(j.lease_token, array[j.job_id])
+  from evervec.claim_jobs(1, p_sources => '{film}') j;
+
+-- example: log_batch
+select evervec.log_batch('worker-1', 'film', 'local', p_claimed => 10, p_embedded => 9, p_unchanged => 1, p_failed => 0,
+                         p_tokens => 320);
+
+-- example: tick
+select * from evervec.tick();
+
+-- example: untrack
+select evervec.untrack('film_in_words', p_drop_vectors => true);

@@ -1,0 +1,42 @@
+"""docs/sql-api.md is what the database says, and its examples work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from evervec.config import Config
+from evervec.db import Database
+from evervec.providers import Providers
+from evervec.worker import Worker
+from tools.docs import OUTPUT, document, entries, examples
+from tools.statements import split
+
+
+def test_the_document_is_fresh(conn: psycopg.Connection) -> None:
+    fresh = document(entries(conn), examples())
+    assert OUTPUT.read_text() == fresh, "stale: run make docs"
+
+
+def test_every_public_object_has_an_example(conn: psycopg.Connection) -> None:
+    public = {entry.name for entry in entries(conn) if entry.public}
+    assert public - {example.name for example in examples()} == set()
+    assert {example.name for example in examples()} - public == {"setup", "nearest_film"}
+
+
+@pytest.fixture
+def worker(url: str) -> Iterator[Worker]:
+    with Database(url) as db:
+        yield Worker(db, Providers(), Config(database_url=url))
+
+
+def test_the_examples_run_in_their_order(conn: psycopg.Connection, worker: Worker) -> None:
+    for example in examples():
+        if example.worker:
+            worker.drain()
+        for statement in split(example.sql):
+            cursor = conn.execute(statement.encode())
+        if cursor.description:
+            assert cursor.rowcount > 0, f"{example.name} returns nothing"

