@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 from evervec import logs
@@ -13,15 +15,16 @@ if TYPE_CHECKING:
     from evervec.db import Database
     from evervec.records import SourceStatus
 
-# Steps on the way to an index: drop an invalid one, build, look again. More would be a quarrel.
-_MOST_STATEMENTS: Final = 5
+# Steps on the way to an index: drop an invalid one, build, look again; more when others try too.
+_MOST_STATEMENTS: Final = 8
 
 # What is still queued may go into the standing index one by one; more than this is worth a wait,
 # because a build over everything costs far less than single inserts.
 _SHARE_STILL_QUEUED: Final = 0.05
 
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
-_DUPLICATE_TABLE: Final = "42P07"  # an index is one, too
+# Deadlock detected, duplicate table (an index is one, too), object not there any more.
+_ANOTHER_IS_AT_IT: Final = frozenset({"40P01", "42P07", "42704"})
 
 
 def is_due(status: SourceStatus) -> bool:
@@ -53,8 +56,10 @@ def build(db: Database, source: str) -> bool:
         try:
             db.execute_index_statement(statement)
         except EvervecError as error:
-            if error.sqlstate == _DUPLICATE_TABLE:
-                continue  # another worker was first
+            if error.sqlstate in _ANOTHER_IS_AT_IT:
+                # Of two who begin at once PostgreSQL ends one, which looks again a little later.
+                time.sleep(random.uniform(0.1, 1.0))  # noqa: S311 (not a secret)
+                continue
             if error.sqlstate != _INSUFFICIENT_PRIVILEGE:
                 raise
             logs.warning(
