@@ -7,11 +7,13 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+import evervec
 from evervec import embedded
 from tests.support.cluster import Database
 from tools.chain import ROOT
@@ -67,11 +69,14 @@ def blocks(path: Path) -> list[Block]:
 class Stage:
     """A folder, a database, and the programs that a reader of the documents has."""
 
-    def __init__(self, folder: Path, database: Database) -> None:
+    def __init__(self, folder: Path, database: Database, variables: Mapping[str, str]) -> None:
         self._folder = folder
         self._database = database
-        self._environment = os.environ | {
+        self._environment = {
+            **os.environ,
+            **variables,
             "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(Path(evervec.__file__).parents[1]),
             "EVERVEC_DATABASE_URL": database.url,
         }
         (folder / "bin").mkdir()

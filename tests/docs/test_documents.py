@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from evervec.cli.program import program
 from tests.docs.blocks import ELSEWHERE, SHOWN, Stage, blocks, documents
-from tests.support.cluster import Database
+from tests.support.cluster import Cluster, Database
 from tools.chain import ROOT
 from tools.docs import examples
 
@@ -21,11 +22,38 @@ _EVERVEC = re.compile(r"(?<![./\w])evervec ((?:[a-z]+)(?: (?:start|stop|url))?)"
 PROSE = [*documents(), ROOT / "sql" / "README.md", ROOT / "docs" / "sql-api.md"]
 
 
-@pytest.mark.parametrize("path", documents(), ids=lambda path: path.stem)
-def test_every_block_of_a_document_runs(path: Path, tmp_path: Path, database: Database) -> None:
-    stage = Stage(tmp_path, database)
+# Roles that docs/security.md takes for granted.
+READER, WORKER = "evervec_reader", "evervec_worker"
+
+
+@pytest.fixture(params=documents(), ids=lambda path: path.stem)
+def page(request: pytest.FixtureRequest) -> Path:
+    path = request.param
+    assert isinstance(path, Path)
+    return path
+
+
+@pytest.fixture
+def roles(page: Path, cluster: Cluster) -> Iterator[None]:
+    """The roles, on the server as long as their only page needs them; before its database."""
+    wanted = [role for role in (READER, WORKER) if role in page.read_text()]
+    with cluster.connect() as conn:
+        for role in wanted:
+            conn.execute(f"create role {role} login password '{role}'")
+        yield
+        for role in wanted:
+            conn.execute(f"drop role {role}")
+
+
+def test_every_block_of_a_document_runs(
+    page: Path, roles: None, cluster: Cluster, database: Database, tmp_path: Path
+) -> None:
+    urls = {"READER_URL": READER, "WORKER_URL": WORKER}
+    stage = Stage(
+        tmp_path, database, {name: cluster.url(database.name, role) for name, role in urls.items()}
+    )
     stage.prepare(examples()[0].sql)
-    for block in blocks(path):
+    for block in blocks(page):
         if block.language not in SHOWN:
             stage.run(block)
 
@@ -57,6 +85,13 @@ def test_every_command_named_in_prose_exists(path: Path) -> None:
     text = "\n".join(re.findall(r"`(evervec [^`\n]*)`", path.read_text()))
     named = {name.split()[0] for name in _EVERVEC.findall(text)}
     assert named <= set(program.commands)
+
+
+def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
+    code = "".join(p.read_text() for p in (ROOT / "webhook").rglob("*.py"))
+    manual = (ROOT / "docs" / "operations.md").read_text()
+    names = re.compile(r"\b(?:EVERVEC|OPENAI)_[A-Z_]+")
+    assert set(names.findall(code)) == set(names.findall(manual))
 
 
 def _anchors(path: Path) -> set[str]:

@@ -42,7 +42,7 @@ def test_it_starts_serves_and_stops(data_dir: Path, monkeypatch: pytest.MonkeyPa
                (select count(*) from pg_extension where extname = 'vector')
     """
     with psycopg.connect(url) as conn:
-        assert conn.execute(query).fetchone() == ("evervec", False, 1)
+        assert conn.execute(query).fetchone() == (embedded.OWNER, False, 1)
         conn.execute("create table kept (i integer)")
 
     running = embedded.start(data_dir)  # already running: kept

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from evervec import index
@@ -124,3 +126,26 @@ def test_a_build_that_failed_is_not_tried_again_by_the_same_worker(
             builder._thread.join(timeout=20)
 
     assert len(tried) == 1
+
+
+def test_two_workers_that_begin_to_build_at_once_end_with_one_index(service: Service) -> None:
+    service.track(rows=ROWS)
+    while service.batch().claimed:
+        pass
+    errors: list[Exception] = []
+
+    def build() -> None:
+        try:
+            while service.db.status()[0].index_state != "valid":
+                index.build(service.db, "note")
+        except EvervecError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=build) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+
+    assert errors == []
+    assert service.db.status()[0].index_state == "valid"

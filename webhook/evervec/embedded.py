@@ -30,7 +30,8 @@ from psycopg import sql
 from evervec.errors import EvervecError
 
 DATABASE = "evervec"
-OWNER = "evervec"
+# Not the name of our schema: "$user" in search_path would make it the place of everybody's tables.
+OWNER = "app"
 SUPERUSER = "postgres"
 SYSTEM_USER = "embedded_postgres"
 PORT = 5432
@@ -106,8 +107,10 @@ def find(data_dir: Path | None = None) -> EmbeddedServer | None:
             return None
         if _run(data_dir, "pg_ctl", "status").returncode != 0:
             return None
-        lines = pid_file.read_text().splitlines()  # line 5 is the folder of the socket
-    return EmbeddedServer(data_dir, Path(lines[4])) if len(lines) > 4 else None
+        lines = pid_file.read_text().splitlines()
+    # Line 5 is the folder of the socket, line 8 the state; both are written as the server starts.
+    ready = len(lines) > 7 and lines[7].strip() == "ready"
+    return EmbeddedServer(data_dir, Path(lines[4])) if ready else None
 
 
 def url(data_dir: Path | None = None) -> str:

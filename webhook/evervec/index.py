@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 from evervec import logs
@@ -13,14 +15,16 @@ if TYPE_CHECKING:
     from evervec.db import Database
     from evervec.records import SourceStatus
 
-# Steps on the way to an index: drop an invalid one, build, look again. More would be a quarrel.
-_MOST_STATEMENTS: Final = 5
+# Steps on the way to an index: drop an invalid one, build, look again; more when others try too.
+_MOST_STATEMENTS: Final = 8
 
 # What is still queued may go into the standing index one by one; more than this is worth a wait,
 # because a build over everything costs far less than single inserts.
 _SHARE_STILL_QUEUED: Final = 0.05
 
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
+# Deadlock detected, duplicate table (an index is one, too), object not there any more.
+_ANOTHER_IS_AT_IT: Final = frozenset({"40P01", "42P07", "42704"})
 
 
 def is_due(status: SourceStatus) -> bool:
@@ -36,18 +40,26 @@ def is_due(status: SourceStatus) -> bool:
 
 
 def build(db: Database, source: str) -> bool:
-    """Execute the source's index statements until none is left; False when not permitted.
+    """Execute the source's index statements until none is left; False when it cannot be done here.
 
     Takes as long as the index (about 5 s for 10,000 vectors of 1,536 dimensions). CONCURRENTLY:
     neither readers nor writers wait. Raises EvervecError.
     """
-    for _ in range(_MOST_STATEMENTS):
+    for executed in range(_MOST_STATEMENTS):
         statement = db.index_statement(source)
         if statement is None:
+            if executed:
+                logs.info("index_built", source=source)
             return True
+        if not executed:
+            logs.info("index_started", source=source)
         try:
             db.execute_index_statement(statement)
         except EvervecError as error:
+            if error.sqlstate in _ANOTHER_IS_AT_IT:
+                # Of two who begin at once PostgreSQL ends one, which looks again a little later.
+                time.sleep(random.uniform(0.1, 1.0))  # noqa: S311 (not a secret)
+                continue
             if error.sqlstate != _INSUFFICIENT_PRIVILEGE:
                 raise
             logs.warning(
@@ -56,7 +68,8 @@ def build(db: Database, source: str) -> bool:
                 hint="Let the owner of the embedding table run evervec.build_index(source).",
             )
             return False
-    return db.index_statement(source) is None
+    logs.warning("index_unfinished", source=source)
+    return False
 
 
 class IndexBuilder:
@@ -93,18 +106,12 @@ class IndexBuilder:
             self._thread.join(timeout=5)
 
     def _build(self, source: str) -> None:
-        logs.info("index_started", source=source)
         try:
-            built = build(self._db, source)
+            if not build(self._db, source):
+                self._given_up.add(source)
         except DatabaseUnavailableError as error:
             logs.warning("index_interrupted", source=source, message=error.message)
-            return
         except EvervecError as error:
             # Tried again by the next run of the worker, not by this one every second.
             self._given_up.add(source)
             logs.error("index_failed", source=source, message=error.message)
-            return
-        if built:
-            logs.info("index_built", source=source)
-        else:
-            self._given_up.add(source)

@@ -50,6 +50,13 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
     _LOGGER.propagate = False
 
 
+def hush_libraries() -> None:
+    """Keep the connection pool from writing to standard error: what it meets, we report."""
+    pool = logging.getLogger("psycopg.pool")
+    pool.addHandler(logging.NullHandler())
+    pool.propagate = False
+
+
 def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 

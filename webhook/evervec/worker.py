@@ -202,11 +202,9 @@ class Worker:
         for status in self._db.status():
             wanted = self._sources is None or status.source in self._sources
             if wanted and index.is_due(status):
-                logs.info("index_started", source=status.source)
                 if self._on_index is not None:
                     self._on_index(status.source)
-                if index.build(self._db, status.source):
-                    logs.info("index_built", source=status.source)
+                index.build(self._db, status.source)
 
 
 @contextmanager

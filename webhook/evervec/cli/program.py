@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import psycopg
 
-from evervec import __version__
+from evervec import __version__, logs
 from evervec.cli.app import App, Group, common_options
 from evervec.cli.backfill import backfill
 from evervec.cli.coverage import coverage
@@ -78,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
+    logs.hush_libraries()
     debug = os.environ.get("EVERVEC_DEBUG") == "1"
     try:
         answer = program.main(

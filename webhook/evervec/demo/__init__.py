@@ -244,7 +244,7 @@ def _show(console: Console, found: Sequence[Neighbour], rows: Sequence[Film]) ->
         box=None, pad_edge=False, show_header=False, width=min(console.width, _WIDEST_TABLE)
     )
     table.add_column(justify="right", width=8, no_wrap=True)
-    for share in (5, 5, 3, 2):
+    for share in (6, 4, 3, 2):
         table.add_column(ratio=share, overflow="ellipsis", no_wrap=True)
     for film in rows:
         table.add_row(
