@@ -721,6 +721,9 @@ as $$
 declare
     v_plan jsonb;
 begin
+    if not exists (select from pg_class c where c.oid = p_relation) then
+        return null;
+    end if;
     -- The planner scales the last statistics to the table's present size, which reltuples alone does not.
     execute format('explain (format json) select from %s', p_relation) into v_plan;
     return (v_plan #>> '{0,Plan,Plan Rows}')::bigint;
@@ -730,7 +733,7 @@ end
 $$;
 
 comment on function evervec.estimated_rows(regclass) is
-$$Internal. Estimated number of rows of a table; NULL when the caller may not read it.$$;
+$$Internal. Estimated number of rows of a table; NULL when it does not exist or the caller may not read it.$$;
 
 revoke execute on function evervec.estimated_rows(regclass) from public;
 
@@ -2171,7 +2174,7 @@ revoke execute on function evervec.act_as_owner(evervec.source, regprocedure) fr
 -- {"schema.other": {"columns": [...], "watch": [...], "keys": "query"}}: keys is a query over changed, which has the columns, and
 -- gives our key columns in order. watch: an UPDATE counts when one of these changes; default: any column.
 -- Locks:  none.
--- Raises: VE103 unknown column · VE104 anything else that is wrong with it
+-- Raises: VE103 unknown column · VE104 anything else that is wrong with it · VE110 not permitted
 create or replace function evervec.add_dependencies(p_source evervec.source, p_depends_on jsonb)
 returns void
 language plpgsql
@@ -2534,7 +2537,7 @@ begin
     case
         when p_relation is null then
             v_reason := 'no table was named';
-            v_hint := 'Name it: SELECT evervec.track(''schema.table'', p_columns => ''{title}'');';
+            v_hint := 'Name one: p_relation => ''schema.table''.';
         when not found then
             v_reason := format('there is no relation with OID %s', p_relation::oid);
             v_hint := 'Name an existing table.';
@@ -2968,6 +2971,7 @@ revoke execute on function evervec.create_key_function(evervec.source) from publ
 -- file: functions/track/create_log_function.sql
 -- create_log_function: one trigger function: appends to the log, and before that, if it is told to, removes vectors.
 --
+-- Where somebody dropped the embedding table with CASCADE, and our view with it, the writer goes on.
 -- A writer under REPEATABLE READ or SERIALIZABLE only logs: removing a vector could give it a serialization failure.
 -- Locks:  none that matter: replacing a function locks no table.
 create or replace function evervec.create_log_function(
@@ -2998,9 +3002,10 @@ begin
         p_function,
         case when p_pinned then evervec.pinned_settings() else '' end,
         case when p_vanished is not null then format(
-            $sql$if current_setting('transaction_isolation') not in ('repeatable read', 'serializable') then
+            $sql$if current_setting('transaction_isolation') not in ('repeatable read', 'serializable')
+               and to_regclass(%L) is not null then
                 delete from evervec.%I e %s;
-            end if;$sql$, 'vector_' || p_source.name, p_vanished) end,
+            end if;$sql$, format('evervec.%I', 'vector_' || p_source.name), 'vector_' || p_source.name, p_vanished) end,
         p_changes);
     execute format('revoke execute on function evervec.%I() from public', p_function);
 end
@@ -4157,15 +4162,15 @@ revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
 --
--- Compared as records, byte by byte, because types such as json and xml have no equality; OPERATOR() keeps a user's
--- operators out. Without OF in the trigger, so that what a BEFORE trigger changes is seen too.
+-- Compared as records, byte by byte, because types such as json and xml have no equality. By the function, not its operator *<>:
+-- a dump prints that without the casts that it needs, and the restore loses the trigger. Without OF in the trigger, so that what a BEFORE trigger changes is seen too.
 -- Locks:  none.
 create or replace function evervec.row_differs(p_columns text[])
 returns text
 language sql immutable
 set search_path from current
 as $$
-    select format('row(%s)::record operator(pg_catalog.*<>) row(%s)::record',
+    select format('pg_catalog.record_image_ne(row(%s), row(%s))',
                   string_agg(format('old.%I', c.name), ', ' order by c.ordinality),
                   string_agg(format('new.%I', c.name), ', ' order by c.ordinality))
       from unnest(p_columns) with ordinality as c (name, ordinality)
@@ -4341,6 +4346,9 @@ begin
     v_model := evervec.model_named(p_model);
     perform evervec.check_option('p_distance', p_distance, array['cosine', 'l2', 'inner_product', 'l1']);
     perform evervec.check_option('p_index', p_index, array['hnsw', 'none']);
+    if v_model.dimensions > 2000 then
+        perform evervec.check_option(format('p_index, with %s dimensions,', v_model.dimensions), p_index, array['none']);
+    end if;
     perform evervec.check_option('p_storage', p_storage, array['table', 'column', 'manual']);
     if p_foreign_key and p_storage = 'column' then
         perform evervec.check_option('p_foreign_key with p_storage ''column''', 'true', array['false']);
@@ -4381,7 +4389,7 @@ end
 $$;
 
 comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
 revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean) from public;
 
@@ -4757,4 +4765,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '168951e13406195131887a1a16bf5cd60564197c8712f16bbaf3fd854229fd17');
+values ('evervec_0002_functions', '50c69f0800d0e295d608f6c45337bd2ee3ca1706ceb471d7efe2625d4dee0bf7');

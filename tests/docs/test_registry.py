@@ -30,8 +30,12 @@ _NEVER = {
         "VE201",  # query_limit(): only written into nearest_<source>
         "VE204",
     },
+    "retrack": {"VE201", "VE204"},
     "find_similar_to": {"VE201"},  # its query is a vector of the source itself
 }
+
+# What they call may raise, and they handle it.
+_CATCH = {"follow_renames"}
 
 
 def registered() -> dict[str, tuple[str, str]]:
@@ -68,7 +72,7 @@ def reachable(name: str) -> frozenset[str]:
     found: set[str] = set()
     while waiting:
         current = waiting.pop()
-        if current in seen or current not in _bodies():
+        if current in seen or current in _CATCH or current not in _bodies():
             continue
         seen.add(current)
         found |= raised(_bodies()[current])

@@ -10,6 +10,9 @@ as $$
 declare
     v_plan jsonb;
 begin
+    if not exists (select from pg_class c where c.oid = p_relation) then
+        return null;
+    end if;
     -- The planner scales the last statistics to the table's present size, which reltuples alone does not.
     execute format('explain (format json) select from %s', p_relation) into v_plan;
     return (v_plan #>> '{0,Plan,Plan Rows}')::bigint;
@@ -19,6 +22,6 @@ end
 $$;
 
 comment on function evervec.estimated_rows(regclass) is
-$$Internal. Estimated number of rows of a table; NULL when the caller may not read it.$$;
+$$Internal. Estimated number of rows of a table; NULL when it does not exist or the caller may not read it.$$;
 
 revoke execute on function evervec.estimated_rows(regclass) from public;

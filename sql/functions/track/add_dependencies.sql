@@ -4,7 +4,7 @@
 -- {"schema.other": {"columns": [...], "watch": [...], "keys": "query"}}: keys is a query over changed, which has the columns, and
 -- gives our key columns in order. watch: an UPDATE counts when one of these changes; default: any column.
 -- Locks:  none.
--- Raises: VE103 unknown column · VE104 anything else that is wrong with it
+-- Raises: VE103 unknown column · VE104 anything else that is wrong with it · VE110 not permitted
 create or replace function evervec.add_dependencies(p_source evervec.source, p_depends_on jsonb)
 returns void
 language plpgsql

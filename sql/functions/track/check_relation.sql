@@ -16,7 +16,7 @@ begin
     case
         when p_relation is null then
             v_reason := 'no table was named';
-            v_hint := 'Name it: SELECT evervec.track(''schema.table'', p_columns => ''{title}'');';
+            v_hint := 'Name one: p_relation => ''schema.table''.';
         when not found then
             v_reason := format('there is no relation with OID %s', p_relation::oid);
             v_hint := 'Name an existing table.';

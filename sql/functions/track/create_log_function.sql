@@ -1,5 +1,6 @@
 -- create_log_function: one trigger function: appends to the log, and before that, if it is told to, removes vectors.
 --
+-- Where somebody dropped the embedding table with CASCADE, and our view with it, the writer goes on.
 -- A writer under REPEATABLE READ or SERIALIZABLE only logs: removing a vector could give it a serialization failure.
 -- Locks:  none that matter: replacing a function locks no table.
 create or replace function evervec.create_log_function(
@@ -30,9 +31,10 @@ begin
         p_function,
         case when p_pinned then evervec.pinned_settings() else '' end,
         case when p_vanished is not null then format(
-            $sql$if current_setting('transaction_isolation') not in ('repeatable read', 'serializable') then
+            $sql$if current_setting('transaction_isolation') not in ('repeatable read', 'serializable')
+               and to_regclass(%L) is not null then
                 delete from evervec.%I e %s;
-            end if;$sql$, 'vector_' || p_source.name, p_vanished) end,
+            end if;$sql$, format('evervec.%I', 'vector_' || p_source.name), 'vector_' || p_source.name, p_vanished) end,
         p_changes);
     execute format('revoke execute on function evervec.%I() from public', p_function);
 end
