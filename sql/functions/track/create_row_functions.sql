@@ -6,6 +6,7 @@
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
+-- put_<source>, remove_<source> → see create_manual_functions
 --
 -- Locks:  none that matter; the functions take ROW SHARE on the source and never wait for a row lock.
 create or replace function evervec.create_row_functions(p_source evervec.source)
@@ -20,6 +21,9 @@ begin
         perform evervec.create_column_functions(p_source);
     else
         perform evervec.create_table_functions(p_source);
+    end if;
+    if p_source.storage = 'manual' then
+        perform evervec.create_manual_functions(p_source);
     end if;
     perform evervec.create_pass_functions(p_source);
     if p_source.priority_sql is not null then

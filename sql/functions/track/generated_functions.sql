@@ -8,7 +8,7 @@ set search_path from current
 as $$
     select array_agg(prefix || '_' || p_source)
       from (
-        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'priority', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'priority', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'log_truncate_part'])
         union all
         select format(f.form, d.ordinal)
