@@ -44,6 +44,22 @@ select evervec.backfill('film');
 
 -- worker
 
+-- example: reconcile
+-- After writes that no trigger saw. Call it until examined is 0, or leave the rest to the workers.
+select * from evervec.reconcile('film');
+
+-- worker
+
+-- example: suspend
+select evervec.suspend('film');
+alter table film alter column genres type varchar(200);
+
+-- example: retrack
+-- After suspend; or at any time, to give the source another recipe.
+select evervec.retrack('film', p_columns => '{title,genres,director,year}');
+
+-- worker
+
 -- example: status
 select source, pending, processing, retrying, dead, vectors, index_state from evervec.status;
 

@@ -17,7 +17,7 @@ declare
     v_back   text := $body$
             perform set_config('evervec.bypass', coalesce(v_former, ''), true);$body$;
 begin
-    select * into v_sql from evervec.generated(p_source);
+    select * into v_sql from evervec.fragments(p_source);
     select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
            string_agg(format('t.%I %s l.key_%s', c.name, o.operator, c.ordinality), ' and ' order by c.ordinality) as matched
       into v_keys

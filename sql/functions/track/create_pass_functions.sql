@@ -26,7 +26,7 @@ declare
     v_orphans text;
     v_missing text := case when p_source.storage = 'manual' then 'e.stored_model is null' else 'e.stored_hash is null' end;
 begin
-    select * into v_sql from evervec.generated(p_source);
+    select * into v_sql from evervec.fragments(p_source);
     v_slice := format(
         $query$
         select %1$s,

@@ -20,7 +20,7 @@ begin
         end
             $body$,
             evervec.over_row(p_source.relation, p_source.priority_sql),
-            (evervec.generated(p_source)).relation, evervec.key_match(p_source, 's', false)));
+            (evervec.fragments(p_source)).relation, evervec.key_match(p_source, 's', false)));
 end
 $$;
 

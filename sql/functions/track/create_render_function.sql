@@ -9,7 +9,7 @@ as $$
 declare
     v_sql record;
 begin
-    select * into v_sql from evervec.generated(p_source);
+    select * into v_sql from evervec.fragments(p_source);
     perform evervec.create_row_function(
         p_source, 'render', 'p_row_keys jsonb[]',
         'table (ordinal integer, found boolean, content text, stored_hash bytea, stored_model_id integer)', true,

@@ -1,5 +1,6 @@
 -- create_row_function: one generated PL/pgSQL function that runs with the rights of the owner of the source's table.
 --
+-- A user's expression may name a column that we return under the same name: the column is meant.
 -- Locks:  none that matter.
 create or replace function evervec.create_row_function(
     p_source    evervec.source,
@@ -21,6 +22,7 @@ begin
         language plpgsql %s
         set search_path from current %s
         as $body$
+        #variable_conflict use_column
         %s
         $body$
         $sql$,

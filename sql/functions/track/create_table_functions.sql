@@ -12,7 +12,7 @@ declare
     v_sql  record;
     v_keys record;
 begin
-    select * into v_sql from evervec.generated(p_source);
+    select * into v_sql from evervec.fragments(p_source);
     select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
            string_agg(format('l.key_%s', c.ordinality), ', ' order by c.ordinality) as written,
            evervec.key_list(p_source, null, true) as target

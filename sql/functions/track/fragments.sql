@@ -1,10 +1,10 @@
--- generated: the pieces of SQL that several generated functions of a source share.
+-- fragments: the pieces of SQL that several generated functions of a source share.
 --
 -- relation    its table; plain inheritance is left out: children of a table are tables of their own
 -- content     the text of row s; NULL when it has none
 -- vector_held, stored_hash, stored_model   of the vector e, NULL when there is none
 -- Locks:  none.
-create or replace function evervec.generated(
+create or replace function evervec.fragments(
     p_source         evervec.source,
     out relation     text,
     out target       text,
@@ -33,7 +33,7 @@ as $$
                else 'e.model_id' end
 $$;
 
-comment on function evervec.generated(evervec.source) is
+comment on function evervec.fragments(evervec.source) is
 $$Internal. SQL fragments for the generated functions of a source: its table, its vectors' table, the text of row s, hash and model of vector e.$$;
 
-revoke execute on function evervec.generated(evervec.source) from public;
+revoke execute on function evervec.fragments(evervec.source) from public;
