@@ -4,7 +4,7 @@
 -- lock_timeout. Of several vectors for one row the last counts. erase_<source>, by which workers sweep, is written here once more:
 -- nobody embeds a manual row anew, so a vector is swept only while its row is not there.
 -- Locks:  none that matter; put_ takes rows of the source FOR KEY SHARE.
--- needs: functions/track/generated.sql
+-- needs: functions/track/fragments.sql
 create or replace function evervec.create_manual_functions(p_source evervec.source)
 returns void
 language plpgsql
@@ -14,7 +14,7 @@ declare
     v_sql  record;
     v_keys record;
 begin
-    select * into v_sql from evervec.generated(p_source);
+    select * into v_sql from evervec.fragments(p_source);
     select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
            string_agg(format('l.key_%s', c.ordinality), ', ' order by c.ordinality) as written,
            evervec.key_list(p_source, null, true) as target

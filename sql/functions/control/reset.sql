@@ -1,0 +1,50 @@
+-- reset: throws all vectors of a source away and starts to make them anew.
+--
+-- The index goes with them, because building one over everything afterwards costs far less than as many inserts into a standing one.
+-- Searches find nothing until workers have caught up. In column storage every row is updated in this one transaction.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them; in column storage on
+--         the table itself, for its index, and the rows that have a vector.
+-- Raises: VE101 unknown source · VE111 a manual source · 55P03 the table stays locked
+create or replace function evervec.reset(p_source text)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source  evervec.source := evervec.source_named(p_source);
+    v_target  text := evervec.qualified_name(v_source.target);
+    v_index   regclass;
+    v_former  text := current_setting('evervec.bypass', true);
+    v_dropped bigint;
+begin
+    perform evervec.check_option(format('the storage of "%s", for a reset,', v_source.name), v_source.storage, array['table', 'column']);
+    perform evervec.lock_relation(v_source.target, 'access exclusive');
+    for v_index in
+        select i.indexrelid
+          from pg_index i
+          join pg_class c on c.oid = i.indexrelid
+          join pg_am m on m.oid = c.relam and m.amname in ('hnsw', 'ivfflat')
+          join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attname = v_source.vector_column
+         where i.indrelid = v_source.target
+    loop
+        execute format('drop index %s', evervec.qualified_name(v_index));
+    end loop;
+    if v_source.storage = 'column' then
+        perform set_config('evervec.bypass', 'on', true);
+        execute format('update %1$s set %2$I = null, %3$I = null where %2$I is not null', v_target, v_source.vector_column,
+                       v_source.hash_column);
+        get diagnostics v_dropped = row_count;
+        perform set_config('evervec.bypass', coalesce(v_former, ''), true);
+    else
+        execute format('select count(*) from %s', v_target) into v_dropped;
+        execute format('truncate %s', v_target);
+    end if;
+    perform evervec.start_pass(v_source.source_id, 'backfill');
+    return v_dropped;
+end
+$$;
+
+comment on function evervec.reset(text) is
+$$Drops all vectors of a source, and its index, and starts a backfill that makes them anew; returns how many there were. Searches find nothing until workers have caught up. Locks the embedding table ACCESS EXCLUSIVE to the end of the transaction. Raises VE101, VE111, 55P03.$$;
+
+revoke execute on function evervec.reset(text) from public;
