@@ -214,7 +214,8 @@ def test_a_failed_job_waits_and_a_dead_one_is_kept(film: psycopg.Connection) -> 
             wait = value(film, "select %s - clock_timestamp()", outcome["available_at"])
             assert 2 ** (attempt - 1) * 0.9 < wait.total_seconds() <= 2 ** (attempt - 1) * 1.3
             film.execute(
-                "update evervec.processing_queue set available_at = now() - interval '1 day' where job_id = %s",
+                "update evervec.processing_queue set available_at = now() - interval '1 day'"
+                " where job_id = %s",
                 [job_id],
             )
             token = claim(film, 1)[0]["lease_token"]
@@ -258,7 +259,8 @@ def test_a_lease_can_be_extended(film: psycopg.Connection) -> None:
     assert value(film, "select evervec.extend_lease(%s, '1 hour')", token) == 4
     assert value(
         film,
-        "select min(lease_expires_at) > now() + interval '59 minutes' from evervec.processing_queue where lease_token = %s",
+        "select min(lease_expires_at) > now() + interval '59 minutes'"
+        " from evervec.processing_queue where lease_token = %s",
         token,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import psycopg
 import pytest
 
@@ -172,9 +174,15 @@ def test_every_limit_is_kept(filled: psycopg.Connection, limit: int) -> None:
         ("l1", "<+>", lambda d: 1 / (1 + d)),
     ],
 )
-def test_every_distance(film: psycopg.Connection, distance: str, operator: str, similarity) -> None:
+def test_every_distance(
+    film: psycopg.Connection,
+    distance: str,
+    operator: str,
+    similarity: Callable[[float], float],
+) -> None:
     film.execute(
-        f"select evervec.track('film', '{{title}}', p_model => 'toy', p_name => 'd', p_distance => '{distance}')"
+        "select evervec.track('film', '{title}', p_model => 'toy', p_name => 'd',"
+        f" p_distance => '{distance}')"
     )
     drain(film)
     film.execute("select evervec.build_index('d')")
@@ -182,7 +190,8 @@ def test_every_distance(film: psycopg.Connection, distance: str, operator: str, 
     found = rows(film, "select * from evervec.find_similar('d', %s::vector, 5)", GOOD)
     truth = rows(
         film,
-        f"select id, embedding {operator} %s::vector as distance from d_embedding order by 2, 1 limit 5",
+        f"select id, embedding {operator} %s::vector as distance"
+        " from d_embedding order by 2, 1 limit 5",
         GOOD,
     )
 

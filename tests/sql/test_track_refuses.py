@@ -1,4 +1,4 @@
-"""Bad input to track: one clear message each, with SQLSTATE, DETAIL and HINT, and nothing changed."""
+"""Bad input to track: one clear message each, SQLSTATE, DETAIL and HINT, nothing changed."""
 
 from __future__ import annotations
 

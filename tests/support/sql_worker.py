@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg.rows import dict_row
 
 Row = dict[str, Any]
@@ -18,7 +19,7 @@ TOY_DIMENSIONS = 4
 
 
 def toy_vector(text: str, dimensions: int = TOY_DIMENSIONS) -> str:
-    """A vector that depends on nothing but the text: shape (dimensions,), in pgvector's text form."""
+    """A vector of nothing but the text, in pgvector's text form; shape (dimensions,)."""
     digest = hashlib.sha512(text.encode()).digest()
     return "[" + ",".join(str(byte / 255 + 0.01) for byte in digest[:dimensions]) + "]"
 
@@ -89,15 +90,11 @@ def raises(
     conn: psycopg.Connection, sqlstate: str, message: str, *, ours: bool = True
 ) -> Iterator[None]:
     """Expect one clear error: SQLSTATE, part of the message, and, if ours, DETAIL and HINT."""
-    try:
-        with conn.transaction():
-            yield
-    except psycopg.Error as error:
-        diagnostics = error.diag
-        assert diagnostics.sqlstate == sqlstate, f"{diagnostics.sqlstate}: {error}"
-        assert message in (diagnostics.message_primary or ""), error
-        if ours:
-            assert diagnostics.message_detail, "no DETAIL"
-            assert diagnostics.message_hint, "no HINT"
-    else:
-        raise AssertionError(f"no error; {sqlstate} was expected")
+    with pytest.raises(psycopg.Error) as caught, conn.transaction():
+        yield
+    diagnostics = caught.value.diag
+    assert diagnostics.sqlstate == sqlstate, f"{diagnostics.sqlstate}: {caught.value}"
+    assert message in (diagnostics.message_primary or ""), caught.value
+    if ours:
+        assert diagnostics.message_detail, "no DETAIL"
+        assert diagnostics.message_hint, "no HINT"
