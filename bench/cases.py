@@ -44,6 +44,18 @@ class Pgbench(Case):
     """Single-row INSERTs, each committed, by several clients at once."""
 
     clients: int = 1
+    protocol: str = "simple"  # pgbench's default; prepared: neither parsed nor planned again
+
+
+def _pgbench(clients: int, protocol: str, bar: float | None = None) -> Pgbench:
+    return Pgbench(
+        f"pgbench-{clients}-{protocol}",
+        f"pgbench, single-row INSERT, {clients} clients, {protocol} protocol",
+        bar=bar,
+        rows="none",
+        clients=clients,
+        protocol=protocol,
+    )
 
 
 CASES: tuple[Case, ...] = (
@@ -55,12 +67,10 @@ CASES: tuple[Case, ...] = (
         text="insert into {table} (id, title, body) select id, title, body from bench.short",
     ),
     Pipelined("pipelined", "single-row INSERTs, pipelined, one transaction", bar=1.6, rows="none"),
-    Pgbench(
-        "pgbench-2", "single-row INSERT, committed, 2 clients", bar=1.1, rows="none", clients=2
-    ),
-    Pgbench(
-        "pgbench-32", "single-row INSERT, committed, 32 clients", bar=1.1, rows="none", clients=32
-    ),
+    _pgbench(2, "simple", bar=1.1),
+    _pgbench(2, "prepared"),
+    _pgbench(32, "simple", bar=1.1),
+    _pgbench(32, "prepared"),
     Statement(
         "update-text",
         "UPDATE of the text, one statement",

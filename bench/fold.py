@@ -67,13 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             tables=tables,
         )
     report.print(console)
-    if not options.quick:
+    if not (options.quick or options.no_docs):
         console.print(f"Written to {write(report)}")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.fold", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; writes no docs")
+    parser.add_argument("--no-docs", action="store_true", help="print only")
     parser.add_argument("--rounds", type=int, help="slices measured (default 9)")
     options = parser.parse_args(arguments)
     options.rounds = options.rounds or (3 if options.quick else 9)

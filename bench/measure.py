@@ -81,7 +81,7 @@ class Bench:
             file.write(text.as_string() + "\n")
             file.flush()
             with self._running() as watch:
-                transactions, seconds = _run_pgbench(self, case.clients, Path(file.name))
+                transactions, seconds = _run_pgbench(self, case, Path(file.name))
         if contender.log is not None and contender.logged(self.superuser) != transactions:
             raise RuntimeError(f"{contender.name} logged another number of rows than were written")
         return Measurement(seconds / transactions, watch.wal_bytes // transactions, 1)
@@ -98,14 +98,14 @@ class Bench:
         watch.wal_bytes = int(scalar(self.superuser, written.format(sql.Literal(place))))
 
 
-def _run_pgbench(bench: Bench, clients: int, script: Path) -> tuple[int, float]:
+def _run_pgbench(bench: Bench, case: Pgbench, script: Path) -> tuple[int, float]:
     """Transactions done, and the seconds that they took, connecting left out."""
     result = subprocess.run(
         [
             str(embedded.program("pgbench")),
             "--no-vacuum",
-            "--protocol=prepared",
-            f"--client={clients}",
+            f"--protocol={case.protocol}",
+            f"--client={case.clients}",
             "--jobs=1",
             f"--time={bench.pgbench_seconds}",
             f"--file={script}",

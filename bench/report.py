@@ -56,12 +56,14 @@ class Report:
         settings = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
         found = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         facts = "; ".join(f"{name}: {value}" for name, value in self.facts.items())
-        machine = (
-            f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
-        )
+        machine = f"{os.cpu_count()} cores ({platform.machine()})"
+        # Whether others were at work: the benchmarks alone keep two cores busy.
+        load = " ".join(f"{value:.1f}" for value in os.getloadavg())
         day = datetime.now(UTC).date().isoformat()
         return (
-            f"{day}; {found}; {machine}.\nSettings: {settings}; all else as by default.\n{facts}."
+            f"{day}; {found}; {machine}, Python {platform.python_version()};"
+            f" load average at the end {load}.\n"
+            f"Settings: {settings}; all else as by default.\n{facts}."
         )
 
     def print(self, console: Console) -> None:

@@ -42,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         facts={
             "rows": f"{thousands(rows)} of {staging.SHORT_CHARACTERS} characters",
             "rounds": str(options.rounds),
-            "pgbench": f"{options.seconds} s a run, prepared statements",
+            "pgbench": f"{options.seconds} s a run, one thread",
         },
         tables=(_bars(cases, runs), *(_details(case, runs) for case in cases)),
     )
     report.print(console)
-    if not (options.quick or options.case):
+    if not (options.quick or options.case or options.no_docs):
         console.print(f"Written to {write(report)}")
 
 
@@ -58,6 +58,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--rounds", type=int, help="runs of each case by each contender (default 9)"
     )
     parser.add_argument("--seconds", type=int, help="length of a pgbench run (default 5)")
+    parser.add_argument("--no-docs", action="store_true", help="print only")
     parser.add_argument(
         "--case", action="append", choices=[case.name for case in CASES], help="only this one"
     )

@@ -32,7 +32,7 @@ union all
 select s.name as source,
        'old work' as alert,
        least(c.since, j.since) as since,
-       format('Work on "%s" has been waiting since %s. Is no worker running?', s.name, least(c.since, j.since)) as problem,
+       format('Work on "%s" has been waiting since %s; probably no worker is running.', s.name, least(c.since, j.since)) as problem,
        format('select * from evervec.pending(%L);', s.name) as remedy
   from evervec.source s
   left join change c using (source_id)

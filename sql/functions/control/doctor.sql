@@ -1,7 +1,7 @@
 -- doctor: what is wrong, each with a sentence and the statement that mends it.
 --
--- One function a check (doctor_*). Where a table is gone, its key is another one, or the source is suspended, further checks of that
--- source would only find the same thing again. A check that fails itself is a finding, too.
+-- One function a check (doctor_*). Where a table is gone, its key is another one, privileges are lost, or the source is suspended, further
+-- checks of that source would only find the same thing again. A check that fails itself is a finding, too.
 -- Locks:  ACCESS SHARE on what the recipes read.
 -- Raises: VE101 unknown source
 create or replace function evervec.doctor(p_source text default null)
@@ -19,8 +19,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'model', 'triggers', 'recipe', 'index', 'leases', 'privileges', 'updates',
-                                       'children'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -34,7 +33,7 @@ begin
                 return next;
                 v_found := 0;
             end;
-            exit when v_found > 0 and (v_check in ('tables', 'key') or v_check = 'state' and v_source.state = 'suspended');
+            exit when v_found > 0 and (v_check in ('tables', 'key', 'privileges') or v_check = 'state' and v_source.state = 'suspended');
         end loop;
     end loop;
     if p_source is null then

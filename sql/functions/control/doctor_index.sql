@@ -7,9 +7,12 @@ returns table (finding text, severity text, problem text, remedy text)
 language plpgsql volatile
 set search_path from current
 as $$
+declare
+    v_any boolean;
 begin
     -- NULL while somebody is building it, and where it stands or none is wanted.
     if p_source.pass_kind is null and evervec.index_statement(p_source.name) is not null then
+        execute format('select exists (select from %s where %I is not null)', p_source.target, p_source.vector_column) into v_any;
         return query
         select case when i.index is null then 'missing index' else 'invalid index' end,
                case when i.index is null and v.vectors < 10000 then 'advice' else 'error' end,
@@ -20,7 +23,7 @@ begin
           cross join (values (evervec.estimated_rows(p_source.target))) as v (vectors)
          where i.index is not null
             or exists (select from evervec.pending(p_source.name) p where p.log + p.queued + p.processing + p.retrying <= 0.05 * v.vectors)
-               and v.vectors > 0;
+               and v_any;
     end if;
 end
 $$;

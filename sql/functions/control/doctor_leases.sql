@@ -7,7 +7,7 @@ language sql stable
 set search_path from current
 as $$
     select 'stuck leases', 'error',
-           format('%s jobs of "%s" are leased to a worker whose time was up at %s. Is no worker running?', count(*), p_source.name,
+           format('%s jobs of "%s" are leased to a worker whose time was up at %s; probably no worker is running.', count(*), p_source.name,
                   min(q.lease_expires_at)),
            'select * from evervec.tick();'
       from evervec.processing_queue q

@@ -8,7 +8,7 @@ language sql stable
 set search_path from current
 as $$
     select 'growing log', 'error',
-           format('%s changes since %s have not been folded into the queue. Is no worker running? Repeat the remedy until it folds 0.',
+           format('%s changes since %s have not been folded into the queue; probably no worker is running. Repeat the remedy until it folds 0.',
                   count(*), min(l.logged_at)),
            'select * from evervec.tick();'
       from evervec.change_log l

@@ -7,7 +7,7 @@ language sql stable
 set search_path from current
 as $$
     select 'old pgvector', 'advice',
-           format('pgvector is %s; 0.8.4 and later have fixes for index builds and vacuum. Upgrade its package, then:', x.extversion),
+           format('pgvector is %s; 0.8.4 and later have fixes for index builds and vacuum. Upgrade its package first.', x.extversion),
            'alter extension vector update;'
       from pg_extension x
      where x.extname = 'vector'
