@@ -31,8 +31,8 @@ $$;
 -- file: functions/control/doctor.sql
 -- doctor: what is wrong, each with a sentence and the statement that mends it.
 --
--- One function a check (doctor_*). Where a table is gone, its key is another one, or the source is suspended, further checks of that
--- source would only find the same thing again. A check that fails itself is a finding, too.
+-- One function a check (doctor_*). Where a table is gone, its key is another one, privileges are lost, or the source is suspended, further
+-- checks of that source would only find the same thing again. A check that fails itself is a finding, too.
 -- Locks:  ACCESS SHARE on what the recipes read.
 -- Raises: VE101 unknown source
 create or replace function evervec.doctor(p_source text default null)
@@ -50,8 +50,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'model', 'triggers', 'recipe', 'index', 'leases', 'privileges', 'updates',
-                                       'children'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -65,7 +64,7 @@ begin
                 return next;
                 v_found := 0;
             end;
-            exit when v_found > 0 and (v_check in ('tables', 'key') or v_check = 'state' and v_source.state = 'suspended');
+            exit when v_found > 0 and (v_check in ('tables', 'key', 'privileges') or v_check = 'state' and v_source.state = 'suspended');
         end loop;
     end loop;
     if p_source is null then
@@ -204,9 +203,12 @@ returns table (finding text, severity text, problem text, remedy text)
 language plpgsql volatile
 set search_path from current
 as $$
+declare
+    v_any boolean;
 begin
     -- NULL while somebody is building it, and where it stands or none is wanted.
     if p_source.pass_kind is null and evervec.index_statement(p_source.name) is not null then
+        execute format('select exists (select from %s where %I is not null)', p_source.target, p_source.vector_column) into v_any;
         return query
         select case when i.index is null then 'missing index' else 'invalid index' end,
                case when i.index is null and v.vectors < 10000 then 'advice' else 'error' end,
@@ -217,7 +219,7 @@ begin
           cross join (values (evervec.estimated_rows(p_source.target))) as v (vectors)
          where i.index is not null
             or exists (select from evervec.pending(p_source.name) p where p.log + p.queued + p.processing + p.retrying <= 0.05 * v.vectors)
-               and v.vectors > 0;
+               and v_any;
     end if;
 end
 $$;
@@ -379,7 +381,7 @@ language sql stable
 set search_path from current
 as $$
     select 'stuck leases', 'error',
-           format('%s jobs of "%s" are leased to a worker whose time was up at %s. Is no worker running?', count(*), p_source.name,
+           format('%s jobs of "%s" are leased to a worker whose time was up at %s; probably no worker is running.', count(*), p_source.name,
                   min(q.lease_expires_at)),
            'select * from evervec.tick();'
       from evervec.processing_queue q
@@ -424,7 +426,7 @@ language sql stable
 set search_path from current
 as $$
     select 'growing log', 'error',
-           format('%s changes since %s have not been folded into the queue. Is no worker running? Repeat the remedy until it folds 0.',
+           format('%s changes since %s have not been folded into the queue; probably no worker is running. Repeat the remedy until it folds 0.',
                   count(*), min(l.logged_at)),
            'select * from evervec.tick();'
       from evervec.change_log l
@@ -467,7 +469,7 @@ language sql stable
 set search_path from current
 as $$
     select 'old pgvector', 'advice',
-           format('pgvector is %s; 0.8.4 and later have fixes for index builds and vacuum. Upgrade its package, then:', x.extversion),
+           format('pgvector is %s; 0.8.4 and later have fixes for index builds and vacuum. Upgrade its package first.', x.extversion),
            'alter extension vector update;'
       from pg_extension x
      where x.extname = 'vector'
@@ -3470,7 +3472,7 @@ revoke execute on function evervec.act_as_owner(evervec.source, regprocedure) fr
 -- file: functions/track/add_dependencies.sql
 -- add_dependencies: checks p_depends_on and keeps it: which other tables a recipe reads, and how their rows lead to ours.
 --
--- {"schema.link": "column"} or {"schema.link": ["a", "b"]}: these columns hold our key.
+-- {"schema.link": "column"} or {"schema.link": ["a", "b"]}: these columns hold our key; any change of such a row counts.
 -- {"schema.other": {"columns": [...], "watch": [...], "keys": "query"}}: keys is a query over changed, which has the columns, and
 -- gives our key columns in order. watch: an UPDATE counts when one of these changes; default: any column.
 -- Locks:  none.
@@ -3521,10 +3523,10 @@ begin
                 v_keys := v_item.value ->> 'keys';
             when 'array' then
                 v_columns := array(select jsonb_array_elements_text(v_item.value));
-                v_watched := v_columns;
+                v_watched := '{}';
             else
                 v_columns := array[v_item.value #>> '{}'];
-                v_watched := v_columns;
+                v_watched := '{}';
         end case;
         if jsonb_typeof(v_item.value) <> 'object' then
             v_keys := format('select %s from changed c', (
@@ -4001,7 +4003,7 @@ begin
             return query
             with k as materialized (
                 select u.row_key, u.content_hash, u.embedding, u.ordinality
-                  from unnest(p_row_keys, p_hashes, p_embeddings) with ordinality
+                  from unnest($1, $2, $3) with ordinality
                        as u (row_key, content_hash, embedding, ordinality)
             ), locked as materialized (
                 select k.ordinality, k.content_hash, k.embedding, %2$s as content, %3$s
@@ -4043,7 +4045,7 @@ begin
             %1$s
             with held as materialized (
                 select e.ctid as address
-                  from unnest(p_row_keys) as k (row_key)
+                  from unnest($1) as k (row_key)
                   join %2$s e on %3$s
                  where e.%4$I is not null
                    for no key update of e skip locked
@@ -4054,7 +4056,7 @@ begin
              where t.ctid = h.address;
             v_held := array(
                 select k.ordinality::integer
-                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                  from unnest($1) with ordinality as k (row_key, ordinality)
                  where exists (select from %2$s e where %3$s and e.%4$I is not null));
             %6$s
             return v_held;
@@ -4205,6 +4207,7 @@ revoke execute on function evervec.create_key_function(evervec.source) from publ
 -- file: functions/track/create_log_function.sql
 -- create_log_function: one trigger function: appends to the log, and before that, if it is told to, removes vectors.
 --
+-- A column of the user's may bear the name of a variable, such as tg_op: the column is meant.
 -- Where somebody dropped the embedding table with CASCADE, and our view with it, the writer goes on.
 -- A writer under REPEATABLE READ or SERIALIZABLE only logs: removing a vector could give it a serialization failure.
 -- Locks:  none that matter: replacing a function locks no table.
@@ -4226,6 +4229,7 @@ begin
         language plpgsql security definer
         set search_path from current %2$s
         as $body$
+        #variable_conflict use_column
         begin
             %3$s
             insert into evervec.change_log (source_id, operation, row_key) %4$s;
@@ -4302,7 +4306,7 @@ declare
     v_sql     record;
     v_body    text := $body$
         begin
-            if p_after is null then
+            if $1 is null then
                 return query %s;
             else
                 return query %s;
@@ -4317,16 +4321,16 @@ begin
     v_slice := format(
         $query$
         select %1$s,
-               case when p_by_hash and s.content is null and %2$s then 'empty'
+               case when $3 and s."evervec content" is null and %2$s then 'empty'
                     when %2$s then 'missing'
                     when e.stored_model is distinct from %3$s then 'stale'
-                    when p_by_hash and sha256(convert_to(s.content, 'UTF8')) is distinct from e.stored_hash then 'stale'
+                    when $3 and sha256(convert_to(s."evervec content", 'UTF8')) is distinct from e.stored_hash then 'stale'
                     else 'ok' end
-          from (select %4$s, case when p_by_hash then %5$s end as content
+          from (select %4$s, case when $3 then %5$s end as "evervec content"
                   from %6$s s
                  where @condition@
                  order by %4$s
-                 limit p_limit) s
+                 limit $2) s
           left join lateral (select %7$s as stored_hash, %8$s as stored_model from %9$s e where %10$s) e on true
          order by %4$s
         $query$,
@@ -4336,7 +4340,7 @@ begin
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end
-          from (select %4$s from %5$s e where @condition@ order by %4$s limit p_limit) e
+          from (select %4$s from %5$s e where @condition@ order by %4$s limit $2) e
          order by %4$s
         $query$,
         evervec.key_call(p_source, 'e', true), v_sql.relation, evervec.key_match(p_source, 's', false, 'e', true),
@@ -4346,12 +4350,12 @@ begin
         p_source, 'slice', 'p_after jsonb, p_limit integer, p_by_hash boolean', 'table (row_key jsonb, state text)', true,
         format(v_body, replace(v_slice, '@condition@', 'true'),
                replace(v_slice, '@condition@', format('(%s) > (%s)', evervec.key_list(p_source, 's'),
-                                                      evervec.key_decoded(p_source, 'p_after')))));
+                                                      evervec.key_decoded(p_source, '$1')))));
     perform evervec.create_row_function(
         p_source, 'orphans', 'p_after jsonb, p_limit integer', 'table (row_key jsonb, state text)', true,
         format(v_body, replace(v_orphans, '@condition@', 'true'),
                replace(v_orphans, '@condition@', format('(%s) > (%s)', evervec.key_list(p_source, 'e', true),
-                                                        evervec.key_decoded(p_source, 'p_after')))));
+                                                        evervec.key_decoded(p_source, '$1')))));
 end
 $$;
 
@@ -4378,7 +4382,7 @@ begin
         begin
             return array(
                 select (select least(greatest(%1$s::numeric, 1), 10)::smallint from %2$s s where %3$s)
-                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                  from unnest($1) with ordinality as k (row_key, ordinality)
                  order by k.ordinality);
         end
             $body$,
@@ -4413,7 +4417,7 @@ begin
         begin
             return query
             select k.ordinality::integer, s.found is not null, s.content, %1$s, %2$s
-              from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+              from unnest($1) with ordinality as k (row_key, ordinality)
               left join lateral (select true, %3$s from %4$s s where %5$s) as s (found, content) on true
               left join %6$s e on %7$s;
         end
@@ -4431,7 +4435,7 @@ revoke execute on function evervec.create_render_function(evervec.source) from p
 -- file: functions/track/create_row_function.sql
 -- create_row_function: one generated PL/pgSQL function that runs with the rights of the owner of the source's table.
 --
--- A user's expression may name a column that we return under the same name: the column is meant.
+-- A user's expression may name a column as we name a variable: the column is meant, and parameters are $1, $2, … in the bodies.
 -- Locks:  none that matter.
 create or replace function evervec.create_row_function(
     p_source    evervec.source,
@@ -4591,7 +4595,7 @@ begin
             return query
             with k as materialized (
                 select u.row_key, u.content_hash, u.embedding, u.ordinality
-                  from unnest(p_row_keys, p_hashes, p_embeddings) with ordinality
+                  from unnest($1, $2, $3) with ordinality
                        as u (row_key, content_hash, embedding, ordinality)
             ), locked as materialized (
                 select k.ordinality, k.content_hash, k.embedding, %1$s as content, %2$s
@@ -4600,7 +4604,7 @@ begin
                    for key share of s skip locked
             ), written as (
                 insert into %5$s (content_hash, model_id, embedding, %6$s)
-                select l.content_hash, p_model_id, l.embedding, %7$s
+                select l.content_hash, $4, l.embedding, %7$s
                   from locked l
                  where sha256(convert_to(l.content, 'UTF8')) = l.content_hash
                 on conflict (%6$s) do update
@@ -4628,12 +4632,12 @@ begin
             delete from %1$s d
              where d.ctid in (
                 select e.ctid
-                  from unnest(p_row_keys) as k (row_key)
+                  from unnest($1) as k (row_key)
                   join %1$s e on %2$s
                    for update of e skip locked);
             return array(
                 select k.ordinality::integer
-                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                  from unnest($1) with ordinality as k (row_key, ordinality)
                  where exists (select from %1$s e where %2$s));
         end
             $body$,
@@ -5878,7 +5882,7 @@ union all
 select s.name as source,
        'old work' as alert,
        least(c.since, j.since) as since,
-       format('Work on "%s" has been waiting since %s. Is no worker running?', s.name, least(c.since, j.since)) as problem,
+       format('Work on "%s" has been waiting since %s; probably no worker is running.', s.name, least(c.since, j.since)) as problem,
        format('select * from evervec.pending(%L);', s.name) as remedy
   from evervec.source s
   left join change c using (source_id)
@@ -5955,4 +5959,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'd90d0d4747e2ade01f2293b3d597a1ae1eeb1cd59d68a0b57f54051539d7cde9');
+values ('evervec_0002_functions', '9825a7b86a788781566f3fadc62fe36a24a3372a2fd90322d49b26e5b4710f56');

@@ -1,6 +1,6 @@
 -- add_dependencies: checks p_depends_on and keeps it: which other tables a recipe reads, and how their rows lead to ours.
 --
--- {"schema.link": "column"} or {"schema.link": ["a", "b"]}: these columns hold our key.
+-- {"schema.link": "column"} or {"schema.link": ["a", "b"]}: these columns hold our key; any change of such a row counts.
 -- {"schema.other": {"columns": [...], "watch": [...], "keys": "query"}}: keys is a query over changed, which has the columns, and
 -- gives our key columns in order. watch: an UPDATE counts when one of these changes; default: any column.
 -- Locks:  none.
@@ -51,10 +51,10 @@ begin
                 v_keys := v_item.value ->> 'keys';
             when 'array' then
                 v_columns := array(select jsonb_array_elements_text(v_item.value));
-                v_watched := v_columns;
+                v_watched := '{}';
             else
                 v_columns := array[v_item.value #>> '{}'];
-                v_watched := v_columns;
+                v_watched := '{}';
         end case;
         if jsonb_typeof(v_item.value) <> 'object' then
             v_keys := format('select %s from changed c', (

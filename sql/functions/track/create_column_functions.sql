@@ -35,7 +35,7 @@ begin
             return query
             with k as materialized (
                 select u.row_key, u.content_hash, u.embedding, u.ordinality
-                  from unnest(p_row_keys, p_hashes, p_embeddings) with ordinality
+                  from unnest($1, $2, $3) with ordinality
                        as u (row_key, content_hash, embedding, ordinality)
             ), locked as materialized (
                 select k.ordinality, k.content_hash, k.embedding, %2$s as content, %3$s
@@ -77,7 +77,7 @@ begin
             %1$s
             with held as materialized (
                 select e.ctid as address
-                  from unnest(p_row_keys) as k (row_key)
+                  from unnest($1) as k (row_key)
                   join %2$s e on %3$s
                  where e.%4$I is not null
                    for no key update of e skip locked
@@ -88,7 +88,7 @@ begin
              where t.ctid = h.address;
             v_held := array(
                 select k.ordinality::integer
-                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                  from unnest($1) with ordinality as k (row_key, ordinality)
                  where exists (select from %2$s e where %3$s and e.%4$I is not null));
             %6$s
             return v_held;

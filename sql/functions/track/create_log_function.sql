@@ -1,5 +1,6 @@
 -- create_log_function: one trigger function: appends to the log, and before that, if it is told to, removes vectors.
 --
+-- A column of the user's may bear the name of a variable, such as tg_op: the column is meant.
 -- Where somebody dropped the embedding table with CASCADE, and our view with it, the writer goes on.
 -- A writer under REPEATABLE READ or SERIALIZABLE only logs: removing a vector could give it a serialization failure.
 -- Locks:  none that matter: replacing a function locks no table.
@@ -21,6 +22,7 @@ begin
         language plpgsql security definer
         set search_path from current %2$s
         as $body$
+        #variable_conflict use_column
         begin
             %3$s
             insert into evervec.change_log (source_id, operation, row_key) %4$s;

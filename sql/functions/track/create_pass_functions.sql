@@ -15,7 +15,7 @@ declare
     v_sql     record;
     v_body    text := $body$
         begin
-            if p_after is null then
+            if $1 is null then
                 return query %s;
             else
                 return query %s;
@@ -30,16 +30,16 @@ begin
     v_slice := format(
         $query$
         select %1$s,
-               case when p_by_hash and s.content is null and %2$s then 'empty'
+               case when $3 and s."evervec content" is null and %2$s then 'empty'
                     when %2$s then 'missing'
                     when e.stored_model is distinct from %3$s then 'stale'
-                    when p_by_hash and sha256(convert_to(s.content, 'UTF8')) is distinct from e.stored_hash then 'stale'
+                    when $3 and sha256(convert_to(s."evervec content", 'UTF8')) is distinct from e.stored_hash then 'stale'
                     else 'ok' end
-          from (select %4$s, case when p_by_hash then %5$s end as content
+          from (select %4$s, case when $3 then %5$s end as "evervec content"
                   from %6$s s
                  where @condition@
                  order by %4$s
-                 limit p_limit) s
+                 limit $2) s
           left join lateral (select %7$s as stored_hash, %8$s as stored_model from %9$s e where %10$s) e on true
          order by %4$s
         $query$,
@@ -49,7 +49,7 @@ begin
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end
-          from (select %4$s from %5$s e where @condition@ order by %4$s limit p_limit) e
+          from (select %4$s from %5$s e where @condition@ order by %4$s limit $2) e
          order by %4$s
         $query$,
         evervec.key_call(p_source, 'e', true), v_sql.relation, evervec.key_match(p_source, 's', false, 'e', true),
@@ -59,12 +59,12 @@ begin
         p_source, 'slice', 'p_after jsonb, p_limit integer, p_by_hash boolean', 'table (row_key jsonb, state text)', true,
         format(v_body, replace(v_slice, '@condition@', 'true'),
                replace(v_slice, '@condition@', format('(%s) > (%s)', evervec.key_list(p_source, 's'),
-                                                      evervec.key_decoded(p_source, 'p_after')))));
+                                                      evervec.key_decoded(p_source, '$1')))));
     perform evervec.create_row_function(
         p_source, 'orphans', 'p_after jsonb, p_limit integer', 'table (row_key jsonb, state text)', true,
         format(v_body, replace(v_orphans, '@condition@', 'true'),
                replace(v_orphans, '@condition@', format('(%s) > (%s)', evervec.key_list(p_source, 'e', true),
-                                                        evervec.key_decoded(p_source, 'p_after')))));
+                                                        evervec.key_decoded(p_source, '$1')))));
 end
 $$;
 

@@ -15,7 +15,7 @@ begin
         begin
             return array(
                 select (select least(greatest(%1$s::numeric, 1), 10)::smallint from %2$s s where %3$s)
-                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                  from unnest($1) with ordinality as k (row_key, ordinality)
                  order by k.ordinality);
         end
             $body$,

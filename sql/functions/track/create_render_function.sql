@@ -18,7 +18,7 @@ begin
         begin
             return query
             select k.ordinality::integer, s.found is not null, s.content, %1$s, %2$s
-              from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+              from unnest($1) with ordinality as k (row_key, ordinality)
               left join lateral (select true, %3$s from %4$s s where %5$s) as s (found, content) on true
               left join %6$s e on %7$s;
         end

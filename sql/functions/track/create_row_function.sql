@@ -1,6 +1,6 @@
 -- create_row_function: one generated PL/pgSQL function that runs with the rights of the owner of the source's table.
 --
--- A user's expression may name a column that we return under the same name: the column is meant.
+-- A user's expression may name a column as we name a variable: the column is meant, and parameters are $1, $2, … in the bodies.
 -- Locks:  none that matter.
 create or replace function evervec.create_row_function(
     p_source    evervec.source,

@@ -27,7 +27,7 @@ begin
             return query
             with k as materialized (
                 select u.row_key, u.content_hash, u.embedding, u.ordinality
-                  from unnest(p_row_keys, p_hashes, p_embeddings) with ordinality
+                  from unnest($1, $2, $3) with ordinality
                        as u (row_key, content_hash, embedding, ordinality)
             ), locked as materialized (
                 select k.ordinality, k.content_hash, k.embedding, %1$s as content, %2$s
@@ -36,7 +36,7 @@ begin
                    for key share of s skip locked
             ), written as (
                 insert into %5$s (content_hash, model_id, embedding, %6$s)
-                select l.content_hash, p_model_id, l.embedding, %7$s
+                select l.content_hash, $4, l.embedding, %7$s
                   from locked l
                  where sha256(convert_to(l.content, 'UTF8')) = l.content_hash
                 on conflict (%6$s) do update
@@ -64,12 +64,12 @@ begin
             delete from %1$s d
              where d.ctid in (
                 select e.ctid
-                  from unnest(p_row_keys) as k (row_key)
+                  from unnest($1) as k (row_key)
                   join %1$s e on %2$s
                    for update of e skip locked);
             return array(
                 select k.ordinality::integer
-                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                  from unnest($1) with ordinality as k (row_key, ordinality)
                  where exists (select from %1$s e where %2$s));
         end
             $body$,
