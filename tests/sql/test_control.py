@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.support.in_step import assert_in_step
-from tests.support.sql_worker import add_toy_model, claim, complete, drain, raises, rows, value
+from tests.support.sql_worker import Row, add_toy_model, claim, complete, drain, raises, rows, value
 
 
 def state(conn: psycopg.Connection, source: str = "film") -> str:
@@ -85,7 +85,7 @@ def test_a_bypassed_load_is_not_noticed_until_it_is_reconciled(film: psycopg.Con
         film.execute("insert into film select g, 'Bulk ' || g from generate_series(11, 20) g")
         film.execute("update film set title = 'Other' where id = 1; delete from film where id = 2")
     unnoticed = rows(film, "select * from evervec.pending()")[0]
-    slices = []
+    slices: list[Row] = []
     while not slices or slices[-1]["examined"]:
         slices += rows(film, "select * from evervec.reconcile('film')")
     found = {n: sum(s[n] for s in slices) for n in ("missing", "stale", "orphaned")}
