@@ -50,7 +50,8 @@ PGAI = Contender(
 SUPABASE = Contender(
     "Supabase pattern", "supabase", log=sql.Identifier("supabase", "q_embedding_jobs")
 )
-ALL = (BARE, CASCADE, EVERVEC, PGAI, SUPABASE)
+FLOOR = Contender("empty trigger", "floor")
+ALL = (BARE, CASCADE, EVERVEC, PGAI, SUPABASE, FLOOR)
 
 
 def install(server: Server) -> None:
@@ -65,6 +66,7 @@ def install(server: Server) -> None:
         owner.execute(
             script("supabase.sql", schema=sql.Identifier(SUPABASE.schema), vector=vector_type())
         )
+        owner.execute(script("floor.sql", schema=sql.Identifier(FLOOR.schema)))
         owner.execute(
             "select evervec.track('tracked.doc', p_columns => '{title,body}', p_model => %s,"
             " p_index => 'none', p_backfill => false)",

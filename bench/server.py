@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +68,9 @@ class Server:
 def running_server() -> Iterator[Server]:
     """A fresh server with evervec and the model MODEL, for the time of the block."""
     WORK.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="server-", dir=WORK))
+    _remove_leftovers()
+    folder = Path(tempfile.mkdtemp(prefix=f"server-{os.getpid()}-", dir=WORK))
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         started = embedded.start(folder / "pgdata", SETTINGS)
         migrate.apply(embedded.prepare(started))
@@ -76,6 +81,14 @@ def running_server() -> Iterator[Server]:
     finally:
         embedded.stop(folder / "pgdata")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers() -> None:
+    """Stop and remove the servers of benchmarks that were killed."""
+    for folder in WORK.glob("server-*"):
+        if not Path("/proc", folder.name.split("-")[1]).exists():
+            embedded.stop(folder / "pgdata")
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def script(name: str, **names: sql.Composable) -> sql.Composed:

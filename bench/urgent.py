@@ -52,8 +52,8 @@ def wait_of_urgent_row(
 ) -> tuple[float, int]:
     """Seconds from the commit of the urgent row to its claim, and the jobs done meanwhile.
 
-    `rows` rows of 500 characters are updated in one statement; the urgent row is updated next. The
-    worker is polling all the while. TimeoutError after `limit` seconds.
+    `rows` rows of 500 characters are updated in one statement; then another, urgent row is.
+    The worker is polling all the while. TimeoutError after `limit` seconds.
     """
     superuser.execute(
         "truncate fold.article, fold.article_embedding, evervec.change_log,"
@@ -63,18 +63,20 @@ def wait_of_urgent_row(
         "insert into fold.article (id, body) select g, left(t.body || t.body, 500)"
         " from generate_series(1, %s) g join bench.short t"
         " on t.id = 1 + g %% (select max(id) from bench.short)",
-        [rows],
+        [rows + 1],
     )
     superuser.execute("vacuum analyze fold.article")
     worker = Worker(server.url)
     worker.start()
     try:
         with server.connect() as writer:
-            writer.execute("update fold.article set body = substr(body, 2) || 'x'")
+            writer.execute(
+                "update fold.article set body = substr(body, 2) || 'x' where id <= %s", [rows]
+            )
             before = worker.jobs
             writer.execute(
                 "update fold.article set body = %s, urgent = true where id = %s",
-                [_MARK, rows // 2],
+                [_MARK, rows + 1],
             )
             committed = time.perf_counter()
         worker.join(limit)

@@ -16,7 +16,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from bench import contenders, pgai, staging
 from bench.cases import CASES, Case
-from bench.contenders import Contender
+from bench.contenders import EVERVEC, PGAI, SUPABASE, Contender
 from bench.measure import Bench
 from bench.report import Report, Table, write
 from bench.server import Server, running_server, versions
@@ -102,15 +102,16 @@ def _rotated(contenders: Sequence[Contender], number: int) -> Sequence[Contender
 
 def _bars(cases: Sequence[Case], runs: Runs) -> Table:
     """The ratios at a glance."""
+    shown = (EVERVEC, PGAI, SUPABASE)
     lines = []
     for case in cases:
-        reference, *others = (Summary.of(runs[case.name, c.name]).seconds for c in case.contenders)
-        ratios = [ratio(seconds / reference) for seconds in others]
-        met = case.bar is None or others[0] / reference <= case.bar
-        bar = "" if case.bar is None else f"{case.bar:.2f} × {'met' if met else 'MISSED'}"
-        lines.append((case.title, duration(reference), *ratios, bar))
-    names = [contender.name for contender in contenders.ALL[2:]]
-    return Table("Ratios to the bare table", ("case", "bare", *names, "bar"), tuple(lines))
+        reference = Summary.of(runs[case.name, case.contenders[0].name]).seconds
+        times = [Summary.of(runs[case.name, c.name]).seconds / reference for c in shown]
+        bar = "" if case.bar is None else f"{case.bar:.2f} ×"
+        met = "" if case.bar is None else "met" if times[0] <= case.bar else "MISSED"
+        lines.append((case.title, duration(reference), *map(ratio, times), bar, met))
+    columns = ("case", "bare", *(contender.name for contender in shown), "bar", "")
+    return Table("Ratios to the bare table", columns, tuple(lines))
 
 
 def _details(case: Case, runs: Runs) -> Table:

@@ -52,13 +52,33 @@ select * from evervec.reconcile('film');
 
 -- example: suspend
 select evervec.suspend('film');
-alter table film alter column genres type varchar(200);
+alter table film alter column director type varchar(200);
 
 -- example: retrack
 -- After suspend; or at any time, to give the source another recipe.
 select evervec.retrack('film', p_columns => '{title,genres,director,year}');
 
 -- worker
+
+-- example: pause
+-- Changes are queued meanwhile. Without a name: every source.
+select evervec.pause('film_in_words');
+
+-- example: resume
+select evervec.resume();
+
+-- example: reset
+select evervec.reset('film_in_words');
+
+-- worker
+
+-- example: doctor
+-- No rows: all is well. Here the findings are counted.
+select count(*) filter (where severity = 'error') as errors, count(*) filter (where severity = 'advice') as advice
+  from evervec.doctor();
+
+-- example: alerts
+select count(*) from evervec.alerts;
 
 -- example: status
 select source, pending, processing, retrying, dead, vectors, index_state from evervec.status;
@@ -138,6 +158,28 @@ select evervec.log_batch('worker-1', 'film', 'local', p_claimed => 10, p_embedde
 
 -- example: tick
 select * from evervec.tick();
+
+-- example: put_embedding
+-- A source whose vectors you bring yourself, of the model that you name.
+select evervec.track('film', p_name => 'film_poster', p_model => 'text-embedding-3-small', p_storage => 'manual');
+select evervec.put_embedding('film_poster', '{"id": 1}', array_fill(0.1::real, '{1536}')::vector,
+                             p_metadata => '{"file": "alien.jpg"}');
+
+-- example: put_embeddings
+select evervec.put_embeddings('film_poster', array['{"id": 2}', '{"id": 3}']::jsonb[],
+                              array[array_fill(0.2::real, '{1536}')::vector, array_fill(0.3::real, '{1536}')::vector]);
+
+-- example: get_embedding
+select model, metadata, updated_at from evervec.get_embedding('film_poster', '{"id": 1}');
+
+-- example: get_embeddings
+select row_key, model, vector_dims(embedding) from evervec.get_embeddings('film_poster', array['{"id": 2}', '{"id": 1}']::jsonb[]);
+
+-- example: delete_embedding
+select evervec.delete_embedding('film_poster', '{"id": 1}');
+
+-- example: delete_embeddings
+select evervec.delete_embeddings('film_poster', array['{"id": 2}', '{"id": 3}']::jsonb[]);
 
 -- example: untrack
 select evervec.untrack('film_in_words', p_drop_vectors => true);

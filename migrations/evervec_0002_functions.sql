@@ -60,7 +60,7 @@ begin
                 finding := 'check failed';
                 severity := 'error';
                 problem := format('The check of %s failed: %s.', v_check, rtrim(sqlerrm, '.'));
-                remedy := format('select %s(%L);', 'evervec.retrack', v_source.name);
+                remedy := format('select evervec.retrack(%L);', v_source.name);
                 return next;
                 v_found := 0;
             end;
@@ -5959,4 +5959,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '9825a7b86a788781566f3fadc62fe36a24a3372a2fd90322d49b26e5b4710f56');
+values ('evervec_0002_functions', '78bf107326521fdf03a286cb1043b7b1ff4fcc58ee3bf3b1ca5180870e7274ec');

@@ -24,6 +24,8 @@ AREAS = {
     "model": "Models",
     "track": "Tracking tables",
     "search": "Searching",
+    "storage": "Vectors of your own",
+    "control": "Control and health",
     "queue": "Working and watching",
     "index": "Vector indexes",
     "views": "Views",

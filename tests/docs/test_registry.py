@@ -20,8 +20,8 @@ _REGISTERED = re.compile(r"^\| `(VE\d{3})` \| ([^|]+) \| ([^|]+) \|$", re.MULTIL
 _RANGE = re.compile(r"VE(\d{3}) to VE(\d{3})")
 _CALL = re.compile(r"evervec\.([a-z_]+)\s*\(")
 
-# Calls in a HINT are advice.
-_RAISE = re.compile(r"raise exception using.*?;\n", re.DOTALL)
+# Calls in a HINT are advice, and so are those in a remedy: whole statements with the source's name.
+_RAISE = re.compile(r"raise exception using.*?;\n|'select [^']*\(%L[^']*;'", re.DOTALL)
 
 # What a call can raise in general, but not from this caller.
 _NEVER = {

@@ -6,16 +6,7 @@ import psycopg
 import pytest
 
 from tests.support.in_step import assert_in_step
-from tests.support.sql_worker import (
-    Row,
-    add_toy_model,
-    claim,
-    complete,
-    drain,
-    raises,
-    rows,
-    value,
-)
+from tests.support.sql_worker import Row, add_toy_model, claim, complete, drain, raises, rows, value
 
 
 def state(conn: psycopg.Connection, source: str = "film") -> str:

@@ -24,15 +24,19 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from evervec.errors import EvervecError
 from evervec.records import (
+    Alert,
     Claim,
     ClaimedJob,
     Coverage,
+    Finding,
     Model,
     Neighbour,
     Outcome,
     Pending,
+    Slice,
     Source,
     SourceStatus,
+    Stored,
     Ticked,
 )
 
@@ -210,14 +214,26 @@ class Database:
         distance: str = "cosine",
         index: str = "hnsw",
         backfill: bool = True,
+        priority: str = "5",
+        text_sql: str | None = None,
+        where: str | None = None,
+        depends_on: str | None = None,
+        storage: str = "table",
+        storage_columns: str | None = None,
+        foreign_key: bool = False,
     ) -> str:
-        """Begin to keep embeddings of a table; the source's name."""
+        """Begin to keep embeddings of a table; the source's name.
+
+        depends_on and storage_columns are JSON texts.
+        """
         return str(
             self._value(
                 "select evervec.track(p_relation => %s::regclass, p_columns => %s::text[],"
                 " p_template => %s,"
-                " p_model => %s, p_name => %s, p_distance => %s, p_index => %s, p_backfill =>"
-                " %s)",
+                " p_model => %s, p_name => %s, p_distance => %s, p_index => %s, p_backfill => %s,"
+                " p_priority => %s::text, p_text_sql => %s, p_where => %s,"
+                " p_depends_on => %s::jsonb, p_storage => %s, p_storage_columns => %s::jsonb,"
+                " p_foreign_key => %s)",
                 relation,
                 None if columns is None else list(columns),
                 template,
@@ -226,6 +242,13 @@ class Database:
                 distance,
                 index,
                 backfill,
+                priority,
+                text_sql,
+                where,
+                depends_on,
+                storage,
+                storage_columns,
+                foreign_key,
             )
         )
 
@@ -234,6 +257,58 @@ class Database:
         " drop_vectors.
         """
         self._value("select evervec.untrack(%s, p_drop_vectors => %s)", source, drop_vectors)
+
+    def suspend(self, source: str) -> None:
+        """Take a source's triggers away, so that its columns can be altered."""
+        self._value("select evervec.suspend(%s)", source)
+
+    def retrack(
+        self,
+        source: str,
+        *,
+        columns: Sequence[str] | None = None,
+        template: str | None = None,
+        text_sql: str | None = None,
+        where: str | None = None,
+        depends_on: str | None = None,
+    ) -> None:
+        """Bring a source back, with the recipe that it has or another; depends_on: JSON text."""
+        self._value(
+            "select evervec.retrack(%s, p_columns => %s::text[], p_template => %s, p_text_sql =>"
+            " %s, p_where => %s, p_depends_on => %s::jsonb)",
+            source,
+            None if columns is None else list(columns),
+            template,
+            text_sql,
+            where,
+            depends_on,
+        )
+
+    def pause(self, source: str | None = None) -> int:
+        """Stop the work on a source, or on all; how many were active."""
+        return int(self._value("select evervec.pause(%s)", source))
+
+    def resume(self, source: str | None = None) -> int:
+        """Take the work on a source, or on all, up again; how many were paused."""
+        return int(self._value("select evervec.resume(%s)", source))
+
+    def reset(self, source: str) -> int:
+        """Drop every vector of a source and begin to make them anew; how many there were."""
+        return int(self._value("select evervec.reset(%s)", source))
+
+    # -- health ----------------------------------------------------------------------------------
+
+    def doctor(self, source: str | None = None) -> list[Finding]:
+        """What is wrong with a source, or with all of them and the database."""
+        return self._rows(
+            Finding,
+            "select source, finding, severity, problem, remedy from evervec.doctor(%s)",
+            source,
+        )
+
+    def alerts(self) -> list[Alert]:
+        """What needs attention, by the thresholds in evervec.setting."""
+        return self._rows(Alert, "select source, alert, since, problem, remedy from evervec.alerts")
 
     def status(self) -> list[SourceStatus]:
         """Every source, by name."""
@@ -249,6 +324,15 @@ class Database:
     def backfill(self, source: str) -> int:
         """Begin (again) to look for rows without a vector; an estimate of all rows."""
         return int(self._value("select evervec.backfill(%s)", source))
+
+    def reconcile(self, source: str, limit: int = 10_000) -> Slice:
+        """Compare one slice of a source by hash; examined is 0 when the pass is over."""
+        return self._row(
+            Slice,
+            "select examined, missing, stale, orphaned from evervec.reconcile(%s, %s)",
+            source,
+            limit,
+        )
 
     def coverage(self, source: str) -> Coverage:
         """Count rows and vectors; reads the table."""
@@ -379,6 +463,52 @@ class Database:
     def tick(self) -> Ticked:
         """Upkeep: fold what the log holds, free expired leases, drop what is past its time."""
         return self._row(Ticked, "select folded, reclaimed, cleaned from evervec.tick()")
+
+    # -- vectors of the application's own ----------------------------------------------------------
+
+    def put_embeddings(
+        self,
+        source: str,
+        row_keys: Sequence[str],
+        vectors: Sequence[Vector],
+        *,
+        model: str | None = None,
+        metadata: Sequence[str] | None = None,
+    ) -> int:
+        """Store one vector a key of a manual source; for how many keys a row was there.
+
+        vectors: of shape (dimensions,). Keys and metadata are JSON texts. Raises VE109, VE201,
+        VE202, VE205.
+        """
+        return int(
+            self._value(
+                "select evervec.put_embeddings(%s, %s::text[]::jsonb[], %b, %s,"
+                " %s::text[]::jsonb[])",
+                source,
+                list(row_keys),
+                list(vectors),
+                model,
+                None if metadata is None else list(metadata),
+            )
+        )
+
+    def get_embeddings(self, source: str, row_keys: Sequence[str]) -> list[Stored]:
+        """The vectors of rows by key, in that order; rows without one are left out."""
+        with self._transaction() as connection, connection.cursor() as cursor:
+            rows = cursor.execute(
+                "select row_key::text, embedding, model, metadata, updated_at from"
+                " evervec.get_embeddings(%s, %s::text[]::jsonb[])",
+                (source, list(row_keys)),
+            ).fetchall()
+        return [Stored(**{**row, "embedding": row["embedding"].to_numpy()}) for row in rows]
+
+    def delete_embeddings(self, source: str, row_keys: Sequence[str]) -> int:
+        """Remove vectors of a manual source; how many there were."""
+        return int(
+            self._value(
+                "select evervec.delete_embeddings(%s, %s::text[]::jsonb[])", source, list(row_keys)
+            )
+        )
 
     # -- indexes ---------------------------------------------------------------------------------
 

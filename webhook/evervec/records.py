@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -95,6 +98,74 @@ class Pending:
     def total(self) -> int:
         """Everything that is left; 0 when every vector belongs to its row's text."""
         return self.log + self.queued + self.processing + self.retrying + self.backfill
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One slice of a reconciling pass: rows looked at, and what was wrong among them.
+
+    missing   rows with a text and no vector
+    stale     vectors of another text or model
+    orphaned  vectors without a row
+    """
+
+    examined: int
+    missing: int
+    stale: int
+    orphaned: int
+
+    def __add__(self, other: Slice) -> Slice:
+        return Slice(
+            self.examined + other.examined,
+            self.missing + other.missing,
+            self.stale + other.stale,
+            self.orphaned + other.orphaned,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that doctor found.
+
+    source    None when it concerns the whole database
+    severity  "error" or "advice"
+    problem   a sentence
+    remedy    the statement that mends it
+    """
+
+    source: str | None
+    finding: str
+    severity: str
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One line of the view evervec.alerts; since is None where nobody knows."""
+
+    source: str | None
+    alert: str
+    since: datetime | None
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A vector as it is stored.
+
+    row_key    the key as JSON text exactly as the database wrote it
+    embedding  shape (dimensions,), float32
+    model      name of the model it is of
+    metadata   what the application stored with it; empty unless the storage is manual
+    """
+
+    row_key: str
+    embedding: NDArray[np.float32]
+    model: str
+    metadata: dict[str, Any]
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

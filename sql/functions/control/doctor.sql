@@ -29,7 +29,7 @@ begin
                 finding := 'check failed';
                 severity := 'error';
                 problem := format('The check of %s failed: %s.', v_check, rtrim(sqlerrm, '.'));
-                remedy := format('select %s(%L);', 'evervec.retrack', v_source.name);
+                remedy := format('select evervec.retrack(%L);', v_source.name);
                 return next;
                 v_found := 0;
             end;

@@ -18,11 +18,17 @@ from evervec.cli.backfill import backfill
 from evervec.cli.coverage import coverage
 from evervec.cli.demo import demo
 from evervec.cli.embedded import embedded
+from evervec.cli.health import alerts, doctor
 from evervec.cli.migrate import migrate
+from evervec.cli.pause import pause, resume
+from evervec.cli.reconcile import reconcile
+from evervec.cli.reset import reset
+from evervec.cli.retrack import retrack
 from evervec.cli.rollback import rollback
 from evervec.cli.search import search
 from evervec.cli.similar import similar
 from evervec.cli.status import status
+from evervec.cli.suspend import suspend
 from evervec.cli.track import track
 from evervec.cli.untrack import untrack
 from evervec.cli.worker import worker
@@ -63,6 +69,14 @@ for command in (
     worker,
     status,
     coverage,
+    doctor,
+    alerts,
+    reconcile,
+    pause,
+    resume,
+    suspend,
+    retrack,
+    reset,
     search,
     similar,
     embedded,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from evervec.cli.app import App, Command, common_options, pass_app
+from evervec.cli.recipe import named_columns, recipe_options
 
 
 @click.command(
@@ -12,16 +13,12 @@ from evervec.cli.app import App, Command, common_options, pass_app
     examples=[
         "evervec track public.film --columns title,genres,director",
         "evervec track public.film --template '{title} ({year}). {genres}.'",
+        "evervec track public.film --text-sql \"title || coalesce(': ' || genres, '')\"",
+        "evervec track public.offer --columns title --where active --priority 2",
     ],
 )
 @click.argument("table")
-@click.option(
-    "--columns",
-    multiple=True,
-    metavar="A,B,…",
-    help="Columns that make the text, as 'Name: value' lines.",
-)
-@click.option("--template", metavar="TEXT", help="The text, with {column} holes.")
+@recipe_options
 @click.option("--model", default="local", show_default=True, help="Model that embeds it.")
 @click.option("--name", help="Name of the source; default: the table's.")
 @click.option(
@@ -31,6 +28,21 @@ from evervec.cli.app import App, Command, common_options, pass_app
     help="cosine, l2, inner_product or l1.",
 )
 @click.option("--index", default="hnsw", show_default=True, help="Kind of index, or none.")
+@click.option(
+    "--priority",
+    default="5",
+    show_default=True,
+    metavar="N|SQL",
+    help="1 (first) to 10, or an SQL expression over the row.",
+)
+@click.option(
+    "--storage",
+    default="table",
+    show_default=True,
+    help="Where the vectors are: table, column, or manual (you bring them).",
+)
+@click.option("--storage-columns", metavar="JSON", help="Names of the columns of column storage.")
+@click.option("--foreign-key", is_flag=True, help="Vectors go with their rows by a foreign key.")
 @click.option("--no-backfill", is_flag=True, help="Leave the rows that are there alone.")
 @common_options
 @pass_app
@@ -39,28 +51,43 @@ def track(
     table: str,
     columns: tuple[str, ...],
     template: str | None,
+    text_sql: str | None,
+    where: str | None,
+    depends_on: str | None,
     model: str,
     name: str | None,
     distance: str,
     index: str,
+    priority: str,
+    storage: str,
+    storage_columns: str | None,
+    foreign_key: bool,
     no_backfill: bool,
 ) -> None:
     """Keep an embedding of every row of TABLE from now on."""
-    named = [column.strip() for part in columns for column in part.split(",") if column.strip()]
     with app.database() as db:
         source = db.track(
             table,
-            columns=named if columns else None,
+            columns=named_columns(columns),
             template=template,
+            text_sql=text_sql,
+            where=where,
+            depends_on=depends_on,
             model=model,
             name=name,
             distance=distance,
             index=index,
+            priority=priority,
+            storage=storage,
+            storage_columns=storage_columns,
+            foreign_key=foreign_key,
             backfill=not no_backfill,
         )
     if app.as_json:
         app.print_json({"source": source})
         return
     app.say(f"Table {table} is tracked as source {source}.")
-    if not no_backfill:
+    if storage == "manual":
+        app.say(f"Bring its vectors with: select evervec.put_embedding('{source}', …)")
+    elif not no_backfill:
         app.say(f"Embed its rows now with: evervec backfill {source}, or let a worker do it.")

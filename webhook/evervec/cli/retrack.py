@@ -1,0 +1,44 @@
+"""evervec retrack: bring a suspended source back, or give a source another recipe."""
+
+from __future__ import annotations
+
+import click
+
+from evervec.cli.app import App, Command, common_options, pass_app
+from evervec.cli.recipe import named_columns, recipe_options
+
+
+@click.command(
+    cls=Command,
+    examples=["evervec retrack film", "evervec retrack film --columns title,genres,year"],
+)
+@click.argument("source")
+@recipe_options
+@common_options
+@pass_app
+def retrack(
+    app: App,
+    source: str,
+    columns: tuple[str, ...],
+    template: str | None,
+    text_sql: str | None,
+    where: str | None,
+    depends_on: str | None,
+) -> None:
+    """Bring SOURCE back after `evervec suspend`, or change how its text is made.
+
+    What is not given stays as it is. Workers then compare every row and embed what differs.
+    """
+    with app.database() as db:
+        db.retrack(
+            source,
+            columns=named_columns(columns),
+            template=template,
+            text_sql=text_sql,
+            where=where,
+            depends_on=depends_on,
+        )
+    if app.as_json:
+        app.print_json({"source": source, "state": "active"})
+    else:
+        app.say(f"Source {source} is active. See what differs with: evervec reconcile {source}")
