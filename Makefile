@@ -20,8 +20,8 @@ help: ## what can be made
 demo: $(RUN) ## real films, embedded and searched, on an embedded server
 	@$(BIN)/evervec demo
 
-test: $(DEV) ## the whole suite; make test ARGS="-k fold -n 2" for parts of it
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(DEV) ## the whole suite; make test ARGS="-k fold" for parts of it
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(DEV) ## format, style, types, SQL
 	$(BIN)/ruff format --check .
