@@ -6,10 +6,12 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from evervec import embedded, migrate
 from evervec.cli.program import program as root
 from tests.support.openai_server import DIMENSIONS, Answer, OpenAIServer
 from tests.webhook.conftest import Program
@@ -246,6 +248,40 @@ def test_an_idle_worker_stops_at_once(wired: Program, notes: psycopg.Connection)
 
     assert process.returncode == 0
     assert time.monotonic() - started < 1.5
+
+
+def test_a_worker_survives_a_restart_of_the_server(
+    openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pgdata"
+    try:
+        url = embedded.prepare(embedded.start(folder))
+        migrate.apply(url)
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("select evervec.add_model('wire', 'openai', %s)", [DIMENSIONS])
+            conn.execute("create table note (id int primary key, title text)")
+            conn.execute("select evervec.track('note', p_columns => '{title}', p_model => 'wire')")
+        program = Program(url)
+        program.environment |= {"OPENAI_BASE_URL": openai_server.url}
+
+        with program.started("worker") as process:
+            assert process.stderr is not None
+            assert "started" in process.stderr.readline()
+            embedded.stop(folder)
+            assert "database_gone" in process.stderr.readline()
+            embedded.start(folder)
+            with psycopg.connect(url, autocommit=True) as conn:
+                conn.execute("insert into note values (1, 'whales')")
+                wait_for(
+                    lambda: conn.execute("select from note_embedding").fetchone() is not None, 20
+                )
+            process.terminate()
+            _, err = process.communicate(timeout=20)
+
+        assert process.returncode == 0
+        assert "Traceback" not in err
+    finally:
+        embedded.stop(folder)
 
 
 def test_the_offline_model_from_row_to_search(program: Program, conn: psycopg.Connection) -> None:

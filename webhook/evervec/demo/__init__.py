@@ -146,7 +146,7 @@ def _search(console: Console, connection: Connection, db: Database, providers: P
     style = "green" if held >= MUST_HOLD else "red"
     console.print(
         f"\n   {held} of {len(TEN)} searches hold"
-        f" (at least {MAJORITY} of the first {FIRST} films are what a reader expects).",
+        f" ({MAJORITY} or more of the first {FIRST} films are what was meant).",
         style=style,
     )
 
