@@ -24,6 +24,7 @@ $$;
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
 drop view evervec.status;
+drop view evervec.alerts;
 drop function evervec.with_recipe(evervec.source);
 drop function evervec.with_priority(evervec.source, text);
 drop function evervec.with_present_names(evervec.source);
@@ -41,22 +42,18 @@ drop function evervec.suspend(text);
 drop function evervec.row_differs(text[]);
 drop function evervec.retrack(text, text[], text, text, text, jsonb);
 drop function evervec.pinned_settings();
-drop function evervec.partitions_of(regclass);
 drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
 drop function evervec.key_of_change(evervec.source, text);
-drop function evervec.primary_key(regclass);
 drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
 drop function evervec.get_source(text);
 drop function evervec.generated_functions(text);
-drop function evervec.generated(evervec.source);
 drop function evervec.follow_renames(integer[]);
 drop function evervec.drop_triggers(evervec.source);
 drop function evervec.drop_functions(evervec.source);
 drop function evervec.dependents_query(evervec.source, text[], text[], text, text);
-drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.create_triggers(evervec.source);
 drop function evervec.create_trigger_functions(evervec.source);
 drop function evervec.create_target(evervec.source, integer);
@@ -79,13 +76,21 @@ drop function evervec.column_text(regclass, text);
 drop function evervec.check_relation(regclass);
 drop function evervec.check_option(text, text, text[]);
 drop function evervec.check_name(text);
-drop function evervec.base_type(oid);
-drop function evervec.attribute_numbers(regclass, text[]);
-drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.analyse_sql(regclass, text, text);
 drop function evervec.add_source(evervec.source);
 drop function evervec.add_dependencies(evervec.source, jsonb);
 drop function evervec.act_as_owner(evervec.source, regprocedure);
+drop function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]);
+drop function evervec.put_embedding(text, jsonb, vector, text, jsonb);
+drop function evervec.manual_source(text);
+drop function evervec.get_embedding(text, jsonb);
+drop function evervec.get_embeddings(text, jsonb[]);
+drop function evervec.vectors_lookup(text, jsonb[]);
+drop function evervec.delete_embedding(text, jsonb);
+drop function evervec.delete_embeddings(text, jsonb[]);
+drop function evervec.create_manual_functions(evervec.source);
+drop function evervec.fragments(evervec.source);
+drop function evervec.check_vectors(evervec.source, vector[]);
 drop function evervec.vector_lookup(text, jsonb);
 drop function evervec.search_of(text);
 drop function evervec.render(text, jsonb);
@@ -132,14 +137,83 @@ drop function evervec.get_model(text);
 drop function evervec.model_named(text);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer);
 drop function evervec.index_statement(text);
-drop function evervec.index_of(evervec.source);
 drop function evervec.index_definition(evervec.source, text);
 drop function evervec.metric(text);
 drop function evervec.build_index(text);
 drop function evervec.source_named(text);
-drop function evervec.qualified_name(regclass);
 drop function evervec.lock_relation(regclass, text, integer, interval);
 drop function evervec.lock_key(text);
+drop function evervec.setting_interval(text, interval);
+drop function evervec.resume(text);
+drop function evervec.reset(text);
+drop function evervec.pause(text);
+drop function evervec.doctor_updates(evervec.source);
+drop function evervec.index_of(evervec.source);
+drop function evervec.doctor_triggers(evervec.source);
+drop function evervec.expected_triggers(evervec.source);
+drop function evervec.partitions_of(regclass);
+drop function evervec.doctor_tables(evervec.source);
+drop function evervec.doctor_state(evervec.source);
+drop function evervec.doctor_recipe(evervec.source);
+drop function evervec.doctor_privileges(evervec.source);
+drop function evervec.doctor_pgvector();
+drop function evervec.doctor_model(evervec.source);
+drop function evervec.doctor_log();
+drop function evervec.setting_number(text, numeric);
+drop function evervec.doctor_leases(evervec.source);
+drop function evervec.doctor_key(evervec.source);
+drop function evervec.primary_key(regclass);
+drop function evervec.base_type(oid);
+drop function evervec.attribute_numbers(regclass, text[]);
+drop function evervec.attribute_names(regclass, smallint[]);
+drop function evervec.doctor_index(evervec.source);
+drop function evervec.doctor_children(evervec.source);
+drop function evervec.track_statement(evervec.source, text, text);
+drop function evervec.qualified_name(regclass);
+drop function evervec.key_list(evervec.source, text, boolean);
+drop function evervec.doctor(text);
+
+-- removed: functions/control/doctor.sql
+
+-- removed: functions/control/doctor_children.sql
+
+-- removed: functions/control/doctor_index.sql
+
+-- removed: functions/control/doctor_key.sql
+
+-- removed: functions/control/doctor_leases.sql
+
+-- removed: functions/control/doctor_log.sql
+
+-- removed: functions/control/doctor_model.sql
+
+-- removed: functions/control/doctor_pgvector.sql
+
+-- removed: functions/control/doctor_privileges.sql
+
+-- removed: functions/control/doctor_recipe.sql
+
+-- removed: functions/control/doctor_state.sql
+
+-- removed: functions/control/doctor_tables.sql
+
+-- removed: functions/control/doctor_triggers.sql
+
+-- removed: functions/control/doctor_updates.sql
+
+-- removed: functions/control/expected_triggers.sql
+
+-- removed: functions/control/pause.sql
+
+-- removed: functions/control/reset.sql
+
+-- removed: functions/control/resume.sql
+
+-- removed: functions/control/setting_interval.sql
+
+-- removed: functions/control/setting_number.sql
+
+-- removed: functions/control/track_statement.sql
 
 -- removed: functions/core/lock_key.sql
 
@@ -249,6 +323,26 @@ drop function evervec.lock_key(text);
 
 -- removed: functions/search/vector_lookup.sql
 
+-- removed: functions/storage/check_vectors.sql
+
+-- removed: functions/storage/create_manual_functions.sql
+
+-- removed: functions/storage/delete_embedding.sql
+
+-- removed: functions/storage/delete_embeddings.sql
+
+-- removed: functions/storage/get_embedding.sql
+
+-- removed: functions/storage/get_embeddings.sql
+
+-- removed: functions/storage/manual_source.sql
+
+-- removed: functions/storage/put_embedding.sql
+
+-- removed: functions/storage/put_embeddings.sql
+
+-- removed: functions/storage/vectors_lookup.sql
+
 -- removed: functions/track/act_as_owner.sql
 
 -- removed: functions/track/add_dependencies.sql
@@ -315,7 +409,7 @@ drop function evervec.lock_key(text);
 
 -- removed: functions/track/follow_renames.sql
 
--- removed: functions/track/generated.sql
+-- removed: functions/track/fragments.sql
 
 -- removed: functions/track/generated_functions.sql
 
@@ -372,6 +466,8 @@ drop function evervec.lock_key(text);
 -- removed: functions/track/with_priority.sql
 
 -- removed: functions/track/with_recipe.sql
+
+-- removed: views/alerts.sql
 
 -- removed: views/status.sql
 

@@ -28,6 +28,919 @@ $$;
 
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
+-- file: functions/control/doctor.sql
+-- doctor: what is wrong, each with a sentence and the statement that mends it.
+--
+-- One function a check (doctor_*). Where a table is gone, its key is another one, privileges are lost, or the source is suspended, further
+-- checks of that source would only find the same thing again. A check that fails itself is a finding, too.
+-- Locks:  ACCESS SHARE on what the recipes read.
+-- Raises: VE101 unknown source
+create or replace function evervec.doctor(p_source text default null)
+returns table (source text, finding text, severity text, problem text, remedy text)
+language plpgsql volatile security definer
+set search_path from current
+set lock_timeout = '500ms'
+as $$
+declare
+    v_source evervec.source;
+    v_check  text;
+    v_found  bigint;
+begin
+    if p_source is not null then
+        perform evervec.source_named(p_source);
+    end if;
+    for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
+            begin
+                return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
+                using v_source.name, v_source;
+                get diagnostics v_found = row_count;
+            exception when others then
+                source := v_source.name;
+                finding := 'check failed';
+                severity := 'error';
+                problem := format('The check of %s failed: %s.', v_check, rtrim(sqlerrm, '.'));
+                remedy := format('select evervec.retrack(%L);', v_source.name);
+                return next;
+                v_found := 0;
+            end;
+            exit when v_found > 0 and (v_check in ('tables', 'key', 'privileges') or v_check = 'state' and v_source.state = 'suspended');
+        end loop;
+    end loop;
+    if p_source is null then
+        return query select null, f.* from evervec.doctor_log() f;
+        return query select null, f.* from evervec.doctor_pgvector() f;
+    end if;
+end
+$$;
+
+comment on function evervec.doctor(text) is
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, dropped tables, changed keys, missing or invalid indexes, stuck leases, a growing log, lost privileges, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+
+revoke execute on function evervec.doctor(text) from public;
+
+-- file: functions/track/key_list.sql
+-- key_list: the key columns of a source as a list, for generated SQL: s.id, s.lang.
+--
+-- Locks:  none.
+create or replace function evervec.key_list(
+    p_source evervec.source,
+    p_alias  text,
+    p_target boolean default false
+)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select string_agg(concat_ws('.', p_alias, quote_ident(c.name)), ', ' order by c.ordinality)
+      from unnest(case when p_target then p_source.target_key_columns else p_source.key_columns end)
+           with ordinality as c (name, ordinality)
+$$;
+
+comment on function evervec.key_list(evervec.source, text, boolean) is
+$$Internal. Key columns of the source (or of its embedding table) behind an alias, NULL for none, as a list.$$;
+
+revoke execute on function evervec.key_list(evervec.source, text, boolean) from public;
+
+-- file: functions/core/qualified_name.sql
+-- qualified_name: a relation with its schema, whatever the search_path.
+--
+-- Locks:  none.
+create or replace function evervec.qualified_name(p_relation regclass)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select format('%I.%I', n.nspname, c.relname)
+      from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+     where c.oid = p_relation
+$$;
+
+comment on function evervec.qualified_name(regclass) is
+$$Internal. schema.table, quoted where needed; NULL when there is no such relation.$$;
+
+revoke execute on function evervec.qualified_name(regclass) from public;
+
+-- file: functions/control/track_statement.sql
+-- track_statement: the call of track that would make a source again as it is.
+--
+-- Locks:  none.
+-- needs: functions/core/qualified_name.sql
+create or replace function evervec.track_statement(
+    p_source   evervec.source,
+    p_relation text default null,
+    p_name     text default null
+)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select 'evervec.track(' || concat_ws(', ',
+        quote_literal(coalesce(p_relation, evervec.qualified_name(p_source.relation), p_source.relation_name)),
+        'p_columns => ' || quote_literal(p_source.columns),
+        'p_template => ' || quote_literal(p_source.template),
+        'p_text_sql => ' || quote_literal(p_source.text_sql),
+        'p_where => ' || quote_literal(p_source.condition),
+        'p_depends_on => ' || quote_literal(nullif(p_source.depends_on, '{}')),
+        'p_model => ' || quote_literal((select m.name from evervec.model m where m.model_id = p_source.model_id)),
+        'p_name => ' || quote_literal(coalesce(p_name, p_source.name)),
+        'p_distance => ' || quote_literal(nullif(p_source.distance, 'cosine')),
+        'p_index => ' || quote_literal(nullif(p_source.index_method, 'hnsw')),
+        'p_priority => ' || quote_literal(coalesce(p_source.priority_sql, nullif(p_source.priority, 5)::text)),
+        'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
+        case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
+            'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
+            'hash', p_source.hash_column, 'time', p_source.time_column))) end,
+        case when p_source.foreign_key then 'p_foreign_key => true' end) || ')'
+$$;
+
+comment on function evervec.track_statement(evervec.source, text, text) is
+$$Internal. SQL of the call of track that makes a source like this one, for its own table and under its own name unless others are given.$$;
+
+revoke execute on function evervec.track_statement(evervec.source, text, text) from public;
+
+-- file: functions/control/doctor_children.sql
+-- doctor_children: finding: tables that inherit from a tracked one, whose rows are not tracked with it.
+--
+-- Locks:  none.
+-- needs: functions/track/key_list.sql
+-- needs: functions/core/qualified_name.sql
+-- needs: functions/control/track_statement.sql
+create or replace function evervec.doctor_children(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    with recursive child as (
+        select i.inhrelid as relation from pg_inherits i where i.inhparent = p_source.relation
+        union
+        select i.inhrelid from pg_inherits i join child c on c.relation = i.inhparent
+    )
+    select 'untracked child', 'advice',
+           format('%s inherits from %s; its rows have no vectors.', c.relation::regclass, p_source.relation_name),
+           case when exists (select from pg_index i where i.indrelid = c.relation and i.indisprimary)
+                then format('select %s;', evervec.track_statement(p_source, evervec.qualified_name(c.relation), k.relname))
+                else format('alter table %s add primary key (%s);', evervec.qualified_name(c.relation), evervec.key_list(p_source, null)) end
+      from child c
+      join pg_class k on k.oid = c.relation and k.relkind = 'r'
+     where p_source.relation_kind = 'r'
+       and not exists (select from evervec.source s where s.relation = c.relation)
+$$;
+
+comment on function evervec.doctor_children(evervec.source) is
+$$Internal. Finding of doctor: inheritance children that are not tracked.$$;
+
+revoke execute on function evervec.doctor_children(evervec.source) from public;
+
+-- file: functions/control/doctor_index.sql
+-- doctor_index: finding: a vector index that is missing although there is much to search, or that a killed build left invalid.
+--
+-- Under 10,000 vectors an exact search takes milliseconds: advice. While most is still to be embedded none is wanted yet.
+-- Locks:  none.
+create or replace function evervec.doctor_index(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_any boolean;
+begin
+    -- NULL while somebody is building it, and where it stands or none is wanted.
+    if p_source.pass_kind is null and evervec.index_statement(p_source.name) is not null then
+        execute format('select exists (select from %s where %I is not null)', p_source.target, p_source.vector_column) into v_any;
+        return query
+        select case when i.index is null then 'missing index' else 'invalid index' end,
+               case when i.index is null and v.vectors < 10000 then 'advice' else 'error' end,
+               format('The vectors of "%s" (about %s) have no %sindex: every search reads them all. A worker builds it without blocking anybody.',
+                      p_source.name, v.vectors, case when i.index is null then '' else 'valid ' end),
+               format('select evervec.build_index(%L);', p_source.name)
+          from evervec.index_of(p_source) i
+          cross join (values (evervec.estimated_rows(p_source.target))) as v (vectors)
+         where i.index is not null
+            or exists (select from evervec.pending(p_source.name) p where p.log + p.queued + p.processing + p.retrying <= 0.05 * v.vectors)
+               and v_any;
+    end if;
+end
+$$;
+
+comment on function evervec.doctor_index(evervec.source) is
+$$Internal. Finding of doctor: a missing or invalid vector index.$$;
+
+revoke execute on function evervec.doctor_index(evervec.source) from public;
+
+-- file: functions/track/attribute_names.sql
+-- attribute_names: the names that columns have now, by their numbers.
+--
+-- Locks:  none.
+create or replace function evervec.attribute_names(p_relation regclass, p_attributes smallint[])
+returns text[]
+language sql stable
+set search_path from current
+as $$
+    select array(
+        select a.attname::text
+          from unnest(p_attributes) with ordinality as n (attnum, ordinality)
+          join pg_attribute a on a.attrelid = p_relation and a.attnum = n.attnum and not a.attisdropped
+         order by n.ordinality)
+$$;
+
+comment on function evervec.attribute_names(regclass, smallint[]) is
+$$Internal. Present names of columns given by attnum, in their order; dropped ones are left out.$$;
+
+revoke execute on function evervec.attribute_names(regclass, smallint[]) from public;
+
+-- file: functions/track/attribute_numbers.sql
+-- attribute_numbers: columns by their numbers, which a rename does not change.
+--
+-- Locks:  none.
+create or replace function evervec.attribute_numbers(p_relation regclass, p_columns text[])
+returns smallint[]
+language sql stable
+set search_path from current
+as $$
+    select array(
+        select a.attnum
+          from unnest(p_columns) with ordinality as c (name, ordinality)
+          join pg_attribute a on a.attrelid = p_relation and a.attname = c.name
+         order by c.ordinality)
+$$;
+
+comment on function evervec.attribute_numbers(regclass, text[]) is
+$$Internal. attnums of columns, in their order.$$;
+
+revoke execute on function evervec.attribute_numbers(regclass, text[]) from public;
+
+-- file: functions/track/base_type.sql
+-- base_type: the type below a domain, or below a domain over domains.
+--
+-- Locks:  none.
+create or replace function evervec.base_type(p_type oid)
+returns oid
+language sql stable
+set search_path from current
+as $$
+    with recursive up (type, depth) as (
+        select p_type, 0
+        union all
+        select t.typbasetype, up.depth + 1
+          from up
+          join pg_type t on t.oid = up.type and t.typtype = 'd'
+    )
+    select up.type from up order by up.depth desc limit 1
+$$;
+
+comment on function evervec.base_type(oid) is
+$$Internal. The type below a domain; the type itself when it is none.$$;
+
+revoke execute on function evervec.base_type(oid) from public;
+
+-- file: functions/track/primary_key.sql
+-- primary_key: the columns of a table's primary key, in its order, and how each is written and compared.
+--
+-- as_text: the column's value goes into row_key as its text, under pinned settings; other values go in as JSON does them.
+-- operator: the equality of the key's own index, so that citext and the like compare as their key does.
+-- Locks:  none.
+-- needs: functions/track/base_type.sql
+create or replace function evervec.primary_key(p_relation regclass)
+returns table (ordinal integer, column_name text, type_name text, as_text boolean, operator text)
+language sql stable
+set search_path from current
+as $$
+    select k.ordinality::integer,
+           a.attname::text,
+           format_type(a.atttypid, -1),
+           not (b.typcategory in ('S', 'B', 'E')
+                or b.oid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'uuid'::regtype)),
+           format('operator(%I.%s)', n.nspname, o.oprname)
+      from pg_index i
+      cross join unnest(i.indkey::smallint[], i.indclass::oid[]) with ordinality as k (attnum, opclass, ordinality)
+      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+      join pg_type t on t.oid = a.atttypid
+      join pg_type b on b.oid = case t.typtype when 'd' then evervec.base_type(t.oid) else t.oid end
+      join pg_opclass c on c.oid = k.opclass
+      join pg_amop m on m.amopfamily = c.opcfamily and m.amopstrategy = 3
+                    and m.amoplefttype = c.opcintype and m.amoprighttype = c.opcintype
+      join pg_operator o on o.oid = m.amopopr
+      join pg_namespace n on n.oid = o.oprnamespace
+     where i.indrelid = p_relation and i.indisprimary
+       and k.ordinality <= i.indnkeyatts
+     order by k.ordinality
+$$;
+
+comment on function evervec.primary_key(regclass) is
+$$Internal. Columns of the primary key: position, name, type, whether row_key holds the value as text, equality operator.$$;
+
+revoke execute on function evervec.primary_key(regclass) from public;
+
+-- file: functions/control/doctor_key.sql
+-- doctor_key: finding: a source whose primary key is gone, or another one than its vectors are kept under.
+--
+-- Locks:  none.
+-- needs: functions/track/attribute_names.sql
+-- needs: functions/track/attribute_numbers.sql
+-- needs: functions/track/primary_key.sql
+-- needs: functions/core/qualified_name.sql
+-- needs: functions/control/track_statement.sql
+create or replace function evervec.doctor_key(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    with present as (
+        select array(select k.column_name from evervec.primary_key(p_source.relation) k order by k.ordinal) as columns
+    )
+    select 'primary key dropped', 'error',
+           format('%s has no primary key any more; vectors cannot be told to be of one row.', p_source.relation_name),
+           format('alter table %s add primary key (%s);', evervec.qualified_name(p_source.relation), (
+                select string_agg(quote_ident(k), ', ' order by n)
+                  from unnest(evervec.attribute_names(p_source.relation, p_source.key_attributes)) with ordinality as u (k, n)))
+      from present p
+     where p.columns = '{}'
+    union all
+    select 'primary key changed', 'error',
+           format('The primary key of %s is (%s) now, but its vectors are kept under another one. They have to be made, or brought, anew.',
+                  p_source.relation_name, array_to_string(p.columns, ', ')),
+           format('select evervec.untrack(%L, p_drop_vectors => true), %s;', p_source.name, evervec.track_statement(p_source))
+      from present p
+     where p.columns <> '{}' and evervec.attribute_numbers(p_source.relation, p.columns) <> p_source.key_attributes
+$$;
+
+comment on function evervec.doctor_key(evervec.source) is
+$$Internal. Finding of doctor: a dropped or changed primary key.$$;
+
+revoke execute on function evervec.doctor_key(evervec.source) from public;
+
+-- file: functions/control/doctor_leases.sql
+-- doctor_leases: finding: jobs whose lease ended long ago: nobody takes them back, so neither a worker nor a scheduler is running.
+--
+-- Locks:  none.
+create or replace function evervec.doctor_leases(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'stuck leases', 'error',
+           format('%s jobs of "%s" are leased to a worker whose time was up at %s; probably no worker is running.', count(*), p_source.name,
+                  min(q.lease_expires_at)),
+           'select * from evervec.tick();'
+      from evervec.processing_queue q
+     where q.source_id = p_source.source_id and q.status = 'processing' and q.lease_expires_at < now() - interval '10 minutes'
+    having count(*) > 0
+$$;
+
+comment on function evervec.doctor_leases(evervec.source) is
+$$Internal. Finding of doctor: leases that expired more than ten minutes ago.$$;
+
+revoke execute on function evervec.doctor_leases(evervec.source) from public;
+
+-- file: functions/control/setting_number.sql
+-- setting_number: a threshold from evervec.setting; the default where it is missing or no number, so that nothing fails for it.
+--
+-- Locks:  none.
+create or replace function evervec.setting_number(p_name text, p_default numeric)
+returns numeric
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return coalesce((select (s.value #>> '{}')::numeric from evervec.setting s where s.name = p_name), p_default);
+exception when data_exception then
+    return p_default;
+end
+$$;
+
+comment on function evervec.setting_number(text, numeric) is
+$$Internal. A number from evervec.setting, or the default.$$;
+
+revoke execute on function evervec.setting_number(text, numeric) from public;
+
+-- file: functions/control/doctor_log.sql
+-- doctor_log: finding: a change log that grows because nobody folds it.
+--
+-- Locks:  none.
+-- needs: functions/control/setting_number.sql
+create or replace function evervec.doctor_log()
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'growing log', 'error',
+           format('%s changes since %s have not been folded into the queue; probably no worker is running. Repeat the remedy until it folds 0.',
+                  count(*), min(l.logged_at)),
+           'select * from evervec.tick();'
+      from evervec.change_log l
+    having count(*) > evervec.setting_number('alert_change_log_rows', 100000)
+$$;
+
+comment on function evervec.doctor_log() is
+$$Internal. Finding of doctor: a change log of more rows than setting alert_change_log_rows.$$;
+
+revoke execute on function evervec.doctor_log() from public;
+
+-- file: functions/control/doctor_model.sql
+-- doctor_model: finding: a source whose model is paused.
+--
+-- Locks:  none.
+create or replace function evervec.doctor_model(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'model paused', 'error',
+           format('Model "%s" is paused until %s%s.', m.name, m.paused_until, ': ' || m.pause_reason),
+           format('update evervec.model set paused_until = null, pause_reason = null where name = %L;', m.name)
+      from evervec.model m
+     where m.model_id = p_source.model_id and m.paused_until > now()
+$$;
+
+comment on function evervec.doctor_model(evervec.source) is
+$$Internal. Finding of doctor: a paused model.$$;
+
+revoke execute on function evervec.doctor_model(evervec.source) from public;
+
+-- file: functions/control/doctor_pgvector.sql
+-- doctor_pgvector: findings about pgvector: an old version, and a schema where everybody may put objects that would be taken for its own.
+--
+-- Locks:  none.
+create or replace function evervec.doctor_pgvector()
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'old pgvector', 'advice',
+           format('pgvector is %s; 0.8.4 and later have fixes for index builds and vacuum. Upgrade its package first.', x.extversion),
+           'alter extension vector update;'
+      from pg_extension x
+     where x.extname = 'vector'
+       and string_to_array(substring(x.extversion, '^\d+(?:\.\d+)*'), '.')::integer[] < array[0, 8, 4]
+    union all
+    select 'open schema', 'advice',
+           format('Everybody may create objects in schema %I, where pgvector lives and every function of evervec looks names up.', n.nspname),
+           format('revoke create on schema %I from public;', n.nspname)
+      from pg_extension x
+      join pg_namespace n on n.oid = x.extnamespace
+     where x.extname = 'vector' and has_schema_privilege('public', n.oid, 'create')
+$$;
+
+comment on function evervec.doctor_pgvector() is
+$$Internal. Findings of doctor about pgvector.$$;
+
+revoke execute on function evervec.doctor_pgvector() from public;
+
+-- file: functions/control/doctor_privileges.sql
+-- doctor_privileges: finding: privileges that evervec needs for a source and has not any more.
+--
+-- Locks:  none.
+-- needs: functions/core/qualified_name.sql
+create or replace function evervec.doctor_privileges(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    with role as (
+        select n.nspowner as evervec, c.relowner as owner, c.relrowsecurity and c.relforcerowsecurity as forced
+          from pg_namespace n
+          cross join pg_class c
+         where n.nspname = 'evervec' and c.oid = p_source.relation
+    )
+    select 'membership lost', 'error',
+           format('%s, who owns evervec, is not a member of %s, who owns %s, and can no longer care for its triggers and vectors.',
+                  r.evervec::regrole, r.owner::regrole, p_source.relation_name),
+           format('grant %s to %s;', r.owner::regrole, r.evervec::regrole)
+      from role r
+     where not pg_has_role(r.evervec, r.owner, 'usage')
+    union all
+    select 'owner changed', 'error',
+           format('%s belongs to %s now, but its texts are made with the rights of %s.', p_source.relation_name, r.owner::regrole,
+                  p.proowner::regrole),
+           format('select evervec.retrack(%L);', p_source.name)
+      from role r
+      join pg_proc p on p.pronamespace = 'evervec'::regnamespace and p.proname = 'render_' || p_source.name
+     where p.proowner <> r.owner
+    union all
+    select 'embedding table of another owner', 'error',
+           format('%s, who owns %s, may not write its vectors into %s.', r.owner::regrole, p_source.relation_name, p_source.target_name),
+           format('alter table %s owner to %s;', evervec.qualified_name(p_source.target), r.owner::regrole)
+      from role r
+     where p_source.storage <> 'column'
+       and not (has_table_privilege(r.owner, p_source.target, 'select') and has_table_privilege(r.owner, p_source.target, 'insert')
+                and has_table_privilege(r.owner, p_source.target, 'update') and has_table_privilege(r.owner, p_source.target, 'delete'))
+    union all
+    select 'row-level security', 'error',
+           format('Row-level security is forced upon the owner of %s, so evervec does not see every row.', p_source.relation_name),
+           format('alter table %s no force row level security;', evervec.qualified_name(p_source.relation))
+      from role r
+      join pg_roles o on o.oid = r.owner
+     where r.forced and not (o.rolsuper or o.rolbypassrls)
+$$;
+
+comment on function evervec.doctor_privileges(evervec.source) is
+$$Internal. Finding of doctor: lost privileges.$$;
+
+revoke execute on function evervec.doctor_privileges(evervec.source) from public;
+
+-- file: functions/control/doctor_recipe.sql
+-- doctor_recipe: finding: a recipe that cannot make texts any more, as after a rename in a table that it reads.
+--
+-- Locks:  ACCESS SHARE on what the recipe reads.
+create or replace function evervec.doctor_recipe(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_error text := p_source.last_error;
+    v_call  text;
+begin
+    select coalesce(v_error, format('function evervec.%I is not there', min(e.name)))
+      into v_error
+      from (
+        select f.prefix || '_' || p_source.name
+          from unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans']
+                      || case when p_source.storage = 'manual' then array['put', 'remove'] end
+                      || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
+      ) as e (name)
+     where not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = e.name)
+    having count(*) > 0 or v_error is not null;
+    -- No rows are rendered: PostgreSQL plans the queries, and that is where names fail.
+    foreach v_call in array array[
+        format('select from evervec.%I(''{}'')', 'render_' || p_source.name),
+        format('select from evervec.%I(null, 0, true)', 'slice_' || p_source.name)
+    ] || array(
+        select format('select from evervec.%I(''{}'')', p.proname)
+          from pg_proc p
+         where p.pronamespace = 'evervec'::regnamespace
+           and p.proname = any (evervec.generated_functions(p_source.name))
+           and (p.proname = 'priority_' || p_source.name or p.proname like 'dependents%')
+    ) loop
+        exit when v_error is not null;
+        begin
+            execute v_call;
+        exception when others then
+            v_error := sqlerrm;
+        end;
+    end loop;
+    if v_error is not null then
+        return query
+        select 'broken recipe', 'error',
+               format('Texts of "%s" cannot be made: %s. Correct the recipe in the remedy where it names what is not there any more.',
+                      p_source.name, rtrim(v_error, '.')),
+               format('select evervec.retrack(%s);', concat_ws(', ',
+                    quote_literal(p_source.name),
+                    'p_columns => ' || quote_literal(p_source.columns),
+                    'p_template => ' || quote_literal(p_source.template),
+                    'p_text_sql => ' || quote_literal(p_source.text_sql),
+                    'p_where => ' || quote_literal(p_source.condition),
+                    'p_depends_on => ' || quote_literal(nullif(p_source.depends_on, '{}'))));
+    end if;
+end
+$$;
+
+comment on function evervec.doctor_recipe(evervec.source) is
+$$Internal. Finding of doctor: a recipe, priority or dependency that fails whatever the row.$$;
+
+revoke execute on function evervec.doctor_recipe(evervec.source) from public;
+
+-- file: functions/control/doctor_state.sql
+-- doctor_state: finding: a source that was suspended, or paused, and perhaps forgotten.
+--
+-- Locks:  none.
+create or replace function evervec.doctor_state(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'suspended', 'error',
+           format('Source "%s" is suspended: it has no triggers, and changes of %s go unnoticed.', p_source.name, p_source.relation_name),
+           format('select evervec.retrack(%L);', p_source.name)
+     where p_source.state = 'suspended'
+    union all
+    select 'paused', 'advice',
+           format('Source "%s" is paused: changes are queued and nothing is embedded.', p_source.name),
+           format('select evervec.resume(%L);', p_source.name)
+     where p_source.state = 'paused'
+$$;
+
+comment on function evervec.doctor_state(evervec.source) is
+$$Internal. Finding of doctor: a suspended or paused source.$$;
+
+revoke execute on function evervec.doctor_state(evervec.source) from public;
+
+-- file: functions/control/doctor_tables.sql
+-- doctor_tables: finding: a source whose table, or whose vectors' table, was dropped.
+--
+-- Locks:  none.
+-- needs: functions/control/track_statement.sql
+create or replace function evervec.doctor_tables(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'table dropped', 'error',
+           format('The table %s is gone; source "%s" has nothing to follow.', p_source.relation_name, p_source.name),
+           format('select evervec.untrack(%L, p_drop_vectors => true);', p_source.name)
+     where not exists (select from pg_class c where c.oid = p_source.relation)
+    union all
+    -- The triggers erase vectors through a view, which went with the table.
+    select 'embedding table dropped', 'error',
+           format('The table of vectors %s is gone: nothing is embedded, and a DELETE from %s fails.', p_source.target_name, p_source.relation_name),
+           format('select evervec.untrack(%L), %s;', p_source.name, evervec.track_statement(p_source))
+     where exists (select from pg_class c where c.oid = p_source.relation)
+       and not exists (select from pg_class c where c.oid = p_source.target)
+$$;
+
+comment on function evervec.doctor_tables(evervec.source) is
+$$Internal. Finding of doctor: a dropped table.$$;
+
+revoke execute on function evervec.doctor_tables(evervec.source) from public;
+
+-- file: functions/track/partitions_of.sql
+-- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
+--
+-- Locks:  none.
+create or replace function evervec.partitions_of(p_relation regclass)
+returns oid[]
+language sql stable
+set search_path from current
+as $$
+    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
+$$;
+
+comment on function evervec.partitions_of(regclass) is
+$$Internal. OIDs of all partitions below a table, ascending.$$;
+
+revoke execute on function evervec.partitions_of(regclass) from public;
+
+-- file: functions/control/expected_triggers.sql
+-- expected_triggers: the triggers that a source must have, wherever they stand: on its table, on partitions, on tables of its recipe.
+--
+-- What create_triggers, create_partition_triggers and create_dependency_triggers make; a test compares.
+-- Locks:  none.
+-- needs: functions/track/partitions_of.sql
+create or replace function evervec.expected_triggers(p_source evervec.source)
+returns table (relation regclass, name name)
+language sql stable
+set search_path from current
+as $$
+    with event as (
+        select e.event, e.by_row
+          from (values
+            ('insert', true, p_source.storage <> 'manual'),
+            ('update', true, p_source.storage <> 'manual' and cardinality(p_source.watched_columns) > 0),
+            ('emptied', true, p_source.storage = 'column'),
+            ('rekey', true, true),
+            ('delete', true, p_source.storage <> 'column'),
+            ('truncate', false, p_source.storage <> 'column')
+          ) as e (event, by_row, wanted)
+         where e.wanted
+    )
+    select c.oid::regclass, format('evervec_%s_%s', p_source.name, e.event)::name
+      from event e
+      cross join unnest(array[p_source.relation::oid] || evervec.partitions_of(p_source.relation)) as r (relation)
+      join pg_class c on c.oid = r.relation and c.relkind in ('r', 'p')
+     -- PostgreSQL clones row triggers; the one on TRUNCATE is made when the partition has been noticed.
+     where e.by_row or r.relation = p_source.relation or r.relation = any (p_source.partitions)
+    union all
+    select r.relation, format('evervec_%s_dep%s_%s', p_source.name, d.ordinal, e.event)::name
+      from evervec.dependency d
+      cross join (values ('insert', true), ('update', true), ('delete', true), ('truncate', false)) as e (event, by_row)
+      cross join lateral (
+        select d.relation
+        union all
+        select p.relation::regclass from unnest(evervec.partitions_of(d.relation)) as p (relation) where e.by_row
+      ) as r (relation)
+      join pg_class c on c.oid = r.relation and c.relkind in ('r', 'p')
+     where d.source_id = p_source.source_id
+$$;
+
+comment on function evervec.expected_triggers(evervec.source) is
+$$Internal. Tables and names of all triggers that a source must have.$$;
+
+revoke execute on function evervec.expected_triggers(evervec.source) from public;
+
+-- file: functions/control/doctor_triggers.sql
+-- doctor_triggers: finding: triggers of a source that are missing or disabled, so that changes go unnoticed.
+--
+-- A disabled trigger: ALTER TABLE … DISABLE TRIGGER, or a restore that did not put it back. Also on partitions and on the tables in
+-- p_depends_on. retrack makes them anew and compares all rows, because changes were missed meanwhile.
+-- Locks:  none.
+-- needs: functions/control/expected_triggers.sql
+create or replace function evervec.doctor_triggers(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    with trigger as (
+        select x.relation, x.name, t.tgenabled
+          from evervec.expected_triggers(p_source) x
+          left join pg_trigger t on t.tgrelid = x.relation and t.tgname = x.name
+    )
+    select case when bool_and(t.tgenabled is null) then 'missing triggers' else 'disabled triggers' end, 'error',
+           format('Changes of %s go unnoticed: %s %s.', string_agg(distinct t.relation::text, ', '),
+                  string_agg(distinct t.name::text, ', '),
+                  case when count(distinct t.name) = 1 then 'is' else 'are' end
+                  || case when bool_and(t.tgenabled is null) then ' missing' else ' disabled' end),
+           format('select evervec.retrack(%L);', p_source.name)
+      from trigger t
+     where coalesce(t.tgenabled in ('D', 'R'), true)
+     group by t.tgenabled is null
+$$;
+
+comment on function evervec.doctor_triggers(evervec.source) is
+$$Internal. Finding of doctor: missing or disabled triggers.$$;
+
+revoke execute on function evervec.doctor_triggers(evervec.source) from public;
+
+-- file: functions/index/index_of.sql
+-- index_of: the vector index of a source, if there is one, and whether it can be used.
+--
+-- Locks:  none.
+create or replace function evervec.index_of(p_source evervec.source, out index regclass, out valid boolean)
+language sql stable
+set search_path from current
+as $$
+    select i.indexrelid::regclass, i.indisvalid
+      from pg_index i
+      join pg_class c on c.oid = i.indexrelid
+      join pg_am a on a.oid = c.relam
+      join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
+     where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
+     order by i.indisvalid desc
+     limit 1
+$$;
+
+comment on function evervec.index_of(evervec.source) is
+$$Internal. The vector index on a source's embedding table and whether it is valid; NULLs when there is none.$$;
+
+revoke execute on function evervec.index_of(evervec.source) from public;
+
+-- file: functions/control/doctor_updates.sql
+-- doctor_updates: finding: column storage whose updates re-insert rows into the vector index because pages have no room for HOT updates.
+--
+-- Locks:  none.
+-- needs: functions/index/index_of.sql
+-- needs: functions/core/qualified_name.sql
+create or replace function evervec.doctor_updates(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'costly updates', 'advice',
+           format('%s of %s updates of %s were not HOT: each of them inserts the row into the vector index again. Room in its pages helps, '
+                  'from VACUUM FULL on for rows that are there; p_storage => ''table'' does away with it.',
+                  t.n_tup_upd - t.n_tup_hot_upd, t.n_tup_upd, t.relid::regclass),
+           format('alter table %s set (fillfactor = 80);', evervec.qualified_name(t.relid))
+      from pg_stat_all_tables t
+      join pg_class c on c.oid = t.relid and c.relkind = 'r'
+     where p_source.storage = 'column'
+       and t.relid = any (p_source.partitions || p_source.relation::oid)
+       -- Storing the vectors is one update a row by itself.
+       and t.n_tup_upd > 1000 + 2 * t.n_live_tup
+       and t.n_tup_hot_upd < t.n_tup_upd / 2
+       and not coalesce(c.reloptions, '{}')::text ~ 'fillfactor'
+       and (evervec.index_of(p_source)).index is not null
+$$;
+
+comment on function evervec.doctor_updates(evervec.source) is
+$$Internal. Finding of doctor: updates of column storage that are not HOT.$$;
+
+revoke execute on function evervec.doctor_updates(evervec.source) from public;
+
+-- file: functions/control/pause.sql
+-- pause: no more work on a source, or on all, until resume; changes are logged and queued meanwhile.
+--
+-- What a worker has claimed already is still completed. For a bulk load that need not even be logged, a session may say
+-- SET evervec.bypass = on; then nothing of what it writes is noticed, and reconcile must follow.
+-- Locks:  rows of evervec.source.
+-- Raises: VE101 unknown source
+create or replace function evervec.pause(p_source text default null)
+returns integer
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_paused integer;
+begin
+    if p_source is not null then
+        perform evervec.source_named(p_source);
+    end if;
+    update evervec.source s
+       set state = 'paused'
+     where s.state = 'active' and (p_source is null or s.name = p_source);
+    get diagnostics v_paused = row_count;
+    return v_paused;
+end
+$$;
+
+comment on function evervec.pause(text) is
+$$Stops the work on a source, or (NULL) on all: changes are logged and queued, nothing is claimed, vectors stay and are served. Returns how many sources were active before. Raises VE101.$$;
+
+revoke execute on function evervec.pause(text) from public;
+
+-- file: functions/control/reset.sql
+-- reset: throws all vectors of a source away and starts to make them anew.
+--
+-- The index goes with them, because building one over everything afterwards costs far less than as many inserts into a standing one.
+-- Searches find nothing until workers have caught up. In column storage every row is updated in this one transaction.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them; in column storage on
+--         the table itself, for its index, and the rows that have a vector.
+-- Raises: VE101 unknown source · VE111 a manual source · 55P03 the table stays locked
+create or replace function evervec.reset(p_source text)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source  evervec.source := evervec.source_named(p_source);
+    v_target  text := evervec.qualified_name(v_source.target);
+    v_index   regclass;
+    v_former  text := current_setting('evervec.bypass', true);
+    v_dropped bigint;
+begin
+    perform evervec.check_option(format('the storage of "%s", for a reset,', v_source.name), v_source.storage, array['table', 'column']);
+    perform evervec.lock_relation(v_source.target, 'access exclusive');
+    for v_index in
+        select i.indexrelid
+          from pg_index i
+          join pg_class c on c.oid = i.indexrelid
+          join pg_am m on m.oid = c.relam and m.amname in ('hnsw', 'ivfflat')
+          join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attname = v_source.vector_column
+         where i.indrelid = v_source.target
+    loop
+        execute format('drop index %s', evervec.qualified_name(v_index));
+    end loop;
+    if v_source.storage = 'column' then
+        perform set_config('evervec.bypass', 'on', true);
+        execute format('update %1$s set %2$I = null, %3$I = null where %2$I is not null', v_target, v_source.vector_column,
+                       v_source.hash_column);
+        get diagnostics v_dropped = row_count;
+        perform set_config('evervec.bypass', coalesce(v_former, ''), true);
+    else
+        execute format('select count(*) from %s', v_target) into v_dropped;
+        execute format('truncate %s', v_target);
+    end if;
+    perform evervec.start_pass(v_source.source_id, 'backfill');
+    return v_dropped;
+end
+$$;
+
+comment on function evervec.reset(text) is
+$$Drops all vectors of a source, and its index, and starts a backfill that makes them anew; returns how many there were. Searches find nothing until workers have caught up. Locks the embedding table ACCESS EXCLUSIVE to the end of the transaction. Raises VE101, VE111, 55P03.$$;
+
+revoke execute on function evervec.reset(text) from public;
+
+-- file: functions/control/resume.sql
+-- resume: takes the work on a paused source, or on all, up again.
+--
+-- A suspended source has no triggers and is brought back by retrack.
+-- Locks:  rows of evervec.source.
+-- Raises: VE101 unknown source
+create or replace function evervec.resume(p_source text default null)
+returns integer
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_resumed integer;
+begin
+    if p_source is not null then
+        perform evervec.source_named(p_source);
+    end if;
+    update evervec.source s
+       set state = 'active'
+     where s.state = 'paused' and (p_source is null or s.name = p_source);
+    get diagnostics v_resumed = row_count;
+    return v_resumed;
+end
+$$;
+
+comment on function evervec.resume(text) is
+$$Takes the work on a paused source, or (NULL) on all, up again. Returns how many sources were paused. A suspended one stays so: see retrack. Raises VE101.$$;
+
+revoke execute on function evervec.resume(text) from public;
+
+-- file: functions/control/setting_interval.sql
+-- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
+--
+-- Locks:  none.
+create or replace function evervec.setting_interval(p_name text, p_default interval)
+returns interval
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
+exception when data_exception then
+    return p_default;
+end
+$$;
+
+comment on function evervec.setting_interval(text, interval) is
+$$Internal. An interval from evervec.setting, or the default.$$;
+
+revoke execute on function evervec.setting_interval(text, interval) from public;
+
 -- file: functions/core/lock_key.sql
 -- lock_key: the key of one of evervec's advisory locks, apart from those of applications.
 --
@@ -86,26 +999,6 @@ comment on function evervec.lock_relation(regclass, text, integer, interval) is
 $$Internal. Locks a table in short attempts with pauses between them, so that writers never wait long behind evervec. Raises 55P03 when it does not succeed.$$;
 
 revoke execute on function evervec.lock_relation(regclass, text, integer, interval) from public;
-
--- file: functions/core/qualified_name.sql
--- qualified_name: a relation with its schema, whatever the search_path.
---
--- Locks:  none.
-create or replace function evervec.qualified_name(p_relation regclass)
-returns text
-language sql stable
-set search_path from current
-as $$
-    select format('%I.%I', n.nspname, c.relname)
-      from pg_class c
-      join pg_namespace n on n.oid = c.relnamespace
-     where c.oid = p_relation
-$$;
-
-comment on function evervec.qualified_name(regclass) is
-$$Internal. schema.table, quoted where needed; NULL when there is no such relation.$$;
-
-revoke execute on function evervec.qualified_name(regclass) from public;
 
 -- file: functions/core/source_named.sql
 -- source_named: the source of that name, or the error that every function gives for an unknown one.
@@ -227,29 +1120,6 @@ comment on function evervec.index_definition(evervec.source, text) is
 $$Internal. The CREATE INDEX statement of a source; p_concurrently: '' or 'concurrently'.$$;
 
 revoke execute on function evervec.index_definition(evervec.source, text) from public;
-
--- file: functions/index/index_of.sql
--- index_of: the vector index of a source, if there is one, and whether it can be used.
---
--- Locks:  none.
-create or replace function evervec.index_of(p_source evervec.source, out index regclass, out valid boolean)
-language sql stable
-set search_path from current
-as $$
-    select i.indexrelid::regclass, i.indisvalid
-      from pg_index i
-      join pg_class c on c.oid = i.indexrelid
-      join pg_am a on a.oid = c.relam
-      join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
-     where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
-     order by i.indisvalid desc
-     limit 1
-$$;
-
-comment on function evervec.index_of(evervec.source) is
-$$Internal. The vector index on a source's embedding table and whether it is valid; NULLs when there is none.$$;
-
-revoke execute on function evervec.index_of(evervec.source) from public;
 
 -- file: functions/index/index_statement.sql
 -- index_statement: the next statement towards the vector index of a source; NULL when nothing is left to do.
@@ -2136,6 +3006,448 @@ $$Internal. The canonical row_key, and the text of the query over ($1 row_key) t
 
 revoke execute on function evervec.vector_lookup(text, jsonb) from public;
 
+-- file: functions/storage/check_vectors.sql
+-- check_vectors: refuses vectors that a source cannot hold, or that a search could never find.
+--
+-- Locks:  none.
+-- Raises: VE201 NULL, wrong number of dimensions, or zero under cosine distance
+create or replace function evervec.check_vectors(p_source evervec.source, p_embeddings vector[])
+returns void
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+    v_bad        record;
+begin
+    select u.ordinality, u.embedding is null as missing, vector_dims(u.embedding) as dimensions
+      into v_bad
+      from unnest(p_embeddings) with ordinality as u (embedding, ordinality)
+     where u.embedding is null
+        or vector_dims(u.embedding) <> v_dimensions
+        or p_source.distance = 'cosine' and vector_norm(u.embedding) = 0
+     order by u.ordinality
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE201',
+            message = case
+                when v_bad.missing then format('vector %s is NULL', v_bad.ordinality)
+                when v_bad.dimensions <> v_dimensions
+                then format('vector %s has %s dimensions, not %s', v_bad.ordinality, v_bad.dimensions, v_dimensions)
+                else format('vector %s is zero, which has no direction and so no cosine distance', v_bad.ordinality) end,
+            detail  = format('Source "%s" holds vectors of %s dimensions and compares them by %s. Nothing of this call was stored.',
+                             p_source.name, v_dimensions, p_source.distance),
+            hint    = 'Embed the row with the model of the source, which evervec.get_source() names.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_vectors(evervec.source, vector[]) is
+$$Internal. Raises VE201 for the first vector that the source cannot hold.$$;
+
+revoke execute on function evervec.check_vectors(evervec.source, vector[]) from public;
+
+-- file: functions/track/fragments.sql
+-- fragments: the pieces of SQL that several generated functions of a source share.
+--
+-- relation    its table; plain inheritance is left out: children of a table are tables of their own
+-- content     the text of row s; NULL when it has none
+-- vector_held, stored_hash, stored_model   of the vector e, NULL when there is none
+-- Locks:  none.
+create or replace function evervec.fragments(
+    p_source         evervec.source,
+    out relation     text,
+    out target       text,
+    out content      text,
+    out stored_hash  text,
+    out stored_model text
+)
+language sql stable
+set search_path from current
+as $$
+    select case when p_source.relation_kind = 'p' then '' else 'only ' end || evervec.qualified_name(p_source.relation),
+           evervec.qualified_name(p_source.target),
+           format(E'(select case when r.content ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
+           case p_source.storage
+               when 'column' then format('case when e.%I is not null then coalesce(e.%I, ''''::bytea) end',
+                                         p_source.vector_column, p_source.hash_column)
+               when 'manual' then 'e.content_hash'
+               else 'e.content_hash' end,
+           case p_source.storage
+               when 'column' then (
+                    select format('case when e.%I = %L %s then %s end', p_source.model_column, m.name,
+                                  case when p_source.version_column is not null
+                                       then format('and e.%I = %s', p_source.version_column, p_source.version) end,
+                                  m.model_id)
+                      from evervec.model m where m.model_id = p_source.model_id)
+               else 'e.model_id' end
+$$;
+
+comment on function evervec.fragments(evervec.source) is
+$$Internal. SQL fragments for the generated functions of a source: its table, its vectors' table, the text of row s, hash and model of vector e.$$;
+
+revoke execute on function evervec.fragments(evervec.source) from public;
+
+-- file: functions/storage/create_manual_functions.sql
+-- create_manual_functions: put_<source> and remove_<source>, through which an application brings and takes away its own vectors.
+--
+-- put_ waits for a user's transaction that holds a row, because a row that is being deleted must not get a vector; the caller sets
+-- lock_timeout. Of several vectors for one row the last counts. erase_<source>, by which workers sweep, is written here once more:
+-- nobody embeds a manual row anew, so a vector is swept only while its row is not there.
+-- Locks:  none that matter; put_ takes rows of the source FOR KEY SHARE.
+-- needs: functions/track/fragments.sql
+create or replace function evervec.create_manual_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql  record;
+    v_keys record;
+begin
+    select * into v_sql from evervec.fragments(p_source);
+    select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
+           string_agg(format('l.key_%s', c.ordinality), ', ' order by c.ordinality) as written,
+           evervec.key_list(p_source, null, true) as target
+      into v_keys
+      from unnest(p_source.key_columns) with ordinality as c (name, ordinality);
+    perform evervec.create_row_function(
+        p_source, 'put', 'p_row_keys jsonb[], p_embeddings vector[], p_metadata jsonb[], p_model_id integer', 'bigint', false,
+        format(
+            $body$
+        declare
+            v_rows bigint;
+        begin
+            with k as materialized (
+                select u.row_key, u.embedding, u.metadata, u.ordinality
+                  from unnest(p_row_keys, p_embeddings, p_metadata) with ordinality
+                       as u (row_key, embedding, metadata, ordinality)
+            ), locked as materialized (
+                select k.embedding, k.metadata, k.ordinality, %1$s
+                  from k
+                  join %2$s s on %3$s
+                   for key share of s
+            ), written as (
+                insert into %4$s (model_id, embedding, metadata, %5$s)
+                select distinct on (%6$s) p_model_id, l.embedding, coalesce(l.metadata, '{}'), %6$s
+                  from locked l
+                 order by %6$s, l.ordinality desc
+                on conflict (%5$s) do update
+                   set model_id   = excluded.model_id,
+                       embedding  = excluded.embedding,
+                       metadata   = excluded.metadata,
+                       updated_at = now()
+            )
+            select count(*) into v_rows from locked;
+            return v_rows;
+        end
+            $body$,
+            v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target, v_keys.written));
+    perform evervec.create_row_function(
+        p_source, 'remove', 'p_row_keys jsonb[]', 'bigint', false,
+        format(
+            $body$
+        declare
+            v_removed bigint;
+        begin
+            delete from %1$s e using unnest(p_row_keys) as k (row_key) where %2$s;
+            get diagnostics v_removed = row_count;
+            return v_removed;
+        end
+            $body$,
+            v_sql.target, evervec.key_match(p_source, 'e', true)));
+    perform evervec.create_row_function(
+        p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
+        format(
+            $body$
+        begin
+            delete from %1$s d
+             where d.ctid in (
+                select e.ctid
+                  from unnest(p_row_keys) as k (row_key)
+                  join %1$s e on %2$s
+                 where not exists (select from %3$s s where %4$s)
+                   for update of e skip locked);
+            return array(
+                select k.ordinality::integer
+                  from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+                 where exists (select from %1$s e where %2$s) and not exists (select from %3$s s where %4$s));
+        end
+            $body$,
+            v_sql.target, evervec.key_match(p_source, 'e', true), v_sql.relation, evervec.key_match(p_source, 's', false)));
+end
+$$;
+
+comment on function evervec.create_manual_functions(evervec.source) is
+$$Internal. Creates or replaces put_<source>, remove_<source> and erase_<source> for manual storage.$$;
+
+revoke execute on function evervec.create_manual_functions(evervec.source) from public;
+
+-- file: functions/storage/delete_embeddings.sql
+-- delete_embeddings: takes away vectors that the application brought.
+--
+-- Locks:  the vectors; waited for two seconds at most.
+-- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · 55P03 a vector stays locked
+create or replace function evervec.delete_embeddings(p_source text, p_row_keys jsonb[])
+returns bigint
+language plpgsql security definer
+set search_path from current
+set lock_timeout = '2s'
+as $$
+declare
+    v_source  evervec.source := evervec.manual_source(p_source);
+    v_keys    jsonb[] := array(select evervec.check_row_key(v_source, k) from unnest(p_row_keys) k);
+    v_removed bigint;
+begin
+    execute format('select evervec.%I($1)', 'remove_' || v_source.name) into v_removed using v_keys;
+    return v_removed;
+exception when lock_not_available then
+    raise exception using
+        errcode = 'lock_not_available',
+        message = format('a vector of source "%s" stays locked', v_source.name),
+        detail  = 'Another transaction holds it, and two seconds were not enough. Nothing of this call was done.',
+        hint    = 'Call again when that transaction has ended; pg_blocking_pids() tells whose it is.';
+end
+$$;
+
+comment on function evervec.delete_embeddings(text, jsonb[]) is
+$$Removes the vectors of some rows of a manual source; returns how many there were. Raises VE101, VE202, VE205, 55P03.$$;
+
+revoke execute on function evervec.delete_embeddings(text, jsonb[]) from public;
+
+-- file: functions/storage/delete_embedding.sql
+-- delete_embedding: takes away the vector that the application brought for one row.
+--
+-- Locks:  the vector; waited for two seconds at most.
+-- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · 55P03 the vector stays locked
+-- needs: functions/storage/delete_embeddings.sql
+create or replace function evervec.delete_embedding(p_source text, p_row_key jsonb)
+returns boolean
+language sql security definer
+set search_path from current
+as $$
+    select evervec.delete_embeddings(p_source, array[p_row_key]) > 0
+$$;
+
+comment on function evervec.delete_embedding(text, jsonb) is
+$$Removes the vector of one row of a manual source; false when it had none. Raises VE101, VE202, VE205, 55P03.$$;
+
+revoke execute on function evervec.delete_embedding(text, jsonb) from public;
+
+-- file: functions/storage/vectors_lookup.sql
+-- vectors_lookup: canonical keys and the query that fetches their vectors, for callers who may not read evervec's tables.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE202 bad row_key
+create or replace function evervec.vectors_lookup(p_source text, p_row_keys jsonb[], out row_keys jsonb[], out query text)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_models jsonb := (select jsonb_object_agg(m.model_id, m.name) from evervec.model m);
+begin
+    row_keys := array(select evervec.check_row_key(v_source, k.row_key)
+                        from unnest(p_row_keys) with ordinality as k (row_key, ordinality) order by k.ordinality);
+    query := format(
+        $sql$
+        select k.row_key, e.%1$I, %2$s, %3$s, e.%4$I
+          from unnest($1) with ordinality as k (row_key, ordinality)
+          join %5$s e on %6$s
+         where e.%1$I is not null
+         order by k.ordinality
+        $sql$,
+        v_source.vector_column,
+        case v_source.storage when 'column' then format('e.%I::text', v_source.model_column)
+                              else format('%L::jsonb ->> e.model_id::text', v_models) end,
+        case v_source.storage when 'manual' then 'e.metadata' else '''{}''::jsonb' end,
+        v_source.time_column, evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
+end
+$$;
+
+comment on function evervec.vectors_lookup(text, jsonb[]) is
+$$Internal. Canonical row_keys, and the text of the query over ($1 row_keys) that fetches vector, model, metadata and time. Raises VE101, VE202.$$;
+
+revoke execute on function evervec.vectors_lookup(text, jsonb[]) from public;
+
+-- file: functions/storage/get_embeddings.sql
+-- get_embeddings: the vectors of some rows, of any storage.
+--
+-- Runs as the caller, so that the privileges and policies on the vectors' table hold.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE202 bad row_key
+-- needs: functions/storage/vectors_lookup.sql
+create or replace function evervec.get_embeddings(p_source text, p_row_keys jsonb[])
+returns table (row_key jsonb, embedding vector, model text, metadata jsonb, updated_at timestamptz)
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_lookup record;
+begin
+    select * into v_lookup from evervec.vectors_lookup(p_source, p_row_keys);
+    return query execute v_lookup.query using v_lookup.row_keys;
+end
+$$;
+
+comment on function evervec.get_embeddings(text, jsonb[]) is
+$$The vectors of rows by key, in the order of p_row_keys: the model each is of, when it was written, and metadata (manual storage; otherwise {}). Rows without a vector are left out. Runs with the caller's privileges. Raises VE101, VE202.$$;
+
+revoke execute on function evervec.get_embeddings(text, jsonb[]) from public;
+
+-- file: functions/storage/get_embedding.sql
+-- get_embedding: the vector of one row, of any storage; no row when it has none.
+--
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE202 bad row_key
+-- needs: functions/storage/get_embeddings.sql
+create or replace function evervec.get_embedding(p_source text, p_row_key jsonb)
+returns table (row_key jsonb, embedding vector, model text, metadata jsonb, updated_at timestamptz)
+language sql stable
+set search_path from current
+as $$
+    select g.row_key, g.embedding, g.model, g.metadata, g.updated_at from evervec.get_embeddings(p_source, array[p_row_key]) g
+$$;
+
+comment on function evervec.get_embedding(text, jsonb) is
+$$The vector of one row, as get_embeddings gives it; no row when it has none. Raises VE101, VE202.$$;
+
+revoke execute on function evervec.get_embedding(text, jsonb) from public;
+
+-- file: functions/storage/manual_source.sql
+-- manual_source: the source of that name, if its vectors are the application's to write.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE205 not a manual source
+create or replace function evervec.manual_source(p_source text)
+returns evervec.source
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    if v_source.storage <> 'manual' then
+        raise exception using
+            errcode = 'VE205',
+            message = format('the vectors of source "%s" are not written by hand', v_source.name),
+            detail  = format('Its storage is ''%s'': evervec makes the vector of a row from its text.', v_source.storage),
+            hint    = 'Change the row; or track the table under another p_name with p_storage => ''manual'' for vectors of your own.';
+    end if;
+    return v_source;
+end
+$$;
+
+comment on function evervec.manual_source(text) is
+$$Internal. The row of a manual source by its name. Raises VE101, VE205.$$;
+
+revoke execute on function evervec.manual_source(text) from public;
+
+-- file: functions/storage/put_embedding.sql
+-- put_embedding: stores the application's own vector for one row of a manual source, which must be there.
+--
+-- Locks:  the row FOR KEY SHARE, its vector; to the end of the caller's transaction.
+-- Raises: VE101 unknown source · VE108 unknown model · VE109 a model of other dimensions · VE111 metadata that is no object ·
+--         VE201 bad vector · VE202 bad row_key · VE205 not a manual source · VE206 no such row · 55P03 the row stays locked
+create or replace function evervec.put_embedding(
+    p_source    text,
+    p_row_key   jsonb,
+    p_embedding vector,
+    p_model     text default null,
+    p_metadata  jsonb default '{}'
+)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    if evervec.put_embeddings(p_source, array[p_row_key], array[p_embedding], p_model, array[p_metadata]) = 0 then
+        raise exception using
+            errcode = 'VE206',
+            message = format('source "%s" has no row %s', p_source, p_row_key),
+            detail  = 'A vector belongs to a row of the tracked table; this one was not stored.',
+            hint    = 'Insert the row first; the vector may follow in the same transaction.';
+    end if;
+end
+$$;
+
+comment on function evervec.put_embedding(text, jsonb, vector, text, jsonb) is
+$$Stores a vector of yours for one row of a manual source, replacing a former one. p_model: whose vector it is; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object kept with it. evervec never embeds the row and removes the vector with it. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, VE206, 55P03.$$;
+
+revoke execute on function evervec.put_embedding(text, jsonb, vector, text, jsonb) from public;
+
+-- file: functions/storage/put_embeddings.sql
+-- put_embeddings: stores the application's own vectors for rows of a manual source.
+--
+-- Rows are held FOR KEY SHARE while their vectors are written, so that none outlives its row. What a transaction of somebody else
+-- holds is waited for, two seconds at most.
+-- Locks:  the rows FOR KEY SHARE, their vectors; to the end of the caller's transaction.
+-- Raises: VE101 unknown source · VE108 unknown model · VE109 a model of other dimensions · VE111 lists of different lengths, or metadata
+--         that is no object · VE201 bad vector · VE202 bad row_key · VE205 not a manual source · 55P03 a row stays locked
+create or replace function evervec.put_embeddings(
+    p_source     text,
+    p_row_keys   jsonb[],
+    p_embeddings vector[],
+    p_model      text default null,
+    p_metadata   jsonb[] default null
+)
+returns bigint
+language plpgsql security definer
+set search_path from current
+set lock_timeout = '2s'
+as $$
+declare
+    v_source evervec.source := evervec.manual_source(p_source);
+    v_own    evervec.model;
+    v_model  evervec.model;
+    v_keys   jsonb[];
+    v_stored bigint;
+begin
+    select * into v_own from evervec.model m where m.model_id = v_source.model_id;
+    v_model := evervec.model_named(coalesce(p_model, v_own.name));
+    if v_model.dimensions <> v_own.dimensions then
+        raise exception using
+            errcode = 'VE109',
+            message = format('model "%s" does not fit source "%s"', v_model.name, v_source.name),
+            detail  = format('Its vectors have %s dimensions, those of the source have %s.', v_model.dimensions, v_own.dimensions),
+            hint    = format('Use model "%s", or another one of as many dimensions.', v_own.name);
+    elsif cardinality(p_row_keys) is distinct from cardinality(p_embeddings)
+          or cardinality(p_metadata) <> cardinality(p_row_keys) then
+        raise exception using
+            errcode = 'VE111', message = 'keys, vectors and metadata are not of the same number',
+            detail  = format('p_row_keys has %s elements, p_embeddings %s, p_metadata %s.', coalesce(cardinality(p_row_keys), 0),
+                             coalesce(cardinality(p_embeddings), 0), coalesce(cardinality(p_metadata), 0)),
+            hint    = 'Give one vector for each key; p_metadata may be left out.';
+    elsif exists (select from unnest(p_metadata) as m (value) where jsonb_typeof(m.value) <> 'object') then
+        raise exception using
+            errcode = 'VE111', message = 'metadata is not a JSON object',
+            detail  = (select format('It is: %s', left(m.value::text, 200))
+                         from unnest(p_metadata) as m (value) where jsonb_typeof(m.value) <> 'object' limit 1),
+            hint    = 'For example: ''{"language": "en"}''.';
+    end if;
+    perform evervec.check_vectors(v_source, p_embeddings);
+    v_keys := array(select evervec.check_row_key(v_source, k.row_key)
+                      from unnest(p_row_keys) with ordinality as k (row_key, ordinality) order by k.ordinality);
+
+    execute format('select evervec.%I($1, $2, $3, $4)', 'put_' || v_source.name)
+    into v_stored
+    using v_keys, p_embeddings, p_metadata, v_model.model_id;
+    return v_stored;
+exception when lock_not_available then
+    raise exception using
+        errcode = 'lock_not_available',
+        message = format('a row of source "%s" stays locked', v_source.name),
+        detail  = 'Another transaction holds it, and two seconds were not enough. Nothing of this call was stored.',
+        hint    = 'Call again when that transaction has ended; pg_blocking_pids() tells whose it is.';
+end
+$$;
+
+comment on function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]) is
+$$Stores one vector of yours for each row_key of a manual source, replacing a former one, and returns for how many a row was there; keys without a row are passed over. p_model: whose vectors they are; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object each. evervec never embeds these rows and removes their vectors with them. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, 55P03.$$;
+
+revoke execute on function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]) from public;
+
 -- file: functions/track/act_as_owner.sql
 -- act_as_owner: makes a generated function run with the rights of the owner of the source's table.
 --
@@ -2385,72 +3697,6 @@ comment on function evervec.analyse_sql(regclass, text, text) is
 $$Internal. The columns of a table, and the other tables, that an SQL expression over its row reads. Raises VE104, VE110.$$;
 
 revoke execute on function evervec.analyse_sql(regclass, text, text) from public;
-
--- file: functions/track/attribute_names.sql
--- attribute_names: the names that columns have now, by their numbers.
---
--- Locks:  none.
-create or replace function evervec.attribute_names(p_relation regclass, p_attributes smallint[])
-returns text[]
-language sql stable
-set search_path from current
-as $$
-    select array(
-        select a.attname::text
-          from unnest(p_attributes) with ordinality as n (attnum, ordinality)
-          join pg_attribute a on a.attrelid = p_relation and a.attnum = n.attnum and not a.attisdropped
-         order by n.ordinality)
-$$;
-
-comment on function evervec.attribute_names(regclass, smallint[]) is
-$$Internal. Present names of columns given by attnum, in their order; dropped ones are left out.$$;
-
-revoke execute on function evervec.attribute_names(regclass, smallint[]) from public;
-
--- file: functions/track/attribute_numbers.sql
--- attribute_numbers: columns by their numbers, which a rename does not change.
---
--- Locks:  none.
-create or replace function evervec.attribute_numbers(p_relation regclass, p_columns text[])
-returns smallint[]
-language sql stable
-set search_path from current
-as $$
-    select array(
-        select a.attnum
-          from unnest(p_columns) with ordinality as c (name, ordinality)
-          join pg_attribute a on a.attrelid = p_relation and a.attname = c.name
-         order by c.ordinality)
-$$;
-
-comment on function evervec.attribute_numbers(regclass, text[]) is
-$$Internal. attnums of columns, in their order.$$;
-
-revoke execute on function evervec.attribute_numbers(regclass, text[]) from public;
-
--- file: functions/track/base_type.sql
--- base_type: the type below a domain, or below a domain over domains.
---
--- Locks:  none.
-create or replace function evervec.base_type(p_type oid)
-returns oid
-language sql stable
-set search_path from current
-as $$
-    with recursive up (type, depth) as (
-        select p_type, 0
-        union all
-        select t.typbasetype, up.depth + 1
-          from up
-          join pg_type t on t.oid = up.type and t.typtype = 'd'
-    )
-    select up.type from up order by up.depth desc limit 1
-$$;
-
-comment on function evervec.base_type(oid) is
-$$Internal. The type below a domain; the type itself when it is none.$$;
-
-revoke execute on function evervec.base_type(oid) from public;
 
 -- file: functions/track/check_name.sql
 -- check_name: refuses a source name that its generated objects could not bear.
@@ -2749,7 +3995,7 @@ declare
     v_back   text := $body$
             perform set_config('evervec.bypass', coalesce(v_former, ''), true);$body$;
 begin
-    select * into v_sql from evervec.generated(p_source);
+    select * into v_sql from evervec.fragments(p_source);
     select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
            string_agg(format('t.%I %s l.key_%s', c.name, o.operator, c.ordinality), ' and ' order by c.ordinality) as matched
       into v_keys
@@ -3079,7 +4325,7 @@ declare
     v_orphans text;
     v_missing text := case when p_source.storage = 'manual' then 'e.stored_model is null' else 'e.stored_hash is null' end;
 begin
-    select * into v_sql from evervec.generated(p_source);
+    select * into v_sql from evervec.fragments(p_source);
     v_slice := format(
         $query$
         select %1$s,
@@ -3149,7 +4395,7 @@ begin
         end
             $body$,
             evervec.over_row(p_source.relation, p_source.priority_sql),
-            (evervec.generated(p_source)).relation, evervec.key_match(p_source, 's', false)));
+            (evervec.fragments(p_source)).relation, evervec.key_match(p_source, 's', false)));
 end
 $$;
 
@@ -3170,7 +4416,7 @@ as $$
 declare
     v_sql record;
 begin
-    select * into v_sql from evervec.generated(p_source);
+    select * into v_sql from evervec.fragments(p_source);
     perform evervec.create_row_function(
         p_source, 'render', 'p_row_keys jsonb[]',
         'table (ordinal integer, found boolean, content text, stored_hash bytea, stored_model_id integer)', true,
@@ -3197,6 +4443,7 @@ revoke execute on function evervec.create_render_function(evervec.source) from p
 -- file: functions/track/create_row_function.sql
 -- create_row_function: one generated PL/pgSQL function that runs with the rights of the owner of the source's table.
 --
+-- A user's expression may name a column that we return under the same name: the column is meant.
 -- Locks:  none that matter.
 create or replace function evervec.create_row_function(
     p_source    evervec.source,
@@ -3218,6 +4465,7 @@ begin
         language plpgsql %s
         set search_path from current %s
         as $body$
+        #variable_conflict use_column
         %s
         $body$
         $sql$,
@@ -3244,6 +4492,7 @@ revoke execute on function evervec.create_row_function(evervec.source, text, tex
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
+-- put_<source>, remove_<source> → see create_manual_functions
 --
 -- Locks:  none that matter; the functions take ROW SHARE on the source and never wait for a row lock.
 create or replace function evervec.create_row_functions(p_source evervec.source)
@@ -3258,6 +4507,9 @@ begin
         perform evervec.create_column_functions(p_source);
     else
         perform evervec.create_table_functions(p_source);
+    end if;
+    if p_source.storage = 'manual' then
+        perform evervec.create_manual_functions(p_source);
     end if;
     perform evervec.create_pass_functions(p_source);
     if p_source.priority_sql is not null then
@@ -3336,7 +4588,7 @@ declare
     v_sql  record;
     v_keys record;
 begin
-    select * into v_sql from evervec.generated(p_source);
+    select * into v_sql from evervec.fragments(p_source);
     select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
            string_agg(format('l.key_%s', c.ordinality), ', ' order by c.ordinality) as written,
            evervec.key_list(p_source, null, true) as target
@@ -3585,29 +4837,6 @@ $$Internal. Creates the triggers evervec_<source>_insert, _update, _emptied, _re
 
 revoke execute on function evervec.create_triggers(evervec.source) from public;
 
--- file: functions/track/key_list.sql
--- key_list: the key columns of a source as a list, for generated SQL: s.id, s.lang.
---
--- Locks:  none.
-create or replace function evervec.key_list(
-    p_source evervec.source,
-    p_alias  text,
-    p_target boolean default false
-)
-returns text
-language sql immutable
-set search_path from current
-as $$
-    select string_agg(concat_ws('.', p_alias, quote_ident(c.name)), ', ' order by c.ordinality)
-      from unnest(case when p_target then p_source.target_key_columns else p_source.key_columns end)
-           with ordinality as c (name, ordinality)
-$$;
-
-comment on function evervec.key_list(evervec.source, text, boolean) is
-$$Internal. Key columns of the source (or of its embedding table) behind an alias, NULL for none, as a list.$$;
-
-revoke execute on function evervec.key_list(evervec.source, text, boolean) from public;
-
 -- file: functions/track/dependents_query.sql
 -- dependents_query: the query that leads from logged rows of another table to the row_keys of a source.
 --
@@ -3779,47 +5008,6 @@ $$Internal. Adapts sources to renamed tables and columns and to attached and det
 
 revoke execute on function evervec.follow_renames(integer[]) from public;
 
--- file: functions/track/generated.sql
--- generated: the pieces of SQL that several generated functions of a source share.
---
--- relation    its table; plain inheritance is left out: children of a table are tables of their own
--- content     the text of row s; NULL when it has none
--- vector_held, stored_hash, stored_model   of the vector e, NULL when there is none
--- Locks:  none.
-create or replace function evervec.generated(
-    p_source         evervec.source,
-    out relation     text,
-    out target       text,
-    out content      text,
-    out stored_hash  text,
-    out stored_model text
-)
-language sql stable
-set search_path from current
-as $$
-    select case when p_source.relation_kind = 'p' then '' else 'only ' end || evervec.qualified_name(p_source.relation),
-           evervec.qualified_name(p_source.target),
-           format(E'(select case when r.content ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
-           case p_source.storage
-               when 'column' then format('case when e.%I is not null then coalesce(e.%I, ''''::bytea) end',
-                                         p_source.vector_column, p_source.hash_column)
-               when 'manual' then 'e.content_hash'
-               else 'e.content_hash' end,
-           case p_source.storage
-               when 'column' then (
-                    select format('case when e.%I = %L %s then %s end', p_source.model_column, m.name,
-                                  case when p_source.version_column is not null
-                                       then format('and e.%I = %s', p_source.version_column, p_source.version) end,
-                                  m.model_id)
-                      from evervec.model m where m.model_id = p_source.model_id)
-               else 'e.model_id' end
-$$;
-
-comment on function evervec.generated(evervec.source) is
-$$Internal. SQL fragments for the generated functions of a source: its table, its vectors' table, the text of row s, hash and model of vector e.$$;
-
-revoke execute on function evervec.generated(evervec.source) from public;
-
 -- file: functions/track/generated_functions.sql
 -- generated_functions: the names of all functions that a source has of its own.
 --
@@ -3831,7 +5019,7 @@ set search_path from current
 as $$
     select array_agg(prefix || '_' || p_source)
       from (
-        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'priority', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'priority', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'log_truncate_part'])
         union all
         select format(f.form, d.ordinal)
@@ -3952,44 +5140,6 @@ $$Internal. SQL condition: the key of the left alias equals that of the right al
 
 revoke execute on function evervec.key_match(evervec.source, text, boolean, text, boolean) from public;
 
--- file: functions/track/primary_key.sql
--- primary_key: the columns of a table's primary key, in its order, and how each is written and compared.
---
--- as_text: the column's value goes into row_key as its text, under pinned settings; other values go in as JSON does them.
--- operator: the equality of the key's own index, so that citext and the like compare as their key does.
--- Locks:  none.
--- needs: functions/track/base_type.sql
-create or replace function evervec.primary_key(p_relation regclass)
-returns table (ordinal integer, column_name text, type_name text, as_text boolean, operator text)
-language sql stable
-set search_path from current
-as $$
-    select k.ordinality::integer,
-           a.attname::text,
-           format_type(a.atttypid, -1),
-           not (b.typcategory in ('S', 'B', 'E')
-                or b.oid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'uuid'::regtype)),
-           format('operator(%I.%s)', n.nspname, o.oprname)
-      from pg_index i
-      cross join unnest(i.indkey::smallint[], i.indclass::oid[]) with ordinality as k (attnum, opclass, ordinality)
-      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-      join pg_type t on t.oid = a.atttypid
-      join pg_type b on b.oid = case t.typtype when 'd' then evervec.base_type(t.oid) else t.oid end
-      join pg_opclass c on c.oid = k.opclass
-      join pg_amop m on m.amopfamily = c.opcfamily and m.amopstrategy = 3
-                    and m.amoplefttype = c.opcintype and m.amoprighttype = c.opcintype
-      join pg_operator o on o.oid = m.amopopr
-      join pg_namespace n on n.oid = o.oprnamespace
-     where i.indrelid = p_relation and i.indisprimary
-       and k.ordinality <= i.indnkeyatts
-     order by k.ordinality
-$$;
-
-comment on function evervec.primary_key(regclass) is
-$$Internal. Columns of the primary key: position, name, type, whether row_key holds the value as text, equality operator.$$;
-
-revoke execute on function evervec.primary_key(regclass) from public;
-
 -- file: functions/track/key_of_change.sql
 -- key_of_change: the SQL by which a trigger names a changed row: a scalar subquery over the row and a decoy.
 --
@@ -4068,23 +5218,6 @@ comment on function evervec.over_row(regclass, text) is
 $$Internal. A user's SQL expression wrapped so that it can stand where the row is called s.$$;
 
 revoke execute on function evervec.over_row(regclass, text) from public;
-
--- file: functions/track/partitions_of.sql
--- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
---
--- Locks:  none.
-create or replace function evervec.partitions_of(p_relation regclass)
-returns oid[]
-language sql stable
-set search_path from current
-as $$
-    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
-$$;
-
-comment on function evervec.partitions_of(regclass) is
-$$Internal. OIDs of all partitions below a table, ascending.$$;
-
-revoke execute on function evervec.partitions_of(regclass) from public;
 
 -- file: functions/track/pinned_settings.sql
 -- pinned_settings: SET clauses under which a value prints, and reads, the same in every session.
@@ -4722,6 +5855,75 @@ $$Internal. The source with text_expression and watched columns set. Raises VE10
 
 revoke execute on function evervec.with_recipe(evervec.source) from public;
 
+-- file: views/alerts.sql
+-- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
+--
+-- Needs neither the tracked tables nor their recipes, so it answers whatever is broken.
+-- needs: functions/control/doctor_model.sql
+-- needs: functions/control/doctor_triggers.sql
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/control/setting_number.sql
+create or replace view evervec.alerts as
+with change as (
+    select l.source_id, count(*) as changes, min(l.logged_at) as since from evervec.change_log l group by l.source_id
+),
+
+job as (
+    select q.source_id, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
+),
+
+letter as (
+    select d.source_id, count(*) as letters, min(d.last_failed_at) as since
+      from evervec.dead_letter d
+     where d.resolved_at is null
+     group by d.source_id
+)
+
+select null::text as source,
+       'growing log' as alert,
+       min(c.since) as since,
+       format('%s changes have not been folded into the queue.', sum(c.changes)) as problem,
+       'select * from evervec.tick();' as remedy
+  from change c
+having sum(c.changes) > evervec.setting_number('alert_change_log_rows', 100000)
+union all
+select s.name as source,
+       'old work' as alert,
+       least(c.since, j.since) as since,
+       format('Work on "%s" has been waiting since %s; probably no worker is running.', s.name, least(c.since, j.since)) as problem,
+       format('select * from evervec.pending(%L);', s.name) as remedy
+  from evervec.source s
+  left join change c using (source_id)
+  left join job j using (source_id)
+ where s.state = 'active' and least(c.since, j.since) < now() - evervec.setting_interval('alert_pending_age', '1 hour')
+union all
+select s.name as source,
+       'dead letters' as alert,
+       l.since,
+       format('%s rows of "%s" gave up and have no vector of their present text.', l.letters, s.name) as problem,
+       format('select * from evervec.dead_letter where source_id = %s and resolved_at is null order by last_failed_at desc;',
+              s.source_id) as remedy
+  from evervec.source s
+  join letter l using (source_id)
+ where l.letters > evervec.setting_number('alert_dead_letters', 50)
+union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
+  cross join lateral evervec.doctor_model(s) f
+union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
+  cross join lateral evervec.doctor_triggers(s) f
+ where s.state <> 'suspended' and exists (select from pg_class c where c.oid = s.relation)
+union all
+select s.name as source, 'failing' as alert, null as since, s.last_error as problem,
+       format('select * from evervec.doctor(%L);', s.name) as remedy
+  from evervec.source s
+ where s.last_error is not null;
+
+comment on view evervec.alerts is
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), paused models, missing or disabled triggers, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+
 -- file: views/status.sql
 -- status: one row a source: what it is, and how much of its work is not done yet.
 --
@@ -4765,4 +5967,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '50c69f0800d0e295d608f6c45337bd2ee3ca1706ceb471d7efe2625d4dee0bf7');
+values ('evervec_0002_functions', 'be318ebad7604c66e37ea4f2fa37a0f49beeefb8c2296f1eca7c8c30402d0392');
