@@ -553,6 +553,16 @@ declare
     v_error text := p_source.last_error;
     v_call  text;
 begin
+    select coalesce(v_error, format('function evervec.%I is not there', min(e.name)))
+      into v_error
+      from (
+        select f.prefix || '_' || p_source.name
+          from unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans']
+                      || case when p_source.storage = 'manual' then array['put', 'remove'] end
+                      || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
+      ) as e (name)
+     where not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = e.name)
+    having count(*) > 0 or v_error is not null;
     -- No rows are rendered: PostgreSQL plans the queries, and that is where names fail.
     foreach v_call in array array[
         format('select from evervec.%I(''{}'')', 'render_' || p_source.name),
@@ -3456,8 +3466,9 @@ begin
     if v_owner <> current_user::regrole then
         -- PostgreSQL wants the new owner to have CREATE on the schema at this moment, not afterwards.
         execute format('grant create on schema evervec to %s', v_owner);
-        execute format('grant execute on function %s to current_user', p_function);
         execute format('alter function %s owner to %s', p_function, v_owner);
+        -- Afterwards: a change of owner turns the former owner's grants into the new one's.
+        execute format('grant execute on function %s to current_user', p_function);
         execute format('revoke create on schema evervec from %s', v_owner);
         execute format('grant usage on schema evervec to %s', v_owner);
     end if;
@@ -3778,7 +3789,7 @@ begin
             v_reason := format('there is no relation with OID %s', p_relation::oid);
             v_hint := 'Name an existing table.';
         when v_class.relnamespace = 'evervec'::regnamespace
-             or exists (select from evervec.source s where s.target = p_relation) then
+             or exists (select from evervec.source s where s.target = p_relation and s.storage <> 'column') then
             v_reason := 'it belongs to evervec';
             v_hint := 'Track a table of the application.';
         when v_class.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) then
@@ -4321,7 +4332,7 @@ begin
     v_slice := format(
         $query$
         select %1$s,
-               case when $3 and s."evervec content" is null and %2$s then 'empty'
+               case when $3 and s."evervec content" is null and %2$s then %11$L
                     when %2$s then 'missing'
                     when e.stored_model is distinct from %3$s then 'stale'
                     when $3 and sha256(convert_to(s."evervec content", 'UTF8')) is distinct from e.stored_hash then 'stale'
@@ -4336,7 +4347,7 @@ begin
         $query$,
         evervec.key_call(p_source, 's'), v_missing, p_source.model_id,
         evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.stored_hash, v_sql.stored_model, v_sql.target,
-        evervec.key_match(p_source, 'e', true, 's', false));
+        evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end);
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end
@@ -4520,6 +4531,8 @@ revoke execute on function evervec.create_row_functions(evervec.source) from pub
 --
 -- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be
 -- wrong with the arguments is checked in the LIMIT, which is evaluated once an execution.
+-- A body that is parsed at once follows renames, but makes PostgreSQL refuse to drop what it reads. That is right for our own table;
+-- over the user's (column storage) the body is text, in which everything is qualified, and inlines too.
 -- Locks:  none.
 create or replace function evervec.create_search_function(p_source evervec.source)
 returns void
@@ -4536,20 +4549,22 @@ begin
         create or replace function evervec.%1$I(p_query vector, p_limit integer default 10)
         returns table (%2$s, distance double precision)
         language sql stable
-        begin atomic
+        %8$s
             select %3$s, %4$s
               from %5$s e
              %7$s
              order by %4$s
              limit evervec.query_limit(p_query, %6$s, p_limit);
-        end
+        %9$s
         $sql$,
         'nearest_' || p_source.name,
         (select string_agg(format('%I %s', k.name, t.type), ', ' order by k.ordinality)
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
         evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
-        case when p_source.storage = 'column' then format('where e.%I is not null', p_source.vector_column) end);
+        case when p_source.storage = 'column' then format('where e.%I is not null', p_source.vector_column) end,
+        case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
+        case when p_source.storage = 'column' then '$nearest$' else 'end' end);
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));
@@ -4947,6 +4962,9 @@ begin
            and (evervec.qualified_name(s.relation), evervec.qualified_name(s.target), evervec.attribute_names(s.relation, s.key_attributes),
                 evervec.attribute_names(s.relation, s.watched_attributes))
                is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
+            or s.source_id = any (p_sources)
+           and evervec.attribute_numbers(s.relation, array(
+                   select k.column_name from evervec.primary_key(s.relation) k order by k.ordinal)) <> s.key_attributes
            for update of s skip locked
     loop
         if evervec.attribute_numbers(v_former.relation, array(
@@ -4967,6 +4985,9 @@ begin
         end;
         perform evervec.update_source(v_source);
         perform evervec.create_row_functions(v_source);
+        if v_source.storage = 'column' then
+            perform evervec.create_search_function(v_source);
+        end if;
         perform evervec.create_trigger_functions(v_source);
         if v_source.key_columns <> v_former.key_columns then
             delete from evervec.processing_queue q where q.source_id = v_source.source_id;
@@ -5255,16 +5276,26 @@ begin
     perform evervec.drop_functions(v_source);
     perform evervec.lock_relation(v_source.relation, 'share row exclusive');
     v_source := evervec.with_present_names(v_source);
+    if cardinality(v_source.key_columns) <> cardinality(v_source.target_key_columns) then
+        raise exception using
+            errcode = 'VE105',
+            message = format('the primary key of %s has %s columns now, its vectors'' table %s', v_source.relation,
+                             cardinality(v_source.key_columns), cardinality(v_source.target_key_columns)),
+            detail  = 'Vectors are kept by the primary key; those that are there name no row any more.',
+            hint    = format('SELECT evervec.untrack(%L, p_drop_vectors => true); and track the table again.', p_source);
+    end if;
     if num_nonnulls(p_columns, p_template, p_text_sql) > 0 then
         v_source.columns := p_columns;
         v_source.template := p_template;
         v_source.text_sql := p_text_sql;
     end if;
-    v_source.condition := coalesce(p_where, v_source.condition);
+    v_source.condition := nullif(coalesce(p_where, v_source.condition), '');
     v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
     v_source := evervec.with_recipe(v_source);
     perform evervec.match_key_types(v_source);
-    v_source.state := 'active';
+    if v_source.state = 'suspended' then
+        v_source.state := 'active';
+    end if;
     v_source.last_error := null;
     perform evervec.update_source(v_source);
     delete from evervec.dependency d where d.source_id = v_source.source_id;
@@ -5280,7 +5311,7 @@ end
 $$;
 
 comment on function evervec.retrack(text, text[], text, text, text, jsonb) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on as in track; NULL keeps what it has. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, 55P03.$$;
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, 55P03.$$;
 
 revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb) from public;
 
@@ -5959,4 +5990,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '78bf107326521fdf03a286cb1043b7b1ff4fcc58ee3bf3b1ca5180870e7274ec');
+values ('evervec_0002_functions', '2ee652d426527f41928717cbc36bb99549edc67218cdd7ae69f94f323154e594');

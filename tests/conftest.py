@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.support.cluster import Cluster, Database, running_cluster
+from tests.support.step_counts import pytest_terminal_summary as pytest_terminal_summary
 
 # The controller tells its workers of pytest-xdist, which inherit its environment.
 _URL, _RUN = "EVERVEC_TEST_CLUSTER_URL", "EVERVEC_TEST_RUN"

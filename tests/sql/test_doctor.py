@@ -239,10 +239,16 @@ def test_a_source_with_an_error_is_an_alert_and_mended_by_its_recipe(
     assert alerts(well) == []
 
 
-def test_a_generated_function_that_was_dropped_is_made_again(well: psycopg.Connection) -> None:
-    well.execute("drop function evervec.render_film")
+@pytest.mark.parametrize("prefix", ["nearest", "render", "write", "erase", "slice", "orphans"])
+def test_a_generated_function_that_was_dropped_is_made_again(
+    well: psycopg.Connection, prefix: str
+) -> None:
+    well.execute(f"drop function evervec.{prefix}_film")
 
-    mend(well, told(well, "broken recipe"))
+    found = told(well, "broken recipe")
+
+    assert f"evervec.{prefix}_film is not there" in found["problem"]
+    mend(well, found)
 
     assert value(well, "select evervec.render('film', '{\"id\": 1}')") == "Title: Film 1"
 
@@ -517,11 +523,10 @@ def test_costly_updates_of_column_storage_are_advice(conn: psycopg.Connection) -
     drain(conn)
     conn.execute("select evervec.build_index('film')")
     assert examine(conn) == []
-    for _ in range(5):
+    for _ in range(8):
         conn.execute("create index on film (seen); update film set seen = seen + 1")
-    conn.execute("vacuum analyze film")
-    conn.execute("select pg_stat_force_next_flush()")
-    conn.execute("select 1")
+    for statement in ("select pg_stat_force_next_flush()", "vacuum analyze film"):
+        conn.execute(statement.encode())
 
     found = told(conn, "costly updates", "advice")
 

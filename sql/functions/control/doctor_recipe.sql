@@ -10,6 +10,16 @@ declare
     v_error text := p_source.last_error;
     v_call  text;
 begin
+    select coalesce(v_error, format('function evervec.%I is not there', min(e.name)))
+      into v_error
+      from (
+        select f.prefix || '_' || p_source.name
+          from unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans']
+                      || case when p_source.storage = 'manual' then array['put', 'remove'] end
+                      || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
+      ) as e (name)
+     where not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = e.name)
+    having count(*) > 0 or v_error is not null;
     -- No rows are rendered: PostgreSQL plans the queries, and that is where names fail.
     foreach v_call in array array[
         format('select from evervec.%I(''{}'')', 'render_' || p_source.name),

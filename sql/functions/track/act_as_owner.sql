@@ -15,8 +15,9 @@ begin
     if v_owner <> current_user::regrole then
         -- PostgreSQL wants the new owner to have CREATE on the schema at this moment, not afterwards.
         execute format('grant create on schema evervec to %s', v_owner);
-        execute format('grant execute on function %s to current_user', p_function);
         execute format('alter function %s owner to %s', p_function, v_owner);
+        -- Afterwards: a change of owner turns the former owner's grants into the new one's.
+        execute format('grant execute on function %s to current_user', p_function);
         execute format('revoke create on schema evervec from %s', v_owner);
         execute format('grant usage on schema evervec to %s', v_owner);
     end if;

@@ -21,7 +21,7 @@ begin
             v_reason := format('there is no relation with OID %s', p_relation::oid);
             v_hint := 'Name an existing table.';
         when v_class.relnamespace = 'evervec'::regnamespace
-             or exists (select from evervec.source s where s.target = p_relation) then
+             or exists (select from evervec.source s where s.target = p_relation and s.storage <> 'column') then
             v_reason := 'it belongs to evervec';
             v_hint := 'Track a table of the application.';
         when v_class.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) then

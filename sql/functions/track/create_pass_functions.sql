@@ -30,7 +30,7 @@ begin
     v_slice := format(
         $query$
         select %1$s,
-               case when $3 and s."evervec content" is null and %2$s then 'empty'
+               case when $3 and s."evervec content" is null and %2$s then %11$L
                     when %2$s then 'missing'
                     when e.stored_model is distinct from %3$s then 'stale'
                     when $3 and sha256(convert_to(s."evervec content", 'UTF8')) is distinct from e.stored_hash then 'stale'
@@ -45,7 +45,7 @@ begin
         $query$,
         evervec.key_call(p_source, 's'), v_missing, p_source.model_id,
         evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.stored_hash, v_sql.stored_model, v_sql.target,
-        evervec.key_match(p_source, 'e', true, 's', false));
+        evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end);
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end

@@ -2,6 +2,8 @@
 --
 -- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be
 -- wrong with the arguments is checked in the LIMIT, which is evaluated once an execution.
+-- A body that is parsed at once follows renames, but makes PostgreSQL refuse to drop what it reads. That is right for our own table;
+-- over the user's (column storage) the body is text, in which everything is qualified, and inlines too.
 -- Locks:  none.
 create or replace function evervec.create_search_function(p_source evervec.source)
 returns void
@@ -18,20 +20,22 @@ begin
         create or replace function evervec.%1$I(p_query vector, p_limit integer default 10)
         returns table (%2$s, distance double precision)
         language sql stable
-        begin atomic
+        %8$s
             select %3$s, %4$s
               from %5$s e
              %7$s
              order by %4$s
              limit evervec.query_limit(p_query, %6$s, p_limit);
-        end
+        %9$s
         $sql$,
         'nearest_' || p_source.name,
         (select string_agg(format('%I %s', k.name, t.type), ', ' order by k.ordinality)
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
         evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
-        case when p_source.storage = 'column' then format('where e.%I is not null', p_source.vector_column) end);
+        case when p_source.storage = 'column' then format('where e.%I is not null', p_source.vector_column) end,
+        case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
+        case when p_source.storage = 'column' then '$nearest$' else 'end' end);
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));

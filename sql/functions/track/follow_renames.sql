@@ -20,6 +20,9 @@ begin
            and (evervec.qualified_name(s.relation), evervec.qualified_name(s.target), evervec.attribute_names(s.relation, s.key_attributes),
                 evervec.attribute_names(s.relation, s.watched_attributes))
                is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
+            or s.source_id = any (p_sources)
+           and evervec.attribute_numbers(s.relation, array(
+                   select k.column_name from evervec.primary_key(s.relation) k order by k.ordinal)) <> s.key_attributes
            for update of s skip locked
     loop
         if evervec.attribute_numbers(v_former.relation, array(
@@ -40,6 +43,9 @@ begin
         end;
         perform evervec.update_source(v_source);
         perform evervec.create_row_functions(v_source);
+        if v_source.storage = 'column' then
+            perform evervec.create_search_function(v_source);
+        end if;
         perform evervec.create_trigger_functions(v_source);
         if v_source.key_columns <> v_former.key_columns then
             delete from evervec.processing_queue q where q.source_id = v_source.source_id;

@@ -23,16 +23,26 @@ begin
     perform evervec.drop_functions(v_source);
     perform evervec.lock_relation(v_source.relation, 'share row exclusive');
     v_source := evervec.with_present_names(v_source);
+    if cardinality(v_source.key_columns) <> cardinality(v_source.target_key_columns) then
+        raise exception using
+            errcode = 'VE105',
+            message = format('the primary key of %s has %s columns now, its vectors'' table %s', v_source.relation,
+                             cardinality(v_source.key_columns), cardinality(v_source.target_key_columns)),
+            detail  = 'Vectors are kept by the primary key; those that are there name no row any more.',
+            hint    = format('SELECT evervec.untrack(%L, p_drop_vectors => true); and track the table again.', p_source);
+    end if;
     if num_nonnulls(p_columns, p_template, p_text_sql) > 0 then
         v_source.columns := p_columns;
         v_source.template := p_template;
         v_source.text_sql := p_text_sql;
     end if;
-    v_source.condition := coalesce(p_where, v_source.condition);
+    v_source.condition := nullif(coalesce(p_where, v_source.condition), '');
     v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
     v_source := evervec.with_recipe(v_source);
     perform evervec.match_key_types(v_source);
-    v_source.state := 'active';
+    if v_source.state = 'suspended' then
+        v_source.state := 'active';
+    end if;
     v_source.last_error := null;
     perform evervec.update_source(v_source);
     delete from evervec.dependency d where d.source_id = v_source.source_id;
@@ -48,6 +58,6 @@ end
 $$;
 
 comment on function evervec.retrack(text, text[], text, text, text, jsonb) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on as in track; NULL keeps what it has. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, 55P03.$$;
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, 55P03.$$;
 
 revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb) from public;
