@@ -4722,6 +4722,9 @@ begin
         case when p_source.foreign_key
              then format(', foreign key (%s) references %s (%s) on delete cascade on update cascade', v_keys,
                          evervec.qualified_name(p_source.relation), evervec.key_list(p_source, null)) end);
+    -- Out of line (pgvector's default), vectors would cost the planner nothing to read, and it would sort the whole table where the
+    -- index answers at once. MAIN keeps in the row what fits into a page.
+    execute format('alter table %s.%I alter column embedding set storage main', v_schema, v_target);
     execute format('comment on table %s.%I is %L', v_schema, v_target, format(
         'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for.', p_source.relation));
     if v_owner <> current_user::regrole then
@@ -5990,4 +5993,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '2ee652d426527f41928717cbc36bb99549edc67218cdd7ae69f94f323154e594');
+values ('evervec_0002_functions', 'bd5266d946a7350a4ffe4260f18603d5db8e9c5975dac41fb641c19c4ce2eecf');

@@ -14,6 +14,7 @@ from evervec.db import DatabaseUnavailableError
 from evervec.errors import EvervecError
 from evervec.index import IndexBuilder
 from evervec.processor import Batch, Processor
+from evervec.providers import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -91,6 +92,7 @@ class Worker:
         self._on_batch = on_batch
         self._on_index = on_index
         self._processor = Processor(db, providers, config, self._stop)
+        self._providers = providers
         self._next_tick = 0.0
         self.summary = Summary()
 
@@ -99,6 +101,7 @@ class Worker:
     def run(self) -> Summary:
         """Work until told to stop. A database that goes away is waited for."""
         builder = IndexBuilder(self._db)
+        self._prepare()
         next_index = 0.0
         pause = _FIRST_PAUSE_SECONDS
         down = False
@@ -127,6 +130,15 @@ class Worker:
             pause = min(pause * 2, self._config.poll_seconds)
         builder.stop()
         return self.summary
+
+    def _prepare(self) -> None:
+        """Load offline models now: the first change should not wait a second for them."""
+        try:
+            for name in {source.model for source in self._db.status()}:
+                self._providers.prepare(self._db.get_model(name))
+        except (EvervecError, ProviderError) as error:
+            # The first batch meets it again, and deals with it.
+            logs.info("not_prepared", reason=type(error).__name__)
 
     def drain(self) -> Summary:
         """Work until log, queue and backfills are empty, retries included; then build indexes.

@@ -84,6 +84,11 @@ class Providers:
             )
         return answer
 
+    def prepare(self, model: Model) -> None:
+        """Load what an offline model needs, before the first text comes. Raises ProviderError."""
+        if model.provider == "local":
+            self.embed(model, ["ready"], "query")
+
     def embed_query(self, model: Model, text: str) -> Vectors:
         """The vector of a search, shape (model.dimensions,). Raises ProviderError."""
         vectors = self.embed(model, [text], "query").vectors
