@@ -1742,8 +1742,15 @@ begin
     loop
         begin
             v_examined := (evervec.next_slice(v_source, p_limit)).examined;
-        exception when lock_not_available then
-            continue;
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                -- Its recipe does not even parse any more. The others go on; doctor tells, and retrack compares anew.
+                update evervec.source s
+                   set pass_kind = null, pass_stage = null, pass_after = null, last_error = sqlerrm
+                 where s.source_id = v_source.source_id;
+                continue;
         end;
         if v_examined > 0 then
             return v_examined;
@@ -5993,4 +6000,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'bd5266d946a7350a4ffe4260f18603d5db8e9c5975dac41fb641c19c4ce2eecf');
+values ('evervec_0002_functions', 'ca271d0e518e47087eb61447f1a507211644d08091f445b9d77082abc399303f');

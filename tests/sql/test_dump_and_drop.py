@@ -79,3 +79,19 @@ def drain_active(conn: psycopg.Connection) -> list[str]:
         texts += [job["content"] for job in jobs if job["state"] == "embed"]
     assert rows(conn, "select * from evervec.tick()") != []
     return texts
+
+
+def test_a_recipe_that_a_rename_broke_stops_no_other(film: psycopg.Connection) -> None:
+    drain(film)
+    film.execute(
+        """
+        create table broken (id integer primary key, body text);
+        select evervec.track('broken', p_text_sql => 'upper(broken.body)', p_model => 'toy');
+        insert into broken values (1, 'x');
+        alter table broken rename body to text;
+        update film set title = 'Changed' where id = 1;
+        """
+    )
+
+    assert drain_active(film) == ["Title: Changed"]
+    assert value(film, "select last_error from evervec.source where name = 'broken'") is not None

@@ -37,6 +37,9 @@ SLICE_MOST: Final = 200
 SLICE_QUICK_SECONDS: Final = 0.015
 SLICE_SLOW_SECONDS: Final = 0.040
 
+# A value that a column cannot hold, a constraint or a trigger of the user's: one row's own matter.
+_DATA: Final = ("22", "23", "P0")
+
 # Lock not available, query canceled, serialization failure, deadlock: another moment will do.
 _TRANSIENT: Final = frozenset({"55P03", "57014", "40001", "40P01"})
 
@@ -233,8 +236,13 @@ class Processor:
         except EvervecError as error:
             transient = error.sqlstate in _TRANSIENT
             hand.refusals += transient
-            if not transient and not (error.sqlstate or "").startswith("22"):
-                raise  # not the data's fault: a missing privilege, a dropped table
+            if not transient and not (error.sqlstate or "").startswith(_DATA):
+                # Not the data's fault: a missing privilege, a dropped table. Its rows wait, at no
+                # attempt, so that they are not paid for again at once and others have their turn.
+                self._fail(
+                    hand, [job for job, _ in results], None, ProviderError("auth", error.message)
+                )
+                raise
             if len(results) > 1 and hand.refusals <= _MOST_REFUSALS:
                 # One of them: a row that somebody holds, a value that the column cannot hold.
                 middle = len(results) // 2

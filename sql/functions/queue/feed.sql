@@ -22,8 +22,15 @@ begin
     loop
         begin
             v_examined := (evervec.next_slice(v_source, p_limit)).examined;
-        exception when lock_not_available then
-            continue;
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                -- Its recipe does not even parse any more. The others go on; doctor tells, and retrack compares anew.
+                update evervec.source s
+                   set pass_kind = null, pass_stage = null, pass_after = null, last_error = sqlerrm
+                 where s.source_id = v_source.source_id;
+                continue;
         end;
         if v_examined > 0 then
             return v_examined;
