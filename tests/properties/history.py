@@ -38,10 +38,10 @@ class Step:
 
 
 WRITES = (
-    "insert", "insert many", "upsert", "merge", "delete and insert", "update text", "update many",
+    "insert", "insert many", "upsert", "merge", "delete returning", "update text", "update many",
     "update other column", "update nothing", "want", "delete", "delete many", "change key",
     "truncate", "recategorise", "rename category", "clear vector",
-    "delete and insert",
+    "delete returning",
 )  # fmt: skip
 TRANSACTIONS = (
     "begin",
@@ -269,7 +269,7 @@ class History:
                 return f"update thing set embedding = null where {here} returning {columns}", list(
                     old
                 )
-            case "delete and insert":
+            case "delete returning":
                 statement = f"""
                     with gone as (delete from thing where {here} returning *)
                     select {columns} from gone

@@ -323,3 +323,36 @@ def test_tick_folds_and_forgets(film: psycopg.Connection) -> None:
     assert rows(film, "select * from evervec.tick()") == [
         {"folded": 10, "reclaimed": 0, "cleaned": 10}
     ]
+
+
+def test_a_priority_by_row_decides_what_is_claimed_first(film: psycopg.Connection) -> None:
+    film.execute(
+        """
+        create table offer (id integer primary key, label text, active boolean);
+        select evervec.track('offer', '{label}', p_model => 'toy',
+                             p_priority => 'case when active then 1 else 9 end');
+        """
+    )
+    drain(film)
+    film.execute("insert into offer select g, 'Offer ' || g, g > 5 from generate_series(1, 8) g")
+
+    jobs = claim(film, 3)
+
+    assert sorted(job["row_key"]["id"] for job in jobs) == [6, 7, 8]
+
+
+def test_a_priority_that_fails_costs_its_row_only_its_priority(film: psycopg.Connection) -> None:
+    film.execute(
+        """
+        create table offer (id integer primary key, label text, rank integer);
+        select evervec.track('offer', '{label}', p_model => 'toy', p_priority => '6 / rank');
+        insert into offer values (1, 'broken', 0), (2, 'urgent', 6);
+        """
+    )
+
+    assert value(film, "select evervec.fold()") == 2
+    priorities = rows(
+        film, "select row_key ->> 'id' as id, priority from evervec.processing_queue order by 1"
+    )
+
+    assert [(row["id"], row["priority"]) for row in priorities] == [("1", 5), ("2", 1)]
