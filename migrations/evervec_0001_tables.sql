@@ -234,7 +234,8 @@ create table evervec.processing_queue (
 );
 create index processing_queue_pending_idx on evervec.processing_queue (priority, available_at, job_id) where status = 'pending';
 create index processing_queue_processing_idx on evervec.processing_queue (lease_expires_at) where status = 'processing';
-alter table evervec.processing_queue set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+-- Room in each page for the versions of its rows (folded again, leased, returned): they stay HOT where no indexed column changes.
+alter table evervec.processing_queue set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 comment on table evervec.processing_queue is
 $$One job a row and task, however often the row changes: generation counts the changes. Finished jobs leave the table.$$;
 
@@ -341,4 +342,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '0f1f4c381945871cea82dec48e62b1b49c2a9d68162a8f32578c1007593be8d7');
+values ('evervec_0001_tables', '814e813b514957cbfad705caa7a5f657a2faae68d1197c29531e76f6b1030f17');

@@ -33,13 +33,12 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.trigger_condition(text[]);
 drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
-drop function evervec.row_differs(text[]);
+drop function evervec.row_differs(regclass, text[]);
 drop function evervec.retrack(text, text[], text, text, text, jsonb);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
@@ -56,6 +55,7 @@ drop function evervec.drop_functions(evervec.source);
 drop function evervec.dependents_query(evervec.source, text[], text[], text, text);
 drop function evervec.create_triggers(evervec.source);
 drop function evervec.create_trigger_functions(evervec.source);
+drop function evervec.create_trigger_function(text, text, boolean);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_search_function(evervec.source);
@@ -65,8 +65,9 @@ drop function evervec.create_render_function(evervec.source);
 drop function evervec.create_priority_function(evervec.source);
 drop function evervec.create_pass_functions(evervec.source);
 drop function evervec.create_partition_triggers(evervec.source);
-drop function evervec.create_log_function(evervec.source, text, text, text, boolean);
+drop function evervec.create_log_function(text, text, boolean);
 drop function evervec.create_key_function(evervec.source);
+drop function evervec.create_erase_functions(evervec.source);
 drop function evervec.create_dependents_functions(evervec.source);
 drop function evervec.create_dependency_triggers(evervec.source);
 drop function evervec.create_column_functions(evervec.source);
@@ -375,6 +376,8 @@ drop function evervec.doctor(text);
 
 -- removed: functions/track/create_dependents_functions.sql
 
+-- removed: functions/track/create_erase_functions.sql
+
 -- removed: functions/track/create_key_function.sql
 
 -- removed: functions/track/create_log_function.sql
@@ -396,6 +399,8 @@ drop function evervec.doctor(text);
 -- removed: functions/track/create_table_functions.sql
 
 -- removed: functions/track/create_target.sql
+
+-- removed: functions/track/create_trigger_function.sql
 
 -- removed: functions/track/create_trigger_functions.sql
 
@@ -448,8 +453,6 @@ drop function evervec.doctor(text);
 -- removed: functions/track/template_text.sql
 
 -- removed: functions/track/track.sql
-
--- removed: functions/track/trigger_condition.sql
 
 -- removed: functions/track/untrack.sql
 

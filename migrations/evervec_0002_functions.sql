@@ -691,7 +691,10 @@ as $$
             ('emptied', true, p_source.storage = 'column'),
             ('rekey', true, true),
             ('delete', true, p_source.storage <> 'column'),
-            ('truncate', false, p_source.storage <> 'column')
+            ('truncate', false, p_source.storage <> 'column'),
+            ('rekey_erase', true, p_source.storage <> 'column' and not p_source.foreign_key),
+            ('delete_erase', true, p_source.storage <> 'column' and not p_source.foreign_key),
+            ('clear', false, p_source.storage <> 'column' and not p_source.foreign_key)
           ) as e (event, by_row, wanted)
          where e.wanted
     )
@@ -700,7 +703,7 @@ as $$
       cross join unnest(array[p_source.relation::oid] || evervec.partitions_of(p_source.relation)) as r (relation)
       join pg_class c on c.oid = r.relation and c.relkind in ('r', 'p')
      -- PostgreSQL clones row triggers; the one on TRUNCATE is made when the partition has been noticed.
-     where e.by_row or r.relation = p_source.relation or r.relation = any (p_source.partitions)
+     where e.by_row or r.relation = p_source.relation or r.relation = any (p_source.partitions) and e.event = 'truncate'
     union all
     select r.relation, format('evervec_%s_dep%s_%s', p_source.name, d.ordinal, e.event)::name
       from evervec.dependency d
@@ -1885,7 +1888,8 @@ revoke execute on function evervec.finish_jobs(bigint[], text[]) from public;
 -- One fold at a time (a transaction-level advisory lock; the others have nothing to wait for). A slice begins where the last one
 -- ended: scanned by TID range, it never walks over the dead rows of earlier slices, which a held snapshot may keep from being
 -- vacuumed. What is committed late, or written into space that vacuum gave back, lies before that point; it is found by a scan
--- from the first block, made at the end of the log and, when dead rows make it slow, only so often that it costs a twentieth of the time.
+-- from the first block, made with each slice and, when dead rows make it slow, only so often that it costs a twentieth of the time.
+-- While there is more than a slice, the last blocks are folded too, so that an urgent row does not wait behind a bulk update.
 --
 -- A change without a key (TRUNCATE, a renamed key) starts a reconciling pass. Changes of sources that are no longer tracked are dropped.
 -- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
@@ -1895,10 +1899,15 @@ language plpgsql
 set search_path from current
 as $$
 declare
+    -- Blocks, and more rows than they can hold.
+    c_tail    constant integer := 16;
+    c_most    constant integer := 5000;
     v_state   evervec.fold_state;
+    v_blocks  bigint := pg_relation_size('evervec.change_log') / current_setting('block_size')::bigint;
     v_from    bigint;
     v_rows    tid[];
     v_more    tid[];
+    v_full    boolean;
     v_began   timestamptz;
     v_cost    interval;
     v_next    bigint;
@@ -1909,16 +1918,20 @@ begin
     end if;
     select * into v_state from evervec.fold_state;
 
-    v_from := least(v_state.next_block, greatest(pg_relation_size('evervec.change_log') / current_setting('block_size')::bigint - 1, 0));
+    v_from := least(v_state.next_block, greatest(v_blocks - 1, 0));
     v_rows := evervec.log_slice(v_from, p_limit);
     v_next := coalesce(evervec.tid_block(v_rows[cardinality(v_rows)]), v_from);
 
-    if cardinality(v_rows) < p_limit and v_from > 0 and v_state.next_full_at <= clock_timestamp() then
+    v_full := cardinality(v_rows) >= p_limit;
+    if v_full then
+        v_rows := v_rows || evervec.log_slice(greatest(v_next + 1, v_blocks - c_tail), c_most);
+    end if;
+    if v_from > 0 and v_state.next_full_at <= clock_timestamp() then
         v_began := clock_timestamp();
-        v_more := evervec.log_slice(0, p_limit, v_from);
+        v_more := evervec.log_slice(0, case when v_full then p_limit / 5 else p_limit end, v_from);
         v_cost := clock_timestamp() - v_began;
         v_rows := v_rows || v_more;
-        if cardinality(v_more) >= p_limit then
+        if not v_full and cardinality(v_more) >= p_limit then
             v_next := evervec.tid_block(v_more[cardinality(v_more)]);
         elsif v_cost > interval '5 milliseconds' then
             v_state.next_full_at := clock_timestamp() + 20 * v_cost;
@@ -1946,18 +1959,22 @@ begin
               from taken t
              where t.row_key is not null and t.operation <> 'R'
              group by t.source_id, t.row_key
+        ), named as (
+            select c.source_id, array_agg(c.row_key order by c.row_key) as row_keys, array_agg(c.changes order by c.row_key) as changes,
+                   array_agg(c.metadata order by c.row_key) as metadata
+              from changed c
+             group by c.source_id
+        ), other as (
+            select t.source_id, array_agg(distinct t.row_key) filter (where t.row_key is not null) as dependencies,
+                   bool_or(t.row_key is null) as unnamed
+              from taken t
+             where t.operation = 'R' or t.row_key is null
+             group by t.source_id
         )
-        select s as source,
-               array_agg(c.row_key order by c.row_key) filter (where c.row_key is not null) as row_keys,
-               array_agg(c.changes order by c.row_key) filter (where c.row_key is not null) as changes,
-               array_agg(c.metadata order by c.row_key) filter (where c.row_key is not null) as metadata,
-               (select array_agg(distinct t.row_key) from taken t
-                 where t.source_id = s.source_id and t.operation = 'R' and t.row_key is not null) as dependencies,
-               exists (select from taken t where t.source_id = s.source_id and t.row_key is null) as unnamed
-          from evervec.source s
-          left join changed c using (source_id)
-         where s.source_id in (select t.source_id from taken t)
-         group by s.source_id
+        select s as source, n.row_keys, n.changes, n.metadata, o.dependencies, coalesce(o.unnamed, false) as unnamed
+          from named n
+          full join other o using (source_id)
+          join evervec.source s using (source_id)
          order by s.source_id
     loop
         perform evervec.fold_source(v_change.source, v_change.row_keys, v_change.changes, v_change.metadata,
@@ -1968,7 +1985,7 @@ end
 $$;
 
 comment on function evervec.fold(integer) is
-$$Internal. Moves up to about p_limit changes (default 10,000) from change_log into processing_queue; returns how many, 0 when there are none or another session is folding.$$;
+$$Internal. Moves up to about p_limit changes (default 10,000, and the newest ones) from change_log into processing_queue; returns how many, 0 when there are none or another session is folding.$$;
 
 revoke execute on function evervec.fold(integer) from public;
 
@@ -4133,7 +4150,7 @@ begin
         loop
             v_function := format('log_dep%s_%s_%s', v_dependency.ordinal, v_trigger.event, p_source.name);
             perform evervec.create_log_function(
-                p_source, v_function,
+                v_function,
                 case when v_trigger.rows is null then format('values (%s, ''T'', null::jsonb)', p_source.source_id)
                      when v_trigger.event = 'update' then format(
                         'select %1$s, ''R'', jsonb_build_object(''dependency'', %2$s, ''changed'', %3$s) from (select old.*) r, %4$s union '
@@ -4142,10 +4159,12 @@ begin
                      else format('select distinct %s, ''R'', jsonb_build_object(''dependency'', %s, ''changed'', %s) from %s, %s',
                                  p_source.source_id, v_dependency.ordinal, v_changed, v_trigger.rows, v_decoy) end,
                 p_pinned => true);
-            execute format('create trigger %I after %s on %s %s when (%s) execute function evervec.%I()',
+            execute format('create trigger %I after %s on %s %s %s execute function evervec.%I()',
                            format('evervec_%s_dep%s_%s', p_source.name, v_dependency.ordinal, v_trigger.event),
                            v_trigger.operation, v_dependency.relation, v_trigger.condition,
-                           evervec.trigger_condition(case when v_trigger.event = 'update' then v_dependency.watched end), v_function);
+                           case when v_trigger.event = 'update'
+                                then format('when (%s)', evervec.row_differs(v_dependency.relation, v_dependency.watched)) end,
+                           v_function);
         end loop;
     end loop;
 end
@@ -4179,6 +4198,52 @@ comment on function evervec.create_dependents_functions(evervec.source) is
 $$Internal. Creates or replaces dependents<n>_<source> for every table that the recipe depends on.$$;
 
 revoke execute on function evervec.create_dependents_functions(evervec.source) from public;
+
+-- file: functions/track/create_erase_functions.sql
+-- create_erase_functions: the trigger functions that remove the vectors of rows that went, at once.
+--
+-- With the rights of the owner of the source's table, who owns the vectors' table too: a trigger which that owner puts there gains nothing.
+-- Through a view, which follows a rename of that table; where somebody dropped it with CASCADE, and our view with it, the writer goes on.
+-- A writer under REPEATABLE READ or SERIALIZABLE removes none: that could give it a serialization failure; the worker sweeps.
+--
+-- Locks:  none that matter.
+create or replace function evervec.create_erase_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_view     text := 'vector_' || p_source.name;
+    v_owner    regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_pinned   boolean := exists (select from evervec.primary_key(p_source.relation) k where k.as_text);
+    v_function record;
+begin
+    execute format('create or replace view evervec.%I with (security_invoker) as select * from %s',
+                   v_view, evervec.qualified_name(p_source.target));
+    execute format('grant select, delete on evervec.%I to %s', v_view, v_owner);
+    for v_function in
+        select f.prefix, f.gone
+          from (values
+            ('erase_rows', evervec.vanished_vectors(p_source, 'evervec_old')),
+            ('erase_row', evervec.vanished_vectors(p_source, '(select old.*)')),
+            ('erase_all', '')
+          ) as f (prefix, gone)
+    loop
+        perform evervec.act_as_owner(p_source, evervec.create_trigger_function(
+            format('%s_%s', v_function.prefix, p_source.name),
+            format($sql$if current_setting('transaction_isolation') not in ('repeatable read', 'serializable')
+                            and to_regclass(%L) is not null then
+                            delete from evervec.%I e %s;
+                        end if;$sql$, format('evervec.%I', v_view), v_view, v_function.gone),
+            v_pinned));
+    end loop;
+end
+$$;
+
+comment on function evervec.create_erase_functions(evervec.source) is
+$$Internal. Creates or replaces the trigger functions erase_rows_, erase_row_ and erase_all_<source>, and the view vector_<source>.$$;
+
+revoke execute on function evervec.create_erase_functions(evervec.source) from public;
 
 -- file: functions/track/create_key_function.sql
 -- create_key_function: key_<source>, the one place where a row_key is built.
@@ -4223,17 +4288,12 @@ $$Internal. Creates or replaces key_<source>.$$;
 revoke execute on function evervec.create_key_function(evervec.source) from public;
 
 -- file: functions/track/create_log_function.sql
--- create_log_function: one trigger function: appends to the log, and before that, if it is told to, removes vectors.
+-- create_log_function: one trigger function that appends to the log.
 --
--- A column of the user's may bear the name of a variable, such as tg_op: the column is meant.
--- Where somebody dropped the embedding table with CASCADE, and our view with it, the writer goes on.
--- A writer under REPEATABLE READ or SERIALIZABLE only logs: removing a vector could give it a serialization failure.
 -- Locks:  none that matter: replacing a function locks no table.
 create or replace function evervec.create_log_function(
-    p_source   evervec.source,
     p_function text,
     p_changes  text,
-    p_vanished text default null,
     p_pinned   boolean default false
 )
 returns void
@@ -4241,36 +4301,15 @@ language plpgsql
 set search_path from current
 as $$
 begin
-    execute format(
-        $sql$
-        create or replace function evervec.%1$I() returns trigger
-        language plpgsql security definer
-        set search_path from current %2$s
-        as $body$
-        #variable_conflict use_column
-        begin
-            %3$s
-            insert into evervec.change_log (source_id, operation, row_key) %4$s;
-            return null;
-        end
-        $body$
-        $sql$,
-        p_function,
-        case when p_pinned then evervec.pinned_settings() else '' end,
-        case when p_vanished is not null then format(
-            $sql$if current_setting('transaction_isolation') not in ('repeatable read', 'serializable')
-               and to_regclass(%L) is not null then
-                delete from evervec.%I e %s;
-            end if;$sql$, format('evervec.%I', 'vector_' || p_source.name), 'vector_' || p_source.name, p_vanished) end,
-        p_changes);
-    execute format('revoke execute on function evervec.%I() from public', p_function);
+    perform evervec.create_trigger_function(
+        p_function, format('insert into evervec.change_log (source_id, operation, row_key) %s;', p_changes), p_pinned);
 end
 $$;
 
-comment on function evervec.create_log_function(evervec.source, text, text, text, boolean) is
-$$Internal. Creates or replaces a trigger function. p_changes: query for (source_id, operation, row_key); p_vanished: rest of a DELETE on the vectors e; p_pinned: under pinned settings.$$;
+comment on function evervec.create_log_function(text, text, boolean) is
+$$Internal. Creates or replaces a trigger function. p_changes: query for (source_id, operation, row_key); p_pinned: under pinned settings.$$;
 
-revoke execute on function evervec.create_log_function(evervec.source, text, text, text, boolean) from public;
+revoke execute on function evervec.create_log_function(text, text, boolean) from public;
 
 -- file: functions/track/create_partition_triggers.sql
 -- create_partition_triggers: a TRUNCATE trigger on every partition that has none yet; PostgreSQL clones row triggers only.
@@ -4295,8 +4334,8 @@ begin
          where p.relid <> p_source.relation
            and not exists (select from pg_trigger t where t.tgrelid = p.relid and t.tgname = v_trigger)
     loop
-        execute format('create trigger %I after truncate on %s for each statement when (%s) execute function evervec.%I()',
-                       v_trigger, v_partition, evervec.trigger_condition(), 'log_truncate_part_' || p_source.name);
+        execute format('create trigger %I after truncate on %s for each statement execute function evervec.%I()',
+                       v_trigger, v_partition, 'log_truncate_' || p_source.name);
     end loop;
 end
 $$;
@@ -4747,6 +4786,44 @@ $$Internal. Creates the embedding table of a source and returns it. Raises VE107
 
 revoke execute on function evervec.create_target(evervec.source, integer) from public;
 
+-- file: functions/track/create_trigger_function.sql
+-- create_trigger_function: one trigger function: does nothing for a session that bypasses evervec.
+--
+-- The bypass is asked for here and not in the trigger's WHEN, which a statement would have to parse and plan anew each time.
+-- A column of the user's may bear the name of a variable, such as tg_op: the column is meant.
+-- Locks:  none that matter: replacing a function locks no table.
+create or replace function evervec.create_trigger_function(p_function text, p_body text, p_pinned boolean default false)
+returns regprocedure
+language plpgsql
+set search_path from current
+as $$
+begin
+    execute format(
+        $sql$
+        create or replace function evervec.%1$I() returns trigger
+        language plpgsql security definer
+        set search_path from current %2$s
+        as $body$
+        #variable_conflict use_column
+        begin
+            if current_setting('evervec.bypass', true) is distinct from 'on' then
+                %3$s
+            end if;
+            return null;
+        end
+        $body$
+        $sql$,
+        p_function, case when p_pinned then evervec.pinned_settings() else '' end, p_body);
+    execute format('revoke execute on function evervec.%I() from public', p_function);
+    return format('evervec.%I()', p_function)::regprocedure;
+end
+$$;
+
+comment on function evervec.create_trigger_function(text, text, boolean) is
+$$Internal. Creates or replaces evervec.<p_function>(). p_body: PL/pgSQL statements; p_pinned: under pinned settings.$$;
+
+revoke execute on function evervec.create_trigger_function(text, text, boolean) from public;
+
 -- file: functions/track/create_trigger_functions.sql
 -- create_trigger_functions: what the triggers of a source do: append to the log, and remove vectors of rows that went.
 --
@@ -4762,45 +4839,36 @@ as $$
 declare
     v_by_row   boolean := p_source.relation_kind = 'p';
     v_pinned   boolean := exists (select from evervec.primary_key(p_source.relation) k where k.as_text);
-    v_erases   boolean := p_source.storage <> 'column' and not p_source.foreign_key;
     v_id       integer := p_source.source_id;
-    v_old_rows text := case when v_by_row then '(select old.*)' else 'evervec_old' end;
     v_new      record;
     v_old      record;
     v_function record;
 begin
     select * into v_new from evervec.key_of_change(p_source, 'n');
     select * into v_old from evervec.key_of_change(p_source, 'o');
-    if v_erases then
-        execute format('create or replace view evervec.%I as select * from %s', 'vector_' || p_source.name,
-                       evervec.qualified_name(p_source.target));
-    end if;
-
     for v_function in
-        select f.event, f.changes, f.vanished
+        select f.event, f.changes
           from (values
             ('insert', format('select %s, ''I'', %s from %s n, %s', v_id, v_new.key,
-                              case when v_by_row then '(select new.*)' else 'evervec_new' end, v_new.decoy), null),
-            ('update', format('select %s, ''U'', %s from (select new.*) n, %s', v_id, v_new.key, v_new.decoy), null),
+                              case when v_by_row then '(select new.*)' else 'evervec_new' end, v_new.decoy)),
+            ('update', format('select %s, ''U'', %s from (select new.*) n, %s', v_id, v_new.key, v_new.decoy)),
             ('rekey', format('select %1$s, ''D'', %2$s from (select old.*) o, %4$s union all select %1$s, ''I'', %3$s from (select new.*) n, %4$s',
-                             v_id, v_old.key, v_new.key, v_new.decoy),
-             evervec.vanished_vectors(p_source, '(select old.*)')),
-            ('delete', format('select %s, ''D'', %s from %s o, %s', v_id, v_old.key, v_old_rows, v_old.decoy),
-             evervec.vanished_vectors(p_source, v_old_rows)),
-            ('truncate', format('values (%s, ''T'', null::jsonb)', v_id), ''),
-            -- A partition cannot tell which vectors were its own: the fold compares.
-            ('truncate_part', format('values (%s, ''T'', null::jsonb)', v_id), null)
-          ) as f (event, changes, vanished)
-         where f.event <> 'truncate_part' or v_by_row
+                             v_id, v_old.key, v_new.key, v_new.decoy)),
+            ('delete', format('select %s, ''D'', %s from %s o, %s', v_id, v_old.key,
+                              case when v_by_row then '(select old.*)' else 'evervec_old' end, v_old.decoy)),
+            ('truncate', format('values (%s, ''T'', null::jsonb)', v_id))
+          ) as f (event, changes)
     loop
-        perform evervec.create_log_function(p_source, format('log_%s_%s', v_function.event, p_source.name), v_function.changes,
-                                            case when v_erases then v_function.vanished end, v_pinned);
+        perform evervec.create_log_function(format('log_%s_%s', v_function.event, p_source.name), v_function.changes, v_pinned);
     end loop;
+    if p_source.storage <> 'column' and not p_source.foreign_key then
+        perform evervec.create_erase_functions(p_source);
+    end if;
 end
 $$;
 
 comment on function evervec.create_trigger_functions(evervec.source) is
-$$Internal. Creates or replaces log_insert_, log_update_, log_rekey_, log_delete_ and log_truncate_<source>, and the view vector_<source>.$$;
+$$Internal. Creates or replaces log_insert_, log_update_, log_rekey_, log_delete_, log_truncate_<source>, and the functions of create_erase_functions.$$;
 
 revoke execute on function evervec.create_trigger_functions(evervec.source) from public;
 
@@ -4810,6 +4878,7 @@ revoke execute on function evervec.create_trigger_functions(evervec.source) from
 -- INSERT and DELETE: one statement, one INSERT … SELECT, from the transition table. On a partitioned table: row triggers, because
 -- statement triggers miss what is written to a partition directly. UPDATE: row triggers that fire only when a watched column
 -- (or the key) really changed. Manual storage has no text: only the end of a row matters. Column storage: a vector set to NULL asks for a new one.
+-- The vectors of rows that went are removed by triggers of their own, which have other rights (see create_erase_functions).
 --
 -- Locks:  SHARE ROW EXCLUSIVE on the source's table, which the caller has taken.
 create or replace function evervec.create_triggers(p_source evervec.source)
@@ -4820,29 +4889,35 @@ as $$
 declare
     v_by_row  boolean := p_source.relation_kind = 'p';
     v_texts   boolean := p_source.storage <> 'manual';
+    v_gone    boolean := p_source.storage <> 'column';
+    v_erases  boolean := p_source.storage <> 'column' and not p_source.foreign_key;
+    v_old     text := case when v_by_row then 'for each row' else 'referencing old table as evervec_old for each statement' end;
+    v_rekeyed text := evervec.row_differs(p_source.relation, p_source.key_columns);
     v_trigger record;
 begin
     perform evervec.create_trigger_functions(p_source);
     for v_trigger in
-        select t.event, t.operation, t.level, t.condition, coalesce(t.function, t.event) as function
+        select t.*
           from (values
             ('insert', 'insert', case when v_by_row then 'for each row' else 'referencing new table as evervec_new for each statement' end,
-             evervec.trigger_condition(), null, v_texts),
-            ('update', 'update', 'for each row', evervec.trigger_condition(p_source.watched_columns), null,
+             null, 'log_insert', v_texts),
+            ('update', 'update', 'for each row', evervec.row_differs(p_source.relation, p_source.watched_columns), 'log_update',
              v_texts and cardinality(p_source.watched_columns) > 0),
-            ('emptied', 'update', 'for each row',
-             format('old.%1$I is not null and new.%1$I is null and %2$s', p_source.vector_column, evervec.trigger_condition()),
-             'update', p_source.storage = 'column'),
-            ('rekey', 'update', 'for each row', evervec.trigger_condition(p_source.key_columns), null, true),
-            ('delete', 'delete', case when v_by_row then 'for each row' else 'referencing old table as evervec_old for each statement' end,
-             evervec.trigger_condition(), null, p_source.storage <> 'column'),
-            ('truncate', 'truncate', 'for each statement', evervec.trigger_condition(), null, p_source.storage <> 'column')
+            ('emptied', 'update', 'for each row', format('old.%1$I is not null and new.%1$I is null', p_source.vector_column),
+             'log_update', p_source.storage = 'column'),
+            ('rekey', 'update', 'for each row', v_rekeyed, 'log_rekey', true),
+            ('rekey_erase', 'update', 'for each row', v_rekeyed, 'erase_row', v_erases),
+            ('delete', 'delete', v_old, null, 'log_delete', v_gone),
+            ('delete_erase', 'delete', v_old, null, case when v_by_row then 'erase_row' else 'erase_rows' end, v_erases),
+            ('truncate', 'truncate', 'for each statement', null, 'log_truncate', v_gone),
+            -- A partition cannot tell which vectors were its own: only the whole table's TRUNCATE removes any.
+            ('clear', 'truncate', 'for each statement', null, 'erase_all', v_erases)
           ) as t (event, operation, level, condition, function, wanted)
          where t.wanted
     loop
-        execute format('create trigger %I after %s on %s %s when (%s) execute function evervec.%I()',
+        execute format('create trigger %I after %s on %s %s %s execute function evervec.%I()',
                        format('evervec_%s_%s', p_source.name, v_trigger.event), v_trigger.operation, p_source.relation,
-                       v_trigger.level, v_trigger.condition, format('log_%s_%s', v_trigger.function, p_source.name));
+                       v_trigger.level, 'when (' || v_trigger.condition || ')', format('%s_%s', v_trigger.function, p_source.name));
     end loop;
     perform evervec.create_partition_triggers(p_source);
     perform evervec.create_dependency_triggers(p_source);
@@ -4850,7 +4925,7 @@ end
 $$;
 
 comment on function evervec.create_triggers(evervec.source) is
-$$Internal. Creates the triggers evervec_<source>_insert, _update, _emptied, _rekey, _delete and _truncate, and those on tables that the recipe depends on.$$;
+$$Internal. Creates the triggers evervec_<source>_insert, _update, _emptied, _rekey, _delete, _truncate and those that erase vectors, and those on tables that the recipe depends on.$$;
 
 revoke execute on function evervec.create_triggers(evervec.source) from public;
 
@@ -5043,7 +5118,7 @@ as $$
     select array_agg(prefix || '_' || p_source)
       from (
         select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'priority', 'put', 'remove', 'log_insert', 'log_update',
-                            'log_rekey', 'log_delete', 'log_truncate', 'log_truncate_part'])
+                            'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
           from evervec.source s
@@ -5328,24 +5403,43 @@ revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
 --
--- Compared as records, byte by byte, because types such as json and xml have no equality. By the function, not its operator *<>:
--- a dump prints that without the casts that it needs, and the restore loses the trigger. Without OF in the trigger, so that what a BEFORE trigger changes is seen too.
+-- Every row that is updated pays for it. Where equality is equality of bytes, the type's own operator is asked (text under collation
+-- "C"), four times as quick as a record; other types (json, numeric, citext: what is equal may print differently, or has no equality at
+-- all) are compared as records, byte by byte, by the function: a dump prints its operator *<> without the casts that it needs, and the restore loses the trigger.
+-- Without OF in the trigger, so that what a BEFORE trigger changes is seen too.
+--
+-- A value out of line (TOAST) that was not touched is the same chunk as before, of the same size, and is not read: from PostgreSQL 17 on;
+-- before that, there is nothing to ask, and such values are fetched and compared.
 -- Locks:  none.
-create or replace function evervec.row_differs(p_columns text[])
+create or replace function evervec.row_differs(p_relation regclass, p_columns text[])
 returns text
-language sql immutable
+language sql stable
 set search_path from current
 as $$
-    select format('pg_catalog.record_image_ne(row(%s), row(%s))',
-                  string_agg(format('old.%I', c.name), ', ' order by c.ordinality),
-                  string_agg(format('new.%I', c.name), ', ' order by c.ordinality))
-      from unnest(p_columns) with ordinality as c (name, ordinality)
+    with compared as (
+        select c.ordinality, a.attname,
+               a.attlen = -1 and a.attstorage <> 'p' and current_setting('server_version_num')::integer >= 170000 as toasted,
+               case when a.atttypid = any ('{text,varchar}'::regtype[]) then '(old.%1$I collate "C") is distinct from (new.%1$I collate "C")'
+                    when a.atttypid = any ('{bool,int2,int4,int8,oid,uuid,date,timestamp,timestamptz,bytea}'::regtype[])
+                    then 'old.%1$I is distinct from new.%1$I'
+                    else 'pg_catalog.record_image_ne(row(old.%1$I), row(new.%1$I))' end as test
+          from unnest(p_columns) with ordinality as c (name, ordinality)
+          join pg_attribute a on a.attrelid = p_relation and a.attname = c.name and a.attnum > 0 and not a.attisdropped
+    )
+    select '(' || string_agg(
+               format(case when c.toasted
+                           then 'case when pg_catalog.pg_column_toast_chunk_id(old.%1$I) = pg_catalog.pg_column_toast_chunk_id(new.%1$I)'
+                                ' and pg_catalog.pg_column_size(old.%1$I) = pg_catalog.pg_column_size(new.%1$I)'
+                                ' then false else ' || c.test || ' end'
+                           else c.test end, c.attname),
+               ' or ' order by c.toasted, c.ordinality) || ')'
+      from compared c
 $$;
 
-comment on function evervec.row_differs(text[]) is
-$$Internal. SQL condition for the WHEN clause of an UPDATE trigger over these columns.$$;
+comment on function evervec.row_differs(regclass, text[]) is
+$$Internal. SQL condition for the WHEN clause of an UPDATE trigger over these columns of the table.$$;
 
-revoke execute on function evervec.row_differs(text[]) from public;
+revoke execute on function evervec.row_differs(regclass, text[]) from public;
 
 -- file: functions/track/suspend.sql
 -- suspend: takes a source's triggers away, so that ALTER TABLE may drop or retype the columns that they name; retrack brings them back.
@@ -5558,25 +5652,6 @@ comment on function evervec.track(regclass, text[], text, text, text, text, text
 $$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
 revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean) from public;
-
--- file: functions/track/trigger_condition.sql
--- trigger_condition: the WHEN clause of a trigger: a watched column really changed, and the session does not bypass evervec.
---
--- needs: functions/track/row_differs.sql
--- Locks:  none.
-create or replace function evervec.trigger_condition(p_watched text[] default null)
-returns text
-language sql immutable
-set search_path from current
-as $$
-    select concat_ws(' and ', case when p_watched is not null then evervec.row_differs(p_watched) end,
-                     'pg_catalog.current_setting(''evervec.bypass'', true) is distinct from ''on''')
-$$;
-
-comment on function evervec.trigger_condition(text[]) is
-$$Internal. WHEN clause of a trigger. p_watched: columns of an UPDATE whose change counts; NULL: no such condition.$$;
-
-revoke execute on function evervec.trigger_condition(text[]) from public;
 
 -- file: functions/track/untrack.sql
 -- untrack: takes back all that track made; the vectors stay unless they are to go.
@@ -6000,4 +6075,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'ca271d0e518e47087eb61447f1a507211644d08091f445b9d77082abc399303f');
+values ('evervec_0002_functions', '4b2c4fb2689c7379477678a11ef0c7303c9563356929d443353cbc3ad66246c5');

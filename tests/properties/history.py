@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -40,8 +40,7 @@ class Step:
 WRITES = (
     "insert", "insert many", "upsert", "merge", "delete returning", "update text", "update many",
     "update other column", "update nothing", "want", "delete", "delete many", "change key",
-    "truncate", "recategorise", "rename category", "clear vector",
-    "delete returning",
+    "truncate", "recategorise", "rename category", "clear vector", "delete and insert",
 )  # fmt: skip
 TRANSACTIONS = (
     "begin",
@@ -190,6 +189,15 @@ class History:
             self.committed()
         return True
 
+    def delete_and_insert(self, step: Step) -> bool:
+        """The same key goes and comes back, with another text or none, in one transaction."""
+        began = self.begin(step)
+        for kind in ("delete", "insert again"):
+            self.write(replace(step, kind=kind))
+        if began and self.open:
+            self.commit(step)
+        return True
+
     def statement(self, step: Step) -> tuple[str, list[Any]]:
         """SQL and parameters of a write; its result: keys that have nothing embedded any more."""
         keys = self.key.values
@@ -208,7 +216,7 @@ class History:
         values = [*old, title, long_text, step.c % 4]
         second = [*new, TITLES[step.c % len(TITLES)], long_text, step.a % 4]
         match step.kind:
-            case "insert":
+            case "insert" | "insert again":
                 return f"{insert}{row} on conflict do nothing", values
             case "insert many":
                 return f"{insert}{row}, {row} on conflict do nothing", values + second

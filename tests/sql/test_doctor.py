@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 import pytest
 
 from tests.support.cluster import OWNER, Cluster
+from tests.support.roles import role
 from tests.support.sql_worker import Row, add_toy_model, claim, drain, rows, value
 
 TRIGGERS = """
@@ -531,17 +530,6 @@ def test_costly_updates_of_column_storage_are_advice(conn: psycopg.Connection) -
     found = told(conn, "costly updates", "advice")
 
     mend(conn, found)
-
-
-@contextmanager
-def role(conn: psycopg.Connection) -> Iterator[str]:
-    """A role that is gone afterwards, with all it owns."""
-    name = f"evervec_test_{uuid.uuid4().hex[:8]}"
-    conn.execute(f"create role {name}")
-    try:
-        yield name
-    finally:
-        conn.execute(f"drop owned by {name} cascade; drop role {name}")
 
 
 @pytest.fixture

@@ -341,6 +341,31 @@ def test_a_priority_by_row_decides_what_is_claimed_first(film: psycopg.Connectio
     assert sorted(job["row_key"]["id"] for job in jobs) == [6, 7, 8]
 
 
+@pytest.mark.parametrize("vacuumed", [False, True])
+def test_an_urgent_row_does_not_wait_behind_a_bulk_update(
+    film: psycopg.Connection, superuser_conn: psycopg.Connection, vacuumed: bool
+) -> None:
+    """Its change is at the end of the log, or where vacuum gave space back: folded at once."""
+    film.execute(
+        """
+        create table offer (id integer primary key, label text);
+        select evervec.track('offer', '{label}', p_model => 'toy',
+                             p_priority => 'case when id = 0 then 1 else 9 end');
+        insert into offer select g, 'Offer ' || g from generate_series(1, 9000) g;
+        """
+    )
+    if vacuumed:
+        film.execute("select evervec.fold(1000)")
+        superuser_conn.execute("vacuum evervec.change_log")
+    film.execute("insert into offer values (0, 'urgent')")
+
+    film.execute("select evervec.fold(1000)")
+
+    urgent = "select priority from evervec.processing_queue where row_key = '{\"id\": 0}'"
+    assert value(film, urgent) == 1
+    assert value(film, "select log > 0 from evervec.pending('offer')")
+
+
 def test_a_priority_that_fails_costs_its_row_only_its_priority(film: psycopg.Connection) -> None:
     film.execute(
         """

@@ -16,7 +16,10 @@ as $$
             ('emptied', true, p_source.storage = 'column'),
             ('rekey', true, true),
             ('delete', true, p_source.storage <> 'column'),
-            ('truncate', false, p_source.storage <> 'column')
+            ('truncate', false, p_source.storage <> 'column'),
+            ('rekey_erase', true, p_source.storage <> 'column' and not p_source.foreign_key),
+            ('delete_erase', true, p_source.storage <> 'column' and not p_source.foreign_key),
+            ('clear', false, p_source.storage <> 'column' and not p_source.foreign_key)
           ) as e (event, by_row, wanted)
          where e.wanted
     )
@@ -25,7 +28,7 @@ as $$
       cross join unnest(array[p_source.relation::oid] || evervec.partitions_of(p_source.relation)) as r (relation)
       join pg_class c on c.oid = r.relation and c.relkind in ('r', 'p')
      -- PostgreSQL clones row triggers; the one on TRUNCATE is made when the partition has been noticed.
-     where e.by_row or r.relation = p_source.relation or r.relation = any (p_source.partitions)
+     where e.by_row or r.relation = p_source.relation or r.relation = any (p_source.partitions) and e.event = 'truncate'
     union all
     select r.relation, format('evervec_%s_dep%s_%s', p_source.name, d.ordinal, e.event)::name
       from evervec.dependency d

@@ -3,7 +3,8 @@
 -- One fold at a time (a transaction-level advisory lock; the others have nothing to wait for). A slice begins where the last one
 -- ended: scanned by TID range, it never walks over the dead rows of earlier slices, which a held snapshot may keep from being
 -- vacuumed. What is committed late, or written into space that vacuum gave back, lies before that point; it is found by a scan
--- from the first block, made at the end of the log and, when dead rows make it slow, only so often that it costs a twentieth of the time.
+-- from the first block, made with each slice and, when dead rows make it slow, only so often that it costs a twentieth of the time.
+-- While there is more than a slice, the last blocks are folded too, so that an urgent row does not wait behind a bulk update.
 --
 -- A change without a key (TRUNCATE, a renamed key) starts a reconciling pass. Changes of sources that are no longer tracked are dropped.
 -- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
@@ -13,10 +14,15 @@ language plpgsql
 set search_path from current
 as $$
 declare
+    -- Blocks, and more rows than they can hold.
+    c_tail    constant integer := 16;
+    c_most    constant integer := 5000;
     v_state   evervec.fold_state;
+    v_blocks  bigint := pg_relation_size('evervec.change_log') / current_setting('block_size')::bigint;
     v_from    bigint;
     v_rows    tid[];
     v_more    tid[];
+    v_full    boolean;
     v_began   timestamptz;
     v_cost    interval;
     v_next    bigint;
@@ -27,16 +33,20 @@ begin
     end if;
     select * into v_state from evervec.fold_state;
 
-    v_from := least(v_state.next_block, greatest(pg_relation_size('evervec.change_log') / current_setting('block_size')::bigint - 1, 0));
+    v_from := least(v_state.next_block, greatest(v_blocks - 1, 0));
     v_rows := evervec.log_slice(v_from, p_limit);
     v_next := coalesce(evervec.tid_block(v_rows[cardinality(v_rows)]), v_from);
 
-    if cardinality(v_rows) < p_limit and v_from > 0 and v_state.next_full_at <= clock_timestamp() then
+    v_full := cardinality(v_rows) >= p_limit;
+    if v_full then
+        v_rows := v_rows || evervec.log_slice(greatest(v_next + 1, v_blocks - c_tail), c_most);
+    end if;
+    if v_from > 0 and v_state.next_full_at <= clock_timestamp() then
         v_began := clock_timestamp();
-        v_more := evervec.log_slice(0, p_limit, v_from);
+        v_more := evervec.log_slice(0, case when v_full then p_limit / 5 else p_limit end, v_from);
         v_cost := clock_timestamp() - v_began;
         v_rows := v_rows || v_more;
-        if cardinality(v_more) >= p_limit then
+        if not v_full and cardinality(v_more) >= p_limit then
             v_next := evervec.tid_block(v_more[cardinality(v_more)]);
         elsif v_cost > interval '5 milliseconds' then
             v_state.next_full_at := clock_timestamp() + 20 * v_cost;
@@ -64,18 +74,22 @@ begin
               from taken t
              where t.row_key is not null and t.operation <> 'R'
              group by t.source_id, t.row_key
+        ), named as (
+            select c.source_id, array_agg(c.row_key order by c.row_key) as row_keys, array_agg(c.changes order by c.row_key) as changes,
+                   array_agg(c.metadata order by c.row_key) as metadata
+              from changed c
+             group by c.source_id
+        ), other as (
+            select t.source_id, array_agg(distinct t.row_key) filter (where t.row_key is not null) as dependencies,
+                   bool_or(t.row_key is null) as unnamed
+              from taken t
+             where t.operation = 'R' or t.row_key is null
+             group by t.source_id
         )
-        select s as source,
-               array_agg(c.row_key order by c.row_key) filter (where c.row_key is not null) as row_keys,
-               array_agg(c.changes order by c.row_key) filter (where c.row_key is not null) as changes,
-               array_agg(c.metadata order by c.row_key) filter (where c.row_key is not null) as metadata,
-               (select array_agg(distinct t.row_key) from taken t
-                 where t.source_id = s.source_id and t.operation = 'R' and t.row_key is not null) as dependencies,
-               exists (select from taken t where t.source_id = s.source_id and t.row_key is null) as unnamed
-          from evervec.source s
-          left join changed c using (source_id)
-         where s.source_id in (select t.source_id from taken t)
-         group by s.source_id
+        select s as source, n.row_keys, n.changes, n.metadata, o.dependencies, coalesce(o.unnamed, false) as unnamed
+          from named n
+          full join other o using (source_id)
+          join evervec.source s using (source_id)
          order by s.source_id
     loop
         perform evervec.fold_source(v_change.source, v_change.row_keys, v_change.changes, v_change.metadata,
@@ -86,6 +100,6 @@ end
 $$;
 
 comment on function evervec.fold(integer) is
-$$Internal. Moves up to about p_limit changes (default 10,000) from change_log into processing_queue; returns how many, 0 when there are none or another session is folding.$$;
+$$Internal. Moves up to about p_limit changes (default 10,000, and the newest ones) from change_log into processing_queue; returns how many, 0 when there are none or another session is folding.$$;
 
 revoke execute on function evervec.fold(integer) from public;

@@ -41,7 +41,7 @@ begin
         loop
             v_function := format('log_dep%s_%s_%s', v_dependency.ordinal, v_trigger.event, p_source.name);
             perform evervec.create_log_function(
-                p_source, v_function,
+                v_function,
                 case when v_trigger.rows is null then format('values (%s, ''T'', null::jsonb)', p_source.source_id)
                      when v_trigger.event = 'update' then format(
                         'select %1$s, ''R'', jsonb_build_object(''dependency'', %2$s, ''changed'', %3$s) from (select old.*) r, %4$s union '
@@ -50,10 +50,12 @@ begin
                      else format('select distinct %s, ''R'', jsonb_build_object(''dependency'', %s, ''changed'', %s) from %s, %s',
                                  p_source.source_id, v_dependency.ordinal, v_changed, v_trigger.rows, v_decoy) end,
                 p_pinned => true);
-            execute format('create trigger %I after %s on %s %s when (%s) execute function evervec.%I()',
+            execute format('create trigger %I after %s on %s %s %s execute function evervec.%I()',
                            format('evervec_%s_dep%s_%s', p_source.name, v_dependency.ordinal, v_trigger.event),
                            v_trigger.operation, v_dependency.relation, v_trigger.condition,
-                           evervec.trigger_condition(case when v_trigger.event = 'update' then v_dependency.watched end), v_function);
+                           case when v_trigger.event = 'update'
+                                then format('when (%s)', evervec.row_differs(v_dependency.relation, v_dependency.watched)) end,
+                           v_function);
         end loop;
     end loop;
 end

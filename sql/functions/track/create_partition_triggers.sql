@@ -20,8 +20,8 @@ begin
          where p.relid <> p_source.relation
            and not exists (select from pg_trigger t where t.tgrelid = p.relid and t.tgname = v_trigger)
     loop
-        execute format('create trigger %I after truncate on %s for each statement when (%s) execute function evervec.%I()',
-                       v_trigger, v_partition, evervec.trigger_condition(), 'log_truncate_part_' || p_source.name);
+        execute format('create trigger %I after truncate on %s for each statement execute function evervec.%I()',
+                       v_trigger, v_partition, 'log_truncate_' || p_source.name);
     end loop;
 end
 $$;

@@ -9,7 +9,7 @@ as $$
     select array_agg(prefix || '_' || p_source)
       from (
         select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'priority', 'put', 'remove', 'log_insert', 'log_update',
-                            'log_rekey', 'log_delete', 'log_truncate', 'log_truncate_part'])
+                            'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
           from evervec.source s
