@@ -7,7 +7,7 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from bench.contenders import BARE, CASCADE, EVERVEC, FLOOR, PGAI, SUPABASE, Contender
+from bench.contenders import APPEND, BARE, CASCADE, EVERVEC, FLOOR, PGAI, SUPABASE, Contender
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _pgbench(clients: int, protocol: str, bar: float | None = None) -> Pgbench:
     return Pgbench(
         f"pgbench-{clients}-{protocol}",
         f"pgbench, single-row INSERT, {clients} clients, {protocol} protocol",
-        contenders=(BARE, EVERVEC, PGAI, SUPABASE, FLOOR),
+        contenders=(BARE, EVERVEC, PGAI, SUPABASE, FLOOR, APPEND),
         bar=bar,
         rows="none",
         clients=clients,

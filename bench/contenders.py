@@ -51,7 +51,8 @@ SUPABASE = Contender(
     "Supabase pattern", "supabase", log=sql.Identifier("supabase", "q_embedding_jobs")
 )
 FLOOR = Contender("empty trigger", "floor")
-ALL = (BARE, CASCADE, EVERVEC, PGAI, SUPABASE, FLOOR)
+APPEND = Contender("bare append", "append", log=sql.Identifier("append", "log"))
+ALL = (BARE, CASCADE, EVERVEC, PGAI, SUPABASE, FLOOR, APPEND)
 
 
 def install(server: Server) -> None:
@@ -67,6 +68,7 @@ def install(server: Server) -> None:
             script("supabase.sql", schema=sql.Identifier(SUPABASE.schema), vector=vector_type())
         )
         owner.execute(script("floor.sql", schema=sql.Identifier(FLOOR.schema)))
+        owner.execute(script("append.sql", schema=sql.Identifier(APPEND.schema)))
         owner.execute(
             "select evervec.track('tracked.doc', p_columns => '{title,body}', p_model => %s,"
             " p_index => 'none', p_backfill => false)",

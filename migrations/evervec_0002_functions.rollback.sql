@@ -43,7 +43,6 @@ drop function evervec.retrack(text, text[], text, text, text, jsonb);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
-drop function evervec.key_of_change(evervec.source, text);
 drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
@@ -77,6 +76,8 @@ drop function evervec.column_text(regclass, text);
 drop function evervec.check_relation(regclass);
 drop function evervec.check_option(text, text, text[]);
 drop function evervec.check_name(text);
+drop function evervec.changed_keys(evervec.source, text, text);
+drop function evervec.key_decoy(evervec.source);
 drop function evervec.analyse_sql(regclass, text, text);
 drop function evervec.add_source(evervec.source);
 drop function evervec.add_dependencies(evervec.source, jsonb);
@@ -358,6 +359,8 @@ drop function evervec.doctor(text);
 
 -- removed: functions/track/base_type.sql
 
+-- removed: functions/track/changed_keys.sql
+
 -- removed: functions/track/check_name.sql
 
 -- removed: functions/track/check_option.sql
@@ -424,11 +427,11 @@ drop function evervec.doctor(text);
 
 -- removed: functions/track/key_decoded.sql
 
+-- removed: functions/track/key_decoy.sql
+
 -- removed: functions/track/key_list.sql
 
 -- removed: functions/track/key_match.sql
-
--- removed: functions/track/key_of_change.sql
 
 -- removed: functions/track/match_key_types.sql
 

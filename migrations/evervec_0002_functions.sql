@@ -3723,6 +3723,54 @@ $$Internal. The columns of a table, and the other tables, that an SQL expression
 
 revoke execute on function evervec.analyse_sql(regclass, text, text) from public;
 
+-- file: functions/track/key_decoy.sql
+-- key_decoy: a FROM item with the names of the key columns, for triggers: what a name means when the row has it no longer.
+--
+-- A key column that was renamed must not make an application's write fail. The column is named inside a subquery over the row alone;
+-- when the row has no such column any more, the name means the decoy's NULL.
+-- Locks:  none.
+create or replace function evervec.key_decoy(p_source evervec.source)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select format('(select %s) as decoy', string_agg(format('null::%s as %I', c.type, c.name), ', ' order by c.ordinality))
+      from unnest(p_source.key_columns, p_source.key_types) with ordinality as c (name, type, ordinality)
+$$;
+
+comment on function evervec.key_decoy(evervec.source) is
+$$Internal. FROM item decoy: the key columns, all NULL.$$;
+
+revoke execute on function evervec.key_decoy(evervec.source) from public;
+
+-- file: functions/track/changed_keys.sql
+-- changed_keys: the query by which a trigger says which rows changed: source, operation, row_key.
+--
+-- A key is NULL where a key column was renamed (see key_decoy), and a NULL key in the log says: something changed in this source,
+-- compare it all. Nor does it matter that another column has taken the name: the JSON is built of whatever type it has. The worker
+-- sees the rename and writes the triggers' functions anew.
+-- LATERAL and not a scalar subquery: the planner makes one flat plan of it, and single-row writers feel its start.
+-- Locks:  none.
+-- needs: functions/track/primary_key.sql
+-- needs: functions/track/key_decoy.sql
+create or replace function evervec.changed_keys(p_source evervec.source, p_operation text, p_rows text)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select format('select %s, %L::"char", k.key from %s r, %s, lateral (select case when %s then jsonb_build_object(%s) end as key from (select r.*) as changed) as k',
+                  p_source.source_id, p_operation, p_rows, evervec.key_decoy(p_source),
+                  string_agg(format('%I is not null', c.name), ' and ' order by c.ordinality),
+                  string_agg(format('%L, %I%s', c.name, c.name, case when k.as_text then '::text' end), ', ' order by c.ordinality))
+      from unnest(p_source.key_columns) with ordinality as c (name, ordinality)
+      join evervec.primary_key(p_source.relation) k on k.ordinal = c.ordinality
+$$;
+
+comment on function evervec.changed_keys(evervec.source, text, text) is
+$$Internal. SQL query for (source_id, operation, row_key) of the changed rows p_rows, a FROM item of a trigger.$$;
+
+revoke execute on function evervec.changed_keys(evervec.source, text, text) from public;
+
 -- file: functions/track/check_name.sql
 -- check_name: refuses a source name that its generated objects could not bear.
 --
@@ -4249,7 +4297,7 @@ revoke execute on function evervec.create_erase_functions(evervec.source) from p
 -- create_key_function: key_<source>, the one place where a row_key is built.
 --
 -- Without SET clauses it inlines; keys that print the same in every session need none. NULL among the arguments means that
--- the caller could not name the row (see key_of_change).
+-- the caller could not name the row (see changed_keys).
 -- Locks:  none that matter.
 create or replace function evervec.create_key_function(p_source evervec.source)
 returns void
@@ -4827,7 +4875,7 @@ revoke execute on function evervec.create_trigger_function(text, text, boolean) 
 -- file: functions/track/create_trigger_functions.sql
 -- create_trigger_functions: what the triggers of a source do: append to the log, and remove vectors of rows that went.
 --
--- They must never fail an application's write, so they lean on no name that may change: the key through key_of_change, the
+-- They must never fail an application's write, so they lean on no name that may change: the key through changed_keys, the
 -- embedding table through a view, which follows a rename. Column storage and foreign keys take vectors away by themselves.
 --
 -- Locks:  none that matter.
@@ -4839,24 +4887,19 @@ as $$
 declare
     v_by_row   boolean := p_source.relation_kind = 'p';
     v_pinned   boolean := exists (select from evervec.primary_key(p_source.relation) k where k.as_text);
-    v_id       integer := p_source.source_id;
-    v_new      record;
-    v_old      record;
+    v_new      text := case when v_by_row then '(select new.*)' else 'evervec_new' end;
+    v_old      text := case when v_by_row then '(select old.*)' else 'evervec_old' end;
     v_function record;
 begin
-    select * into v_new from evervec.key_of_change(p_source, 'n');
-    select * into v_old from evervec.key_of_change(p_source, 'o');
     for v_function in
         select f.event, f.changes
           from (values
-            ('insert', format('select %s, ''I'', %s from %s n, %s', v_id, v_new.key,
-                              case when v_by_row then '(select new.*)' else 'evervec_new' end, v_new.decoy)),
-            ('update', format('select %s, ''U'', %s from (select new.*) n, %s', v_id, v_new.key, v_new.decoy)),
-            ('rekey', format('select %1$s, ''D'', %2$s from (select old.*) o, %4$s union all select %1$s, ''I'', %3$s from (select new.*) n, %4$s',
-                             v_id, v_old.key, v_new.key, v_new.decoy)),
-            ('delete', format('select %s, ''D'', %s from %s o, %s', v_id, v_old.key,
-                              case when v_by_row then '(select old.*)' else 'evervec_old' end, v_old.decoy)),
-            ('truncate', format('values (%s, ''T'', null::jsonb)', v_id))
+            ('insert', evervec.changed_keys(p_source, 'I', v_new)),
+            ('update', evervec.changed_keys(p_source, 'U', '(select new.*)')),
+            ('rekey', concat(evervec.changed_keys(p_source, 'D', '(select old.*)'), ' union all ',
+                             evervec.changed_keys(p_source, 'I', '(select new.*)'))),
+            ('delete', evervec.changed_keys(p_source, 'D', v_old)),
+            ('truncate', format('values (%s, ''T'', null::jsonb)', p_source.source_id))
           ) as f (event, changes)
     loop
         perform evervec.create_log_function(format('log_%s_%s', v_function.event, p_source.name), v_function.changes, v_pinned);
@@ -5237,33 +5280,6 @@ comment on function evervec.key_match(evervec.source, text, boolean, text, boole
 $$Internal. SQL condition: the key of the left alias equals that of the right alias, or of k.row_key when p_right is NULL.$$;
 
 revoke execute on function evervec.key_match(evervec.source, text, boolean, text, boolean) from public;
-
--- file: functions/track/key_of_change.sql
--- key_of_change: the SQL by which a trigger names a changed row: a scalar subquery over the row and a decoy.
---
--- A key column that was renamed must not make an application's write fail. The column is named inside a subquery over the row alone;
--- when the row has no such column any more, the name means the decoy's NULL, the key is NULL, and a NULL key in the log says:
--- something changed in this source, compare it all. Nor must another column that has taken the name: the JSON is built of whatever
--- type it has. The worker sees the rename and writes the triggers' functions anew.
--- Locks:  none.
--- needs: functions/track/primary_key.sql
-create or replace function evervec.key_of_change(p_source evervec.source, p_row text, out key text, out decoy text)
-language sql stable
-set search_path from current
-as $$
-    select format('(select case when %s then jsonb_build_object(%s) end from (select %s.*) as changed)',
-                  string_agg(format('%I is not null', c.name), ' and ' order by c.ordinality),
-                  string_agg(format('%L, %I%s', c.name, c.name, case when k.as_text then '::text' end), ', ' order by c.ordinality),
-                  p_row),
-           format('(select %s) as decoy', string_agg(format('null::%s as %I', c.type, c.name), ', ' order by c.ordinality))
-      from unnest(p_source.key_columns, p_source.key_types) with ordinality as c (name, type, ordinality)
-      join evervec.primary_key(p_source.relation) k on k.ordinal = c.ordinality
-$$;
-
-comment on function evervec.key_of_change(evervec.source, text) is
-$$Internal. key: SQL expression for the row_key of row p_row in a trigger, NULL when a key column was renamed; decoy: the FROM item that it needs.$$;
-
-revoke execute on function evervec.key_of_change(evervec.source, text) from public;
 
 -- file: functions/track/match_key_types.sql
 -- match_key_types: gives the key columns of an embedding table the types that the source's key has now.
@@ -5733,7 +5749,7 @@ revoke execute on function evervec.update_source(evervec.source) from public;
 -- over to_jsonb, which is not immutable, keeps the planner from trying the cast beforehand.
 -- Locks:  none.
 -- needs: functions/track/key_match.sql
--- needs: functions/track/key_of_change.sql
+-- needs: functions/track/key_decoy.sql
 create or replace function evervec.vanished_vectors(p_source evervec.source, p_rows text)
 returns text
 language sql stable
@@ -5743,13 +5759,13 @@ as $$
                   string_agg(format('(select case when pg_typeof(%1$I) = %2$L::regtype then (to_jsonb(%1$I::text) #>> ''{}'')::%2$s end '
                                     'from (select o.*) as changed) as %1$I', c.name, c.type), ', ' order by c.ordinality),
                   p_rows,
-                  (evervec.key_of_change(p_source, 'o')).decoy,
+                  evervec.key_decoy(p_source),
                   evervec.key_match(p_source, 'e', true, 'gone', false))
       from unnest(p_source.key_columns, p_source.key_types) with ordinality as c (name, type, ordinality)
 $$;
 
 comment on function evervec.vanished_vectors(evervec.source, text) is
-$$Internal. SQL after DELETE FROM the embedding table e: those of the rows in p_rows, whose key columns are named as key_of_change does.$$;
+$$Internal. SQL after DELETE FROM the embedding table e: those of the rows in p_rows, whose key columns may have been renamed: see key_decoy.$$;
 
 revoke execute on function evervec.vanished_vectors(evervec.source, text) from public;
 
@@ -6075,4 +6091,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '4b2c4fb2689c7379477678a11ef0c7303c9563356929d443353cbc3ad66246c5');
+values ('evervec_0002_functions', 'e6b099e5787496278ea1a4aeeda16db8753e43586c05f63a52acd4898e6abfed');

@@ -1,7 +1,7 @@
 -- create_key_function: key_<source>, the one place where a row_key is built.
 --
 -- Without SET clauses it inlines; keys that print the same in every session need none. NULL among the arguments means that
--- the caller could not name the row (see key_of_change).
+-- the caller could not name the row (see changed_keys).
 -- Locks:  none that matter.
 create or replace function evervec.create_key_function(p_source evervec.source)
 returns void

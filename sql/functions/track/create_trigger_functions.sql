@@ -1,6 +1,6 @@
 -- create_trigger_functions: what the triggers of a source do: append to the log, and remove vectors of rows that went.
 --
--- They must never fail an application's write, so they lean on no name that may change: the key through key_of_change, the
+-- They must never fail an application's write, so they lean on no name that may change: the key through changed_keys, the
 -- embedding table through a view, which follows a rename. Column storage and foreign keys take vectors away by themselves.
 --
 -- Locks:  none that matter.
@@ -12,24 +12,19 @@ as $$
 declare
     v_by_row   boolean := p_source.relation_kind = 'p';
     v_pinned   boolean := exists (select from evervec.primary_key(p_source.relation) k where k.as_text);
-    v_id       integer := p_source.source_id;
-    v_new      record;
-    v_old      record;
+    v_new      text := case when v_by_row then '(select new.*)' else 'evervec_new' end;
+    v_old      text := case when v_by_row then '(select old.*)' else 'evervec_old' end;
     v_function record;
 begin
-    select * into v_new from evervec.key_of_change(p_source, 'n');
-    select * into v_old from evervec.key_of_change(p_source, 'o');
     for v_function in
         select f.event, f.changes
           from (values
-            ('insert', format('select %s, ''I'', %s from %s n, %s', v_id, v_new.key,
-                              case when v_by_row then '(select new.*)' else 'evervec_new' end, v_new.decoy)),
-            ('update', format('select %s, ''U'', %s from (select new.*) n, %s', v_id, v_new.key, v_new.decoy)),
-            ('rekey', format('select %1$s, ''D'', %2$s from (select old.*) o, %4$s union all select %1$s, ''I'', %3$s from (select new.*) n, %4$s',
-                             v_id, v_old.key, v_new.key, v_new.decoy)),
-            ('delete', format('select %s, ''D'', %s from %s o, %s', v_id, v_old.key,
-                              case when v_by_row then '(select old.*)' else 'evervec_old' end, v_old.decoy)),
-            ('truncate', format('values (%s, ''T'', null::jsonb)', v_id))
+            ('insert', evervec.changed_keys(p_source, 'I', v_new)),
+            ('update', evervec.changed_keys(p_source, 'U', '(select new.*)')),
+            ('rekey', concat(evervec.changed_keys(p_source, 'D', '(select old.*)'), ' union all ',
+                             evervec.changed_keys(p_source, 'I', '(select new.*)'))),
+            ('delete', evervec.changed_keys(p_source, 'D', v_old)),
+            ('truncate', format('values (%s, ''T'', null::jsonb)', p_source.source_id))
           ) as f (event, changes)
     loop
         perform evervec.create_log_function(format('log_%s_%s', v_function.event, p_source.name), v_function.changes, v_pinned);
