@@ -67,6 +67,13 @@ select evervec.pause('film_in_words');
 -- example: resume
 select evervec.resume();
 
+-- example: pause_model
+-- Stops every source of the model; errors that are about the service (a wrong key, a rate limit) do the same for a while.
+select evervec.pause_model('text-embedding-3-small', now() + interval '1 hour', 'the month''s budget is spent');
+
+-- example: resume_model
+select evervec.resume_model('text-embedding-3-small');
+
 -- example: reset
 select evervec.reset('film_in_words');
 

@@ -34,13 +34,13 @@ drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
 drop function evervec.trigger_condition(text[]);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.row_differs(text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
@@ -100,27 +100,29 @@ drop function evervec.parse_key(text, text);
 drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]);
 drop function evervec.find_similar(text, vector, integer, real, jsonb[]);
 drop function evervec.check_row_key(evervec.source, jsonb);
-drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[]);
-drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]);
+drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
+drop function evervec.with_failure(jsonb, text, text, integer);
+drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.tid_block(tid);
 drop function evervec.tick();
 drop function evervec.start_pass(integer, text);
 drop function evervec.row_priorities(evervec.source, jsonb[]);
 drop function evervec.retry_delay(evervec.retry_policy, integer);
 drop function evervec.render_states(evervec.source, jsonb[]);
-drop function evervec.render_jobs(evervec.source, uuid);
+drop function evervec.render_jobs(evervec.source, uuid, bigint[]);
 drop function evervec.release_jobs(uuid, bigint[]);
 drop function evervec.reconcile(text, integer);
 drop function evervec.reclaim(integer);
 drop function evervec.queue_rows(evervec.source, jsonb[], bigint[], smallint[], jsonb[]);
+drop function evervec.policy_of(integer, text);
 drop function evervec.pending(text);
 drop function evervec.next_slice(evervec.source, integer);
 drop function evervec.log_slice(bigint, integer, bigint);
 drop function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real);
-drop function evervec.lease_jobs(bigint, interval, uuid, integer[]);
+drop function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean);
 drop function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean);
 drop function evervec.fold(integer);
-drop function evervec.finish_jobs(bigint[], text[]);
+drop function evervec.finish_jobs(bigint[], text[], text[]);
 drop function evervec.feed_slice(evervec.source, integer, boolean, boolean);
 drop function evervec.feed(integer, integer[]);
 drop function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval);
@@ -129,12 +131,17 @@ drop function evervec.estimated_rows(regclass);
 drop function evervec.erase_vectors(evervec.source, jsonb[]);
 drop function evervec.dependents(evervec.source, jsonb[]);
 drop function evervec.coverage(text);
-drop function evervec.complete_jobs(uuid, bigint[], vector[]);
+drop function evervec.complete_jobs(uuid, bigint[], vector[], text[]);
 drop function evervec.claim_jobs(integer, interval, text, text[]);
+drop function evervec.bury_jobs(bigint[], text, text, integer);
 drop function evervec.backfill(text);
 drop function evervec.active_sources(text[]);
+drop function evervec.resume_model(text);
+drop function evervec.pause_model(text, timestamptz, text);
+drop function evervec.hold_model(integer, timestamptz, text, text);
 drop function evervec.get_model(text);
 drop function evervec.model_named(text);
+drop function evervec.free_model(integer);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text);
@@ -233,13 +240,23 @@ drop function evervec.doctor(text);
 
 -- removed: functions/model/add_model.sql
 
+-- removed: functions/model/free_model.sql
+
 -- removed: functions/model/get_model.sql
 
+-- removed: functions/model/hold_model.sql
+
 -- removed: functions/model/model_named.sql
+
+-- removed: functions/model/pause_model.sql
+
+-- removed: functions/model/resume_model.sql
 
 -- removed: functions/queue/active_sources.sql
 
 -- removed: functions/queue/backfill.sql
+
+-- removed: functions/queue/bury_jobs.sql
 
 -- removed: functions/queue/claim_jobs.sql
 
@@ -277,6 +294,8 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/pending.sql
 
+-- removed: functions/queue/policy_of.sql
+
 -- removed: functions/queue/queue_rows.sql
 
 -- removed: functions/queue/reclaim.sql
@@ -300,6 +319,8 @@ drop function evervec.doctor(text);
 -- removed: functions/queue/tid_block.sql
 
 -- removed: functions/queue/try_write_vectors.sql
+
+-- removed: functions/queue/with_failure.sql
 
 -- removed: functions/queue/write_vectors.sql
 

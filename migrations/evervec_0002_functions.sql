@@ -149,6 +149,7 @@ as $$
         'p_index => ' || quote_literal(nullif(p_source.index_method, 'hnsw')),
         'p_priority => ' || quote_literal(coalesce(p_source.priority_sql, nullif(p_source.priority, 5)::text)),
         'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
+        'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,
@@ -1223,6 +1224,36 @@ $$Makes an embedding model known and returns its name. p_provider: local or open
 
 revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer) from public;
 
+-- file: functions/model/free_model.sql
+-- free_model: a success shows that what paused a model by an error is over.
+--
+-- What is in flight when a rate limit is reached may still succeed and says nothing: such a pause lasts its time.
+-- Locks:  the row of evervec.model, SKIP LOCKED.
+create or replace function evervec.free_model(p_model_id integer)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    -- Read first: this is called for every batch, and nearly always there is nothing to do.
+    if exists (select from evervec.model m where m.model_id = p_model_id and m.pause_class is not null) then
+        update evervec.model m
+           set paused_at = null, paused_until = null, pause_class = null, pause_reason = null
+         where m.model_id in (
+            select h.model_id
+              from evervec.model h
+             where h.model_id = p_model_id and (h.pause_class in ('auth', 'quota') or h.paused_until <= clock_timestamp())
+               and h.pause_class is not null
+               for no key update skip locked);
+    end if;
+end
+$$;
+
+comment on function evervec.free_model(integer) is
+$$Internal. Ends a pause of class auth or quota, and forgets one of another class whose time is up; one by hand stays.$$;
+
+revoke execute on function evervec.free_model(integer) from public;
+
 -- file: functions/model/model_named.sql
 -- model_named: the model of that name, or the error that every function gives for an unknown one.
 --
@@ -1288,6 +1319,95 @@ $$One model by its name: provider, the provider's name for it, dimensions, limit
 
 revoke execute on function evervec.get_model(text) from public;
 
+-- file: functions/model/hold_model.sql
+-- hold_model: an error of the whole service: nothing more is sent to the model for a while.
+--
+-- Never makes a pause shorter. A pause of the same class that follows, without a success between, prolongs the former one.
+-- Locks:  the row of evervec.model.
+create or replace function evervec.hold_model(p_model_id integer, p_until timestamptz, p_error_class text, p_reason text)
+returns void
+language sql
+set search_path from current
+as $$
+    update evervec.model m
+       set paused_at    = case when m.pause_class = p_error_class then m.paused_at else clock_timestamp() end,
+           paused_until = p_until,
+           pause_class  = p_error_class,
+           pause_reason = left(p_reason, 1000)
+     where m.model_id = p_model_id and (m.paused_until < p_until) is not false
+$$;
+
+comment on function evervec.hold_model(integer, timestamptz, text, text) is
+$$Internal. Pauses a model until p_until because of an error of the class p_error_class.$$;
+
+revoke execute on function evervec.hold_model(integer, timestamptz, text, text) from public;
+
+-- file: functions/model/pause_model.sql
+-- pause_model: sends nothing to a model for a while: its budget is spent, its provider is being moved.
+--
+-- Locks:  the row of evervec.model.
+-- Raises: VE108 unknown model
+create or replace function evervec.pause_model(
+    p_model  text,
+    p_until  timestamptz default 'infinity',
+    p_reason text default null
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.model_named(p_model);
+    update evervec.model m
+       set paused_at = clock_timestamp(), paused_until = coalesce(p_until, 'infinity'), pause_reason = p_reason, pause_class = null
+     where m.name = p_model;
+end
+$$;
+
+comment on function evervec.pause_model(text, timestamptz, text) is
+$$Stops the work on all sources of a model until p_until (default: until resume_model); changes are logged and queued meanwhile, what is claimed is completed. p_reason is shown by alerts. Raises VE108.$$;
+
+revoke execute on function evervec.pause_model(text, timestamptz, text) from public;
+
+-- file: functions/model/resume_model.sql
+-- resume_model: ends a pause of a model, by hand or by an error.
+--
+-- Jobs that wait because of that error are due at once: the key has been put in, the quota raised.
+-- Locks:  the row of evervec.model; waiting jobs of its sources in (source_id, task_type, row_key) order, SKIP LOCKED.
+-- Raises: VE108 unknown model
+create or replace function evervec.resume_model(p_model text)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_model evervec.model := evervec.model_named(p_model);
+begin
+    select * into v_model from evervec.model m where m.model_id = v_model.model_id for no key update;
+    update evervec.model m
+       set paused_at = null, paused_until = null, pause_reason = null, pause_class = null
+     where m.model_id = v_model.model_id and m.paused_until is not null;
+    if v_model.pause_class is not null then
+        with waiting as (
+            select q.job_id
+              from evervec.processing_queue q
+             where q.status = 'pending' and q.available_at > clock_timestamp()
+               and q.failures #>> '{-1,class}' = v_model.pause_class
+               and q.source_id in (select s.source_id from evervec.source s where s.model_id = v_model.model_id)
+             order by q.source_id, q.task_type, q.row_key
+               for update skip locked
+        )
+        update evervec.processing_queue q set available_at = clock_timestamp() from waiting w where q.job_id = w.job_id;
+    end if;
+    return coalesce(v_model.paused_until > clock_timestamp(), false);
+end
+$$;
+
+comment on function evervec.resume_model(text) is
+$$Takes the work on all sources of a model up again; jobs that an error of the same kind put off are due at once. Returns whether it was paused. Raises VE108.$$;
+
+revoke execute on function evervec.resume_model(text) from public;
+
 -- file: functions/queue/active_sources.sql
 -- active_sources: the sources whose jobs may be worked on now.
 --
@@ -1339,6 +1459,43 @@ $$Starts, or starts anew, the search for rows without a vector; workers do the r
 
 revoke execute on function evervec.backfill(text) from public;
 
+-- file: functions/queue/bury_jobs.sql
+-- bury_jobs: moves jobs that gave up to the dead letters, with everything that is known about them.
+--
+-- Locks:  the jobs, which the caller has locked or leased in this transaction.
+create or replace function evervec.bury_jobs(
+    p_job_ids     bigint[],
+    p_error_class text,
+    p_message     text,
+    p_status_code integer default null
+)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with dead as (
+        delete from evervec.processing_queue q
+         where q.job_id = any (p_job_ids)
+        returning q.*
+    ), buried as (
+        insert into evervec.dead_letter
+            (job_id, source_id, task_type, row_key, task_data, priority, attempts, error_class, status_code, message, failures,
+             metadata, created_at, first_failed_at)
+        select d.job_id, d.source_id, d.task_type, d.row_key, d.task_data, d.priority, d.attempts, p_error_class, p_status_code,
+               left(p_message, 10000), d.failures, d.metadata, d.created_at,
+               coalesce((d.failures #>> '{0,at}')::timestamptz, clock_timestamp())
+          from dead d
+         order by d.job_id
+        returning 1
+    )
+    select count(*) from buried
+$$;
+
+comment on function evervec.bury_jobs(bigint[], text, text, integer) is
+$$Internal. Moves jobs to the dead letters, for an error of some class; returns how many.$$;
+
+revoke execute on function evervec.bury_jobs(bigint[], text, text, integer) from public;
+
 -- file: functions/queue/claim_jobs.sql
 -- claim_jobs: the next jobs for a worker, with the text to embed.
 --
@@ -1364,7 +1521,8 @@ returns table (
     state        text,
     content      text,
     content_hash bytea,
-    model        text
+    model        text,
+    too_long     text
 )
 language plpgsql security definer
 set search_path from current
@@ -1374,7 +1532,8 @@ declare
     v_token   uuid := gen_random_uuid();
     v_sources integer[];
     v_source  evervec.source;
-    v_leased  bigint := 0;
+    v_more    record;
+    v_jobs    bigint[] := '{}';
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -1392,8 +1551,11 @@ begin
 
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
     loop
-        v_leased := v_leased + evervec.lease_jobs(p_limit - v_leased, p_lease, v_token, v_sources);
-        exit when v_leased >= p_limit
+        select array_agg(l.job_id) as job_ids, bool_or(l.suspect) as suspect into v_more
+          from evervec.lease_jobs(p_limit - cardinality(v_jobs), p_lease, v_token, v_sources, v_jobs = '{}') l;
+        v_jobs := v_jobs || v_more.job_ids;
+        exit when cardinality(v_jobs) >= p_limit
+               or v_more.suspect
                or clock_timestamp() > v_began + interval '1 second'
                or evervec.feed(greatest(p_limit, 1000), v_sources) = 0;
     end loop;
@@ -1401,19 +1563,19 @@ begin
     for v_source in
         select s.*
           from evervec.source s
-         where s.source_id in (select q.source_id from evervec.processing_queue q where q.lease_token = v_token)
+         where s.source_id in (select q.source_id from evervec.processing_queue q where q.job_id = any (v_jobs))
     loop
         return query
         select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
-               m.name
-          from evervec.render_jobs(v_source, v_token) r
+               m.name, v_source.too_long
+          from evervec.render_jobs(v_source, v_token, v_jobs) r
           join evervec.model m on m.model_id = v_source.model_id;
     end loop;
 end
 $$;
 
 comment on function evervec.claim_jobs(integer, interval, text, text[]) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
 
 revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) from public;
 
@@ -1423,12 +1585,13 @@ revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) f
 -- Fenced twice: the lease token must still be the job's, and the row's text, rendered again under a KEY SHARE lock, must still have the
 -- claimed hash. A row that a user's transaction holds is never waited for.
 --
--- Locks:  the jobs in (source_id, task_type, row_key) order; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
+-- Locks:  the jobs in (source_id, task_type, row_key) order; the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
 -- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions
 create or replace function evervec.complete_jobs(
     p_lease_token uuid,
     p_job_ids     bigint[],
-    p_embeddings  vector[]
+    p_embeddings  vector[],
+    p_notes       text[] default null
 )
 returns table (job_id bigint, outcome text)
 language plpgsql security definer
@@ -1438,14 +1601,16 @@ as $$
 declare
     v_batch    record;
     v_outcomes text[];
-    v_gone     jsonb[];
+    v_model    integer;
 begin
     if p_lease_token is null or p_job_ids is null or p_embeddings is null
-       or cardinality(p_job_ids) <> cardinality(p_embeddings) then
+       or cardinality(p_job_ids) <> cardinality(p_embeddings)
+       or cardinality(p_notes) <> cardinality(p_job_ids) then
         raise exception using
             errcode = 'VE301', message = 'complete_jobs needs a lease token and as many vectors as jobs',
-            detail  = format('%s jobs, %s vectors.', cardinality(p_job_ids), cardinality(p_embeddings)),
-            hint    = 'Pass the lease_token of claim_jobs and one vector a job_id, in the same order.';
+            detail  = format('%s jobs, %s vectors, %s notes.', cardinality(p_job_ids), cardinality(p_embeddings),
+                             coalesce(cardinality(p_notes)::text, 'no')),
+            hint    = 'Pass the lease_token of claim_jobs and one vector a job_id, in the same order; p_notes may be left out.';
     end if;
 
     return query
@@ -1457,10 +1622,11 @@ begin
 
     for v_batch in
         select l.source_id, array_agg(l.job_id order by l.job_id) as job_ids, array_agg(l.row_key order by l.job_id) as row_keys,
-               array_agg(l.claimed_hash order by l.job_id) as hashes, array_agg(l.embedding order by l.job_id) as embeddings
+               array_agg(l.claimed_hash order by l.job_id) as hashes, array_agg(l.embedding order by l.job_id) as embeddings,
+               array_agg(l.note order by l.job_id) as notes
           from (
-            select q.source_id, q.job_id, q.row_key, q.claimed_hash, u.embedding
-              from unnest(p_job_ids, p_embeddings) as u (job_id, embedding)
+            select q.source_id, q.job_id, q.row_key, q.claimed_hash, u.embedding, u.note
+              from unnest(p_job_ids, p_embeddings, p_notes) as u (job_id, embedding, note)
               join evervec.processing_queue q on q.job_id = u.job_id
              where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
              order by q.source_id, q.task_type, q.row_key
@@ -1468,19 +1634,21 @@ begin
           ) l
          group by l.source_id
     loop
-        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings) into v_outcomes
+        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes), s.model_id
+          into v_outcomes, v_model
           from evervec.source s
          where s.source_id = v_batch.source_id;
-        perform evervec.finish_jobs(v_batch.job_ids, v_outcomes);
+        perform evervec.finish_jobs(v_batch.job_ids, v_outcomes, v_batch.notes);
+        perform evervec.free_model(v_model);
         return query select u.job_id, u.outcome from unnest(v_batch.job_ids, v_outcomes) as u (job_id, outcome);
     end loop;
 end
 $$;
 
-comment on function evervec.complete_jobs(uuid, bigint[], vector[]) is
-$$Stores one vector a job and settles the jobs. outcome: completed; superseded (the row changed meanwhile, queued again); gone (row deleted); locked (a user's transaction holds the row, tried again later); lost (the lease is no longer yours, vector discarded). Keep calls under about 100 jobs so that transactions stay short. Raises VE109, VE301, 55P03.$$;
+comment on function evervec.complete_jobs(uuid, bigint[], vector[], text[]) is
+$$Stores one vector a job and settles the jobs. p_notes: beside the vector and in the receipt, such as where the text was cut; NULL members and NULL: none. outcome: completed; superseded (the row changed meanwhile, queued again); gone (row deleted); locked (a user's transaction holds the row, tried again later); lost (the lease is no longer yours, vector discarded). Keep calls under about 100 jobs so that transactions stay short. Raises VE109, VE301, 55P03.$$;
 
-revoke execute on function evervec.complete_jobs(uuid, bigint[], vector[]) from public;
+revoke execute on function evervec.complete_jobs(uuid, bigint[], vector[], text[]) from public;
 
 -- file: functions/queue/coverage.sql
 -- coverage: how much of a source has the vector it should have, by comparing every hash.
@@ -1640,7 +1808,7 @@ revoke execute on function evervec.extend_lease(uuid, interval) from public;
 -- file: functions/queue/fail_jobs.sql
 -- fail_jobs: what a worker says when jobs could not be embedded; retry_policy decides what follows.
 --
--- Locks:  the jobs in (source_id, task_type, row_key) order.
+-- Locks:  the row of evervec.model where the class pauses it, then the jobs in (source_id, task_type, row_key) order.
 -- Raises: VE301 unknown error class
 create or replace function evervec.fail_jobs(
     p_lease_token uuid,
@@ -1655,65 +1823,70 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    v_policy evervec.retry_policy;
+    v_jobs record;
 begin
-    select * into v_policy from evervec.retry_policy p where p.error_class = p_error_class;
-    if not found then
+    if not exists (select from evervec.retry_policy p where p.error_class = p_error_class and p.source_id is null) then
         raise exception using
             errcode = 'VE301',
             message = format('error class "%s" is not known', p_error_class),
-            detail  = (select 'Classes: ' || string_agg(p.error_class, ', ' order by p.error_class) || '.' from evervec.retry_policy p),
+            detail  = (select 'Classes: ' || string_agg(p.error_class, ', ' order by p.error_class) || '.'
+                         from evervec.retry_policy p where p.source_id is null),
             hint    = 'Add a row to evervec.retry_policy, or use one of these.';
     end if;
 
-    return query
+    perform evervec.hold_model(s.model_id, max(clock_timestamp() + coalesce(p_retry_after, evervec.retry_delay(p, q.attempts + 1))),
+                               p_error_class, p_message)
+       from evervec.processing_queue q
+       join evervec.source s using (source_id)
+      cross join lateral evervec.policy_of(q.source_id, p_error_class) p
+      where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing' and p.pauses_model
+      group by s.model_id
+      order by s.model_id;
+
     with leased as materialized (
-        select q.job_id,
-               q.attempts + v_policy.costs_attempt::integer as attempts,
-               q.failures || jsonb_build_object(
-                   'at', clock_timestamp(), 'class', p_error_class, 'status', p_status_code, 'message', left(p_message, 1000)
-               ) as failures
+        select q.job_id, q.source_id, q.attempts, q.failures
           from evervec.processing_queue q
          where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing'
          order by q.source_id, q.task_type, q.row_key
            for update
-    ), dead as (
-        delete from evervec.processing_queue q
-         using leased l
-         where q.job_id = l.job_id and l.attempts >= v_policy.max_attempts
-        returning q.*, l.attempts as made, l.failures as history
-    ), buried as (
-        insert into evervec.dead_letter
-            (job_id, source_id, task_type, row_key, task_data, priority, error_class, status_code, message, failures, metadata,
-             first_failed_at)
-        select d.job_id, d.source_id, d.task_type, d.row_key, d.task_data, d.priority, p_error_class, p_status_code, p_message,
-               d.history, d.metadata, (d.history #>> '{0,at}')::timestamptz
-          from dead d
-    ), retried as (
+    ), judged as materialized (
+        select l.job_id, p.max_attempts, p.costs_attempt, l.attempts + p.costs_attempt::integer as attempts,
+               evervec.with_failure(l.failures, p_error_class, p_message, p_status_code) as failures,
+               clock_timestamp() + coalesce(p_retry_after, evervec.retry_delay(p, l.attempts + p.costs_attempt::integer)) as due
+          from leased l
+         cross join lateral evervec.policy_of(l.source_id, p_error_class) p
+    ), failed as (
         update evervec.processing_queue q
            set status           = 'pending',
                lease_token      = null,
                lease_expires_at = null,
-               attempts         = l.attempts,
-               -- A class that never gives up would grow its history for ever.
-               failures         = case when jsonb_array_length(l.failures) > 20 then l.failures - 0 else l.failures end,
+               expiries         = 0,
+               attempts         = j.attempts,
+               -- A retry stands behind fresh work of its kind.
+               priority         = least(q.priority + j.costs_attempt::integer, 10),
+               failures         = j.failures,
                last_error       = left(p_message, 1000),
-               available_at     = clock_timestamp() + coalesce(p_retry_after, evervec.retry_delay(v_policy, l.attempts))
-          from leased l
-         where q.job_id = l.job_id and (l.attempts >= v_policy.max_attempts) is not true
-        returning q.job_id, q.available_at
+               available_at     = j.due
+          from judged j
+         where q.job_id = j.job_id
+        returning q.job_id, j.due, coalesce(j.attempts >= j.max_attempts, false) as dead
     )
+    select array_agg(f.job_id) as job_ids, array_agg(f.job_id) filter (where f.dead) as dead, array_agg(f.due) as dues
+      into v_jobs
+      from failed f;
+
+    perform evervec.bury_jobs(v_jobs.dead, p_error_class, p_message, p_status_code);
+    return query
     select u.job_id,
-           case when r.job_id is not null then 'retry' when d.job_id is not null then 'dead' else 'lost' end,
-           r.available_at
+           case when f.job_id is null then 'lost' when f.job_id = any (v_jobs.dead) then 'dead' else 'retry' end,
+           case when (f.job_id = any (v_jobs.dead)) is not true then f.due end
       from unnest(p_job_ids) as u (job_id)
-      left join retried r on r.job_id = u.job_id
-      left join dead d on d.job_id = u.job_id;
+      left join unnest(v_jobs.job_ids, v_jobs.dues) as f (job_id, due) on f.job_id = u.job_id;
 end
 $$;
 
 comment on function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval) is
-$$Reports failed jobs. p_error_class: timeout, network, rate_limit, server_error, auth, quota, bad_input, not_found, invalid_response or render; evervec.retry_policy says what each means. p_status_code: of HTTP. p_retry_after: overrides the policy's delay. outcome: retry (at available_at), dead (moved to the dead letters) or lost (the lease is no longer yours). Raises VE301.$$;
+$$Reports failed jobs. p_error_class: timeout, network, rate_limit, server_error, auth, quota, bad_input, not_found, invalid_response, render or database (it refuses to store the vector); evervec.retry_policy says what each means. auth, quota and rate_limit also pause the model, so that one wrong key buries nothing. p_status_code: of HTTP. p_retry_after: what the provider asked for, instead of the policy's delay. outcome: retry (at available_at), dead (moved to the dead letters) or lost (the lease is no longer yours). Raises VE301.$$;
 
 revoke execute on function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval) from public;
 
@@ -1846,22 +2019,22 @@ revoke execute on function evervec.feed_slice(evervec.source, integer, boolean, 
 -- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, unless the row changed since the claim: then it is
 -- pending again. superseded: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
 -- Locks:  the jobs, which the caller has locked or leased in this transaction.
-create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[])
+create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[], p_notes text[] default null)
 returns void
 language sql
 set search_path from current
 as $$
     with settled as materialized (
-        select u.job_id, u.outcome, u.outcome not in ('superseded', 'locked') as done
-          from unnest(p_job_ids, p_outcomes) as u (job_id, outcome)
+        select u.job_id, u.outcome, u.note, u.outcome not in ('superseded', 'locked') as done
+          from unnest(p_job_ids, p_outcomes, p_notes) as u (job_id, outcome, note)
     ), removed as (
         delete from evervec.processing_queue q
          using settled s
          where q.job_id = s.job_id and s.done and q.generation = q.claimed_generation
-        returning q.job_id, q.source_id, q.task_type, q.row_key, s.outcome, q.attempts, q.generation, q.created_at
+        returning q.*, s.outcome, s.note
     ), returned as (
         update evervec.processing_queue q
-           set status = 'pending', lease_token = null, lease_expires_at = null,
+           set status = 'pending', lease_token = null, lease_expires_at = null, expiries = 0,
                -- The longer the row is held, the longer the next look at it can wait: an open transaction may stay for hours.
                available_at = case s.outcome
                    when 'locked' then now() + least(greatest((now() - q.created_at) / 2, interval '5 seconds'), interval '5 minutes')
@@ -1869,15 +2042,17 @@ as $$
           from settled s
          where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
     )
-    insert into evervec.job_receipt (job_id, source_id, task_type, row_key, outcome, attempts, generation, created_at)
-    select r.job_id, r.source_id, r.task_type, r.row_key, r.outcome, r.attempts, r.generation, r.created_at
+    insert into evervec.job_receipt
+        (job_id, source_id, task_type, row_key, outcome, note, attempts, generation, metadata, created_at, started_at)
+    select r.job_id, r.source_id, r.task_type, r.row_key, r.outcome, r.note, r.attempts, r.generation, r.metadata, r.created_at,
+           r.started_at
       from removed r
 $$;
 
-comment on function evervec.finish_jobs(bigint[], text[]) is
+comment on function evervec.finish_jobs(bigint[], text[], text[]) is
 $$Internal. Removes jobs that are done, with a receipt, and returns the others to pending.$$;
 
-revoke execute on function evervec.finish_jobs(bigint[], text[]) from public;
+revoke execute on function evervec.finish_jobs(bigint[], text[], text[]) from public;
 
 -- file: functions/queue/fold.sql
 -- fold: moves one slice of change_log into processing_queue, one job a row however often it changed.
@@ -2021,52 +2196,59 @@ revoke execute on function evervec.fold_source(evervec.source, jsonb[], bigint[]
 -- file: functions/queue/lease_jobs.sql
 -- lease_jobs: leases the most urgent jobs that are due: by priority, then by the time since which they wait.
 --
--- One range of the pending index a priority, so that jobs that wait for a retry are never walked over.
--- Locks:  the leased jobs, SKIP LOCKED.
+-- One range of the pending index a priority, so that jobs that wait for a retry are never walked over. A job whose lease has
+-- expired twice in succession is leased alone, because it may be what kills its workers: it ends the batch before it, or is the batch.
+-- Locks:  the leased jobs, and those beyond where the batch ends, SKIP LOCKED.
 create or replace function evervec.lease_jobs(
     p_limit       bigint,
     p_lease       interval,
     p_lease_token uuid,
-    p_sources     integer[]
+    p_sources     integer[],
+    p_alone       boolean default true
 )
-returns bigint
+returns table (job_id bigint, suspect boolean)
 language sql
 set search_path from current
 as $$
     with due as materialized (
-        select q.job_id
+        select q.job_id, q.suspect
           from generate_series(1, 10) as p (priority)
           cross join lateral (
-            select j.job_id
+            select j.job_id, j.expiries >= 2 as suspect
               from evervec.processing_queue j
              where j.status = 'pending'
                and j.priority = p.priority
                and j.available_at <= now()
-               and j.source_id = any (p_sources)
+               and (j.source_id = any (p_sources) or j.source_id is null)
              order by j.available_at, j.job_id
              limit p_limit
                for update skip locked
           ) q
          limit p_limit
-    ), leased as (
-        update evervec.processing_queue q
-           set status             = 'processing',
-               lease_token        = p_lease_token,
-               lease_expires_at   = clock_timestamp() + p_lease,
-               claimed_generation = q.generation,
-               claimed_hash       = null,
-               started_at         = clock_timestamp()
-          from due d
-         where q.job_id = d.job_id
-        returning 1
+    ), placed as (
+        select d.job_id, d.suspect, row_number() over () as place from due d
+    ), chosen as (
+        select p.job_id, p.suspect
+          from placed p
+         where (p.place < (select min(s.place) from placed s where s.suspect)) is not false
+            or p.place = 1 and p_alone
     )
-    select count(*) from leased
+    update evervec.processing_queue q
+       set status             = 'processing',
+           lease_token        = p_lease_token,
+           lease_expires_at   = clock_timestamp() + p_lease,
+           claimed_generation = q.generation,
+           claimed_hash       = null,
+           started_at         = clock_timestamp()
+      from chosen c
+     where q.job_id = c.job_id
+    returning q.job_id, c.suspect
 $$;
 
-comment on function evervec.lease_jobs(bigint, interval, uuid, integer[]) is
-$$Internal. Leases up to p_limit due jobs of the given sources under one token; returns their number.$$;
+comment on function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean) is
+$$Internal. Leases up to p_limit due jobs of the given sources, and tasks of no source, under one token. p_alone: nothing is leased under it yet. suspect: its lease has expired before, so it is the only one.$$;
 
-revoke execute on function evervec.lease_jobs(bigint, interval, uuid, integer[]) from public;
+revoke execute on function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean) from public;
 
 -- file: functions/queue/log_batch.sql
 -- log_batch: one line about a processed batch, with its cost at the model's price.
@@ -2198,6 +2380,27 @@ $$Work not done yet, of one source or (NULL) of all. log: changes not folded; qu
 
 revoke execute on function evervec.pending(text) from public;
 
+-- file: functions/queue/policy_of.sql
+-- policy_of: how an error of some class is retried for a source: by the source's own row, or by the one for all.
+--
+-- Locks:  none.
+create or replace function evervec.policy_of(p_source_id integer, p_error_class text)
+returns evervec.retry_policy
+language sql stable
+set search_path from current
+as $$
+    select p
+      from evervec.retry_policy p
+     where p.error_class = p_error_class and (p.source_id = p_source_id or p.source_id is null)
+     order by p.source_id nulls last
+     limit 1
+$$;
+
+comment on function evervec.policy_of(integer, text) is
+$$Internal. The row of evervec.retry_policy that holds for an error class and a source; NULL when there is none.$$;
+
+revoke execute on function evervec.policy_of(integer, text) from public;
+
 -- file: functions/queue/queue_rows.sql
 -- queue_rows: one job a row: a row that has one already counts one generation more.
 --
@@ -2253,12 +2456,18 @@ revoke execute on function evervec.queue_rows(evervec.source, jsonb[], bigint[],
 -- file: functions/queue/reclaim.sql
 -- reclaim: makes jobs pending again whose lease has expired; their worker is late or dead.
 --
+-- A text may be what kills its worker. Nobody could tell which one of a batch, so a job whose lease has expired twice in succession
+-- is leased alone from then on (lease_jobs), and one that even so expires for the fifth time is given up: it is isolated, and its
+-- batch is not buried with it.
 -- Locks:  the expired jobs, SKIP LOCKED, in (source_id, task_type, row_key) order.
 create or replace function evervec.reclaim(p_limit integer default 1000)
 returns bigint
-language sql
+language plpgsql
 set search_path from current
 as $$
+declare
+    v_jobs record;
+begin
     with expired as (
         select q.job_id
           from evervec.processing_queue q
@@ -2269,12 +2478,18 @@ as $$
     ), reclaimed as (
         update evervec.processing_queue q
            set status = 'pending', lease_token = null, lease_expires_at = null, available_at = now(),
-               last_error = 'lease expired'
+               expiries   = q.expiries + 1,
+               last_error = 'lease expired',
+               failures   = evervec.with_failure(
+                   q.failures, 'timeout', 'lease expired: its worker was not heard of again', null)
           from expired e
          where q.job_id = e.job_id
-        returning 1
+        returning q.job_id, q.expiries >= 5 as dead
     )
-    select count(*) from reclaimed
+    select count(*) as jobs, array_agg(r.job_id) filter (where r.dead) as dead into v_jobs from reclaimed r;
+    perform evervec.bury_jobs(v_jobs.dead, 'timeout', 'lease expired five times: what it is embedded from may be killing the worker');
+    return v_jobs.jobs;
+end
 $$;
 
 comment on function evervec.reclaim(integer) is
@@ -2346,7 +2561,7 @@ revoke execute on function evervec.release_jobs(uuid, bigint[]) from public;
 --
 -- All rows are rendered in one statement. When that fails, they are rendered one by one, so that an error hurts its row only.
 -- Locks:  ROW SHARE on the source; vectors of vanished rows, SKIP LOCKED.
-create or replace function evervec.render_jobs(p_source evervec.source, p_lease_token uuid)
+create or replace function evervec.render_jobs(p_source evervec.source, p_lease_token uuid, p_job_ids bigint[])
 returns table (
     job_id       bigint,
     task_type    text,
@@ -2372,7 +2587,7 @@ begin
            array_agg(q.task_type order by q.job_id) as task_types, array_agg(q.attempts order by q.job_id) as attempts
       into v_jobs
       from evervec.processing_queue q
-     where q.lease_token = p_lease_token and q.source_id = p_source.source_id;
+     where q.job_id = any (p_job_ids) and q.source_id = p_source.source_id;
 
     begin
         select r.states, r.texts, r.hashes into v_states, v_texts, v_hashes
@@ -2428,10 +2643,10 @@ begin
 end
 $$;
 
-comment on function evervec.render_jobs(evervec.source, uuid) is
-$$Internal. Renders the leased jobs of one source; settles those whose row is gone, empty or unchanged and fails those that do not render.$$;
+comment on function evervec.render_jobs(evervec.source, uuid, bigint[]) is
+$$Internal. Renders those of some leased jobs that are of one source; settles those whose row is gone, empty or unchanged and fails those that do not render.$$;
 
-revoke execute on function evervec.render_jobs(evervec.source, uuid) from public;
+revoke execute on function evervec.render_jobs(evervec.source, uuid, bigint[]) from public;
 
 -- file: functions/queue/render_states.sql
 -- render_states: for some keys of a source, the texts as they are now and whether each needs a vector.
@@ -2617,7 +2832,8 @@ create or replace function evervec.try_write_vectors(
     p_source     evervec.source,
     p_row_keys   jsonb[],
     p_hashes     bytea[],
-    p_embeddings vector[]
+    p_embeddings vector[],
+    p_notes      text[] default null
 )
 returns text[]
 language plpgsql
@@ -2628,14 +2844,15 @@ declare
     v_outcomes text[];
 begin
     begin
-        return evervec.write_vectors(p_source, p_row_keys, p_hashes, p_embeddings);
+        return evervec.write_vectors(p_source, p_row_keys, p_hashes, p_embeddings, p_notes);
     exception when lock_not_available then
         null;
     end;
     for v_ordinal in 1 .. cardinality(p_row_keys) loop
         begin
             v_outcomes := v_outcomes || evervec.write_vectors(
-                p_source, p_row_keys[v_ordinal : v_ordinal], p_hashes[v_ordinal : v_ordinal], p_embeddings[v_ordinal : v_ordinal]);
+                p_source, p_row_keys[v_ordinal : v_ordinal], p_hashes[v_ordinal : v_ordinal], p_embeddings[v_ordinal : v_ordinal],
+                p_notes[v_ordinal : v_ordinal]);
         exception when lock_not_available then
             v_outcomes := v_outcomes || 'locked'::text;
             -- The whole table may be locked: do not wait for it once a row.
@@ -2646,10 +2863,30 @@ begin
 end
 $$;
 
-comment on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]) is
+comment on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) is
 $$Internal. Stores vectors of one source; returns completed, superseded, locked or gone a key, in order. Raises VE109.$$;
 
-revoke execute on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]) from public;
+revoke execute on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
+
+-- file: functions/queue/with_failure.sql
+-- with_failure: a job's history with one failed attempt more; of a long history the beginning goes, except for its first entry.
+--
+-- A class that never gives up would else grow its history for ever.
+-- Locks:  none.
+create or replace function evervec.with_failure(p_failures jsonb, p_error_class text, p_message text, p_status_code integer)
+returns jsonb
+language sql volatile
+set search_path from current
+as $$
+    select (case when jsonb_array_length(p_failures) >= 20 then p_failures - 1 else p_failures end)
+           || jsonb_build_object('at', clock_timestamp(), 'class', p_error_class, 'status', p_status_code,
+                                 'message', left(p_message, 1000))
+$$;
+
+comment on function evervec.with_failure(jsonb, text, text, integer) is
+$$Internal. The failures of a job with one more; the first and the last 19 are kept.$$;
+
+revoke execute on function evervec.with_failure(jsonb, text, text, integer) from public;
 
 -- file: functions/queue/write_vectors.sql
 -- write_vectors: stores vectors of one source where they are still true; vectors of rows that are gone are dropped.
@@ -2660,7 +2897,8 @@ create or replace function evervec.write_vectors(
     p_source     evervec.source,
     p_row_keys   jsonb[],
     p_hashes     bytea[],
-    p_embeddings vector[]
+    p_embeddings vector[],
+    p_notes      text[] default null
 )
 returns text[]
 language plpgsql
@@ -2683,9 +2921,9 @@ begin
             hint    = 'Embed with the model that claim_jobs names; report the jobs with evervec.fail_jobs(…, ''invalid_response'', …).';
     end if;
 
-    execute format('select array_agg(w.outcome order by w.ordinal) from evervec.%I($1, $2, $3, $4) w', 'write_' || p_source.name)
+    execute format('select array_agg(w.outcome order by w.ordinal) from evervec.%I($1, $2, $3, $4, $5) w', 'write_' || p_source.name)
     into v_outcomes
-    using p_row_keys, p_hashes, p_embeddings, p_source.model_id;
+    using p_row_keys, p_hashes, p_embeddings, p_source.model_id, p_notes;
 
     if 'gone' = any (v_outcomes) then
         perform evervec.erase_vectors(p_source, array(
@@ -2695,10 +2933,10 @@ begin
 end
 $$;
 
-comment on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[]) is
+comment on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) is
 $$Internal. Stores vectors of one source; returns completed, superseded, locked or gone a key, in order. Raises VE109.$$;
 
-revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[]) from public;
+revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
 
 -- file: functions/search/check_row_key.sql
 -- check_row_key: a row_key in its canonical form, or the reason why it is none.
@@ -3603,7 +3841,7 @@ as $$
         (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
          target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
          text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
-         version_column, distance, index_method, priority, priority_sql)
+         version_column, distance, index_method, priority, priority_sql, too_long)
     select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
            p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
            p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
@@ -3612,7 +3850,8 @@ as $$
            evervec.qualified_name(p_source.target),
            coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
            coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
-           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql
+           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
+           coalesce(p_source.too_long, 'cut')
     returning *
 $$;
 
@@ -3987,7 +4226,7 @@ revoke execute on function evervec.compile_recipe(regclass, text[], text, text, 
 -- create_column_functions: write_<source> and erase_<source> for vectors in columns of the user's own table.
 --
 -- They write under evervec.bypass, so that no trigger of ours notices what evervec itself writes, whatever a user's BEFORE trigger
--- makes of it.
+-- makes of it. There is no column for notes; the job's receipt has them.
 -- Locks:  none that matter.
 create or replace function evervec.create_column_functions(p_source evervec.source)
 returns void
@@ -4010,7 +4249,7 @@ begin
       from unnest(p_source.key_columns) with ordinality as c (name, ordinality)
       join unnest(p_source.key_operators) with ordinality as o (operator, ordinality) using (ordinality);
     perform evervec.create_row_function(
-        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer',
+        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer, p_notes text[]',
         'table (ordinal integer, outcome text)', false,
         format(
             $body$
@@ -4609,30 +4848,31 @@ begin
       into v_keys
       from unnest(p_source.key_columns) with ordinality as c (name, ordinality);
     perform evervec.create_row_function(
-        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer',
+        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer, p_notes text[]',
         'table (ordinal integer, outcome text)', false,
         format(
             $body$
         begin
             return query
             with k as materialized (
-                select u.row_key, u.content_hash, u.embedding, u.ordinality
-                  from unnest($1, $2, $3) with ordinality
-                       as u (row_key, content_hash, embedding, ordinality)
+                select u.row_key, u.content_hash, u.embedding, u.note, u.ordinality
+                  from unnest($1, $2, $3, $5) with ordinality
+                       as u (row_key, content_hash, embedding, note, ordinality)
             ), locked as materialized (
-                select k.ordinality, k.content_hash, k.embedding, %1$s as content, %2$s
+                select k.ordinality, k.content_hash, k.embedding, k.note, %1$s as content, %2$s
                   from k
                   join %3$s s on %4$s
                    for key share of s skip locked
             ), written as (
-                insert into %5$s (content_hash, model_id, embedding, %6$s)
-                select l.content_hash, $4, l.embedding, %7$s
+                insert into %5$s (content_hash, model_id, embedding, note, %6$s)
+                select l.content_hash, $4, l.embedding, l.note, %7$s
                   from locked l
                  where sha256(convert_to(l.content, 'UTF8')) = l.content_hash
                 on conflict (%6$s) do update
                    set content_hash = excluded.content_hash,
                        model_id     = excluded.model_id,
                        embedding    = excluded.embedding,
+                       note         = excluded.note,
                        updated_at   = now()
             )
             select k.ordinality::integer,
@@ -4716,6 +4956,7 @@ begin
             content_hash bytea%6$s,
             model_id     integer     not null,
             embedding    vector(%4$s) not null,
+            note         text,
             %7$s
             created_at   timestamptz not null default now(),
             updated_at   timestamptz not null default now(),
@@ -4733,7 +4974,7 @@ begin
     -- index answers at once. MAIN keeps in the row what fits into a page.
     execute format('alter table %s.%I alter column embedding set storage main', v_schema, v_target);
     execute format('comment on table %s.%I is %L', v_schema, v_target, format(
-        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for.', p_source.relation));
+        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text.', p_source.relation));
     if v_owner <> current_user::regrole then
         execute format('alter table %s.%I owner to %s', v_schema, v_target, v_owner);
         execute format('grant select, insert, update, delete on %s.%I to current_user', v_schema, v_target);
@@ -5265,14 +5506,15 @@ revoke execute on function evervec.pinned_settings() from public;
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
 -- Locks:  those of track and untrack.
--- Raises: VE101 unknown source · VE103, VE104, VE105, VE110 as track · 55P03 the table stays locked
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source     text,
     p_columns    text[] default null,
     p_template   text default null,
     p_text_sql   text default null,
     p_where      text default null,
-    p_depends_on jsonb default null
+    p_depends_on jsonb default null,
+    p_too_long   text default null
 )
 returns void
 language plpgsql
@@ -5302,6 +5544,8 @@ begin
     v_source.condition := nullif(coalesce(p_where, v_source.condition), '');
     v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
     v_source := evervec.with_recipe(v_source);
+    v_source.too_long := coalesce(p_too_long, v_source.too_long);
+    perform evervec.check_option('p_too_long', v_source.too_long, array['cut', 'dead_letter']);
     perform evervec.match_key_types(v_source);
     if v_source.state = 'suspended' then
         v_source.state := 'active';
@@ -5320,10 +5564,10 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -5381,7 +5625,7 @@ returns text
 language sql immutable
 set search_path from current
 as $$
-    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at',
+    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at', 'note',
                                   'metadata', 'distance', 'similarity', 'p_query', 'p_limit')
                 then left('key_' || p_column, 63) else p_column end
 $$;
@@ -5496,7 +5740,8 @@ create or replace function evervec.track(
     p_depends_on      jsonb default null,
     p_storage         text default 'table',
     p_storage_columns jsonb default null,
-    p_foreign_key     boolean default false
+    p_foreign_key     boolean default false,
+    p_too_long        text default 'cut'
 )
 returns text
 language plpgsql
@@ -5516,6 +5761,7 @@ begin
         perform evervec.check_option(format('p_index, with %s dimensions,', v_model.dimensions), p_index, array['none']);
     end if;
     perform evervec.check_option('p_storage', p_storage, array['table', 'column', 'manual']);
+    perform evervec.check_option('p_too_long', p_too_long, array['cut', 'dead_letter']);
     if p_foreign_key and p_storage = 'column' then
         perform evervec.check_option('p_foreign_key with p_storage ''column''', 'true', array['false']);
     end if;
@@ -5529,6 +5775,7 @@ begin
     v_source.depends_on := coalesce(p_depends_on, '{}');
     v_source.storage := p_storage;
     v_source.foreign_key := p_foreign_key;
+    v_source.too_long := p_too_long;
     v_source.distance := p_distance;
     v_source.index_method := p_index;
     v_source := evervec.with_priority(v_source, p_priority::text);
@@ -5554,10 +5801,10 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text) from public;
 
 -- file: functions/track/trigger_condition.sql
 -- trigger_condition: the WHEN clause of a trigger: a watched column really changed, and the session does not bypass evervec.
@@ -5641,6 +5888,7 @@ as $$
            watched_columns    = p_source.watched_columns,
            watched_attributes = p_source.watched_attributes,
            text_expression    = p_source.text_expression,
+           too_long           = p_source.too_long,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id
@@ -6000,4 +6248,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'ca271d0e518e47087eb61447f1a507211644d08091f445b9d77082abc399303f');
+values ('evervec_0002_functions', 'fdb1030c6e0ef27467bc5bd29dce0dd3ad4dbacd4d3685b7f79dc68e41e98da4');

@@ -221,6 +221,7 @@ class Database:
         storage: str = "table",
         storage_columns: str | None = None,
         foreign_key: bool = False,
+        too_long: str = "cut",
     ) -> str:
         """Begin to keep embeddings of a table; the source's name.
 
@@ -233,7 +234,7 @@ class Database:
                 " p_model => %s, p_name => %s, p_distance => %s, p_index => %s, p_backfill => %s,"
                 " p_priority => %s::text, p_text_sql => %s, p_where => %s,"
                 " p_depends_on => %s::jsonb, p_storage => %s, p_storage_columns => %s::jsonb,"
-                " p_foreign_key => %s)",
+                " p_foreign_key => %s, p_too_long => %s)",
                 relation,
                 None if columns is None else list(columns),
                 template,
@@ -249,6 +250,7 @@ class Database:
                 storage,
                 storage_columns,
                 foreign_key,
+                too_long,
             )
         )
 
@@ -271,17 +273,19 @@ class Database:
         text_sql: str | None = None,
         where: str | None = None,
         depends_on: str | None = None,
+        too_long: str | None = None,
     ) -> None:
         """Bring a source back, with the recipe that it has or another; depends_on: JSON text."""
         self._value(
             "select evervec.retrack(%s, p_columns => %s::text[], p_template => %s, p_text_sql =>"
-            " %s, p_where => %s, p_depends_on => %s::jsonb)",
+            " %s, p_where => %s, p_depends_on => %s::jsonb, p_too_long => %s)",
             source,
             None if columns is None else list(columns),
             template,
             text_sql,
             where,
             depends_on,
+            too_long,
         )
 
     def pause(self, source: str | None = None) -> int:
@@ -362,8 +366,8 @@ class Database:
         """Take up to `limit` jobs under one lease; None when there is nothing to do now."""
         with self._transaction() as connection, connection.cursor() as cursor:
             rows = cursor.execute(
-                "select lease_token, job_id, source, task_type, attempts, state, content,"
-                " content_hash, model"
+                "select lease_token, job_id, coalesce(source, '') as source, task_type, attempts,"
+                " state, content, content_hash, model, too_long"
                 " from evervec.claim_jobs(p_limit => %s, p_lease => %s, p_worker => %s,"
                 " p_sources => %s::text[])",
                 (limit, lease, worker, None if sources is None else list(sources)),
@@ -377,17 +381,23 @@ class Database:
         )
 
     def complete_jobs(
-        self, lease: UUID, job_ids: Sequence[int], vectors: Sequence[Vector]
+        self,
+        lease: UUID,
+        job_ids: Sequence[int],
+        vectors: Sequence[Vector],
+        notes: Sequence[str | None] | None = None,
     ) -> list[Outcome]:
-        """Store one vector a job, each of shape (dimensions,), where lease and text still"
-        " hold.
+        """Store one vector a job, each of shape (dimensions,), where lease and text still hold.
+
+        notes: one a job, kept beside the vector and in the job's receipt.
         """
         return self._rows(
             Outcome,
-            "select job_id, outcome from evervec.complete_jobs(%s, %s::bigint[], %b)",
+            "select job_id, outcome from evervec.complete_jobs(%s, %s::bigint[], %b, %s::text[])",
             lease,
             list(job_ids),
             list(vectors),
+            None if notes is None else list(notes),
         )
 
     def fail_jobs(

@@ -172,7 +172,10 @@ class Stored:
 class ClaimedJob:
     """One row of evervec.claim_jobs.
 
-    state  "embed" when a vector is wanted; "unchanged", "gone", "empty", "failed" are settled
+    source    empty for a task that concerns none
+    state     "embed" when a vector is wanted; "unchanged", "gone", "empty", "failed", and "done" of
+              a task, are settled
+    too_long  "cut" or "dead_letter": what the source wants of a text beyond the model's limit
     """
 
     job_id: int
@@ -183,6 +186,7 @@ class ClaimedJob:
     content: str | None
     content_hash: bytes | None
     model: str | None
+    too_long: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
