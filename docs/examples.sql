@@ -50,6 +50,21 @@ select * from evervec.reconcile('film');
 
 -- worker
 
+-- example: enqueue
+-- Rows are queued by triggers; this is for those that you want sooner, or with words of yours in their job.
+select * from evervec.enqueue('film', array['{"id": 1}', '{"id": 2}']::jsonb[], 'create', p_metadata => '{"request": "a1b2"}');
+select * from evervec.enqueue('film_in_words', 'missing');
+
+-- example: enqueue_task
+select evervec.enqueue_task('batch', '{"source": "film", "row_keys": [{"id": 3}, {"id": 4}]}', p_priority => 8);
+
+-- example: job_status
+select s.state, s.progress, s.attempt, s.max_attempts, s.next_try_at, s.last_error
+  from evervec.enqueue('film', array['{"id": 5}']::jsonb[]) job_id
+  cross join lateral evervec.job_status(job_id) s;
+
+-- worker
+
 -- example: suspend
 select evervec.suspend('film');
 alter table film alter column director type varchar(200);

@@ -243,6 +243,7 @@ create table evervec.processing_queue (
 );
 create index processing_queue_pending_idx on evervec.processing_queue (priority, available_at, job_id) where status = 'pending';
 create index processing_queue_processing_idx on evervec.processing_queue (lease_expires_at) where status = 'processing';
+create index processing_queue_task_idx on evervec.processing_queue (task_type) where row_key is null;
 alter table evervec.processing_queue set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 comment on table evervec.processing_queue is
 $$One job a row and task, however often the row changes: generation counts the changes. Finished jobs leave the table.$$;
@@ -374,4 +375,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '5c0e3a8df89bd089a3fad58ac316b0e476758e679fe75315ad57d328332957b8');
+values ('evervec_0001_tables', '496ed6e0cfc3b06f37c8e29cdafb97bb1d547100c0111704864097152c3cec41');

@@ -105,7 +105,10 @@ drop function evervec.with_failure(jsonb, text, text, integer);
 drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.tid_block(tid);
 drop function evervec.tick();
+drop function evervec.task_step(evervec.processing_queue);
+drop function evervec.task_left(evervec.processing_queue, bigint);
 drop function evervec.start_pass(integer, text);
+drop function evervec.run_task(evervec.processing_queue);
 drop function evervec.row_priorities(evervec.source, jsonb[]);
 drop function evervec.retry_delay(evervec.retry_policy, integer);
 drop function evervec.render_states(evervec.source, jsonb[]);
@@ -114,12 +117,16 @@ drop function evervec.release_jobs(uuid, bigint[]);
 drop function evervec.reconcile(text, integer);
 drop function evervec.reclaim(integer);
 drop function evervec.queue_rows(evervec.source, jsonb[], bigint[], smallint[], jsonb[]);
-drop function evervec.policy_of(integer, text);
+drop function evervec.queue_keys(evervec.source, jsonb[], integer, jsonb);
 drop function evervec.pending(text);
+drop function evervec.operation_priority(text);
 drop function evervec.next_slice(evervec.source, integer);
 drop function evervec.log_slice(bigint, integer, bigint);
 drop function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real);
 drop function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean);
+drop function evervec.job_status(bigint);
+drop function evervec.task_progress(evervec.processing_queue);
+drop function evervec.policy_of(integer, text);
 drop function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean);
 drop function evervec.fold(integer);
 drop function evervec.finish_jobs(bigint[], text[], text[]);
@@ -129,12 +136,19 @@ drop function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval);
 drop function evervec.extend_lease(uuid, interval);
 drop function evervec.estimated_rows(regclass);
 drop function evervec.erase_vectors(evervec.source, jsonb[]);
+drop function evervec.enqueue_task(text, jsonb, integer);
+drop function evervec.enqueue(text, text, text, integer, text, jsonb);
+drop function evervec.enqueue(text, jsonb[], text, integer, text, jsonb);
+drop function evervec.drop_jobs(integer, text, boolean);
 drop function evervec.dependents(evervec.source, jsonb[]);
 drop function evervec.coverage(text);
 drop function evervec.complete_jobs(uuid, bigint[], vector[], text[]);
 drop function evervec.claim_jobs(integer, interval, text, text[]);
+drop function evervec.checked_keys(evervec.source, jsonb[]);
+drop function evervec.check_request(integer, jsonb, text);
 drop function evervec.bury_jobs(bigint[], text, text, integer);
 drop function evervec.backfill(text);
+drop function evervec.add_task(text, jsonb, integer, text, jsonb);
 drop function evervec.active_sources(text[]);
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
@@ -254,9 +268,15 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/active_sources.sql
 
+-- removed: functions/queue/add_task.sql
+
 -- removed: functions/queue/backfill.sql
 
 -- removed: functions/queue/bury_jobs.sql
+
+-- removed: functions/queue/check_request.sql
+
+-- removed: functions/queue/checked_keys.sql
 
 -- removed: functions/queue/claim_jobs.sql
 
@@ -265,6 +285,12 @@ drop function evervec.doctor(text);
 -- removed: functions/queue/coverage.sql
 
 -- removed: functions/queue/dependents.sql
+
+-- removed: functions/queue/drop_jobs.sql
+
+-- removed: functions/queue/enqueue.sql
+
+-- removed: functions/queue/enqueue_task.sql
 
 -- removed: functions/queue/erase_vectors.sql
 
@@ -284,6 +310,8 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/fold_source.sql
 
+-- removed: functions/queue/job_status.sql
+
 -- removed: functions/queue/lease_jobs.sql
 
 -- removed: functions/queue/log_batch.sql
@@ -292,9 +320,13 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/next_slice.sql
 
+-- removed: functions/queue/operation_priority.sql
+
 -- removed: functions/queue/pending.sql
 
 -- removed: functions/queue/policy_of.sql
+
+-- removed: functions/queue/queue_keys.sql
 
 -- removed: functions/queue/queue_rows.sql
 
@@ -312,7 +344,15 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/row_priorities.sql
 
+-- removed: functions/queue/run_task.sql
+
 -- removed: functions/queue/start_pass.sql
+
+-- removed: functions/queue/task_left.sql
+
+-- removed: functions/queue/task_progress.sql
+
+-- removed: functions/queue/task_step.sql
 
 -- removed: functions/queue/tick.sql
 

@@ -1433,6 +1433,78 @@ $$Internal. IDs of sources that are active, whose model is not paused and whose 
 
 revoke execute on function evervec.active_sources(text[]) from public;
 
+-- file: functions/queue/add_task.sql
+-- add_task: a job that is no row: checked, and put into the queue; one that waits already is not queued twice.
+--
+-- A type that nobody knows is queued too: workers bury it, where it can be seen and, after an upgrade, be retried.
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE111 a manual source · VE202 not a key · VE302 bad type, data or priority · VE303 a key too long
+create or replace function evervec.add_task(
+    p_task_type    text,
+    p_task_data    jsonb,
+    p_priority     integer,
+    p_triggered_by text,
+    p_metadata     jsonb
+)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+    v_wanted text;
+    v_job_id bigint;
+begin
+    perform evervec.check_request(p_priority, p_task_data, 'p_task_data');
+    perform evervec.check_request(p_priority, p_metadata, 'p_metadata');
+    v_wanted := case
+        when p_task_type is null or p_task_type !~ '\S' then 'A task has a type.'
+        when p_task_type = 'embed' then 'Rows are queued with evervec.enqueue().'
+        when p_task_type in ('regenerate', 'batch') and p_task_data ->> 'source' is null then 'Its data lack "source".'
+        when p_task_type = 'user_model_update' and p_task_data ->> 'user' is null then 'Its data lack "user".'
+        when p_task_type = 'batch' and jsonb_typeof(p_task_data -> 'row_keys') is distinct from 'array'
+             and coalesce(p_task_data ->> 'pass', '') not in ('backfill', 'reconcile')
+            then 'Its data have neither "row_keys", an array, nor "pass": "backfill" or "reconcile".'
+    end;
+    if v_wanted is not null then
+        raise exception using
+            errcode = 'VE302',
+            message = format('%s with %s is not a task', coalesce(quote_literal(p_task_type), 'NULL'), left(p_task_data::text, 200)),
+            detail  = v_wanted,
+            hint    = 'For example: SELECT evervec.enqueue_task(''batch'', ''{"source": "film", "row_keys": [{"id": 1}]}'');';
+    end if;
+
+    if p_task_type in ('regenerate', 'batch', 'user_model_update') and p_task_data ->> 'source' is not null then
+        v_source := evervec.source_named(p_task_data ->> 'source');
+    end if;
+    if p_task_type in ('regenerate', 'batch') then
+        perform evervec.check_option(format('the storage of "%s", for a task,', v_source.name), v_source.storage, array['table', 'column']);
+    end if;
+    if p_task_type = 'batch' and p_task_data ? 'row_keys' then
+        p_task_data := p_task_data || jsonb_build_object('row_keys', to_jsonb(evervec.checked_keys(
+            v_source, array(select k from jsonb_array_elements(p_task_data -> 'row_keys') k))));
+    end if;
+
+    select q.job_id into v_job_id
+      from evervec.processing_queue q
+     where q.row_key is null and q.task_type = p_task_type and q.task_data = p_task_data and q.status = 'pending'
+       and not q.metadata ? 'began'
+     limit 1;
+    if not found then
+        insert into evervec.processing_queue (source_id, task_type, task_data, priority, metadata)
+        values (v_source.source_id, p_task_type, p_task_data, p_priority,
+                p_metadata || jsonb_build_object('triggered_by', p_triggered_by, 'triggered_at', now()))
+        returning job_id into v_job_id;
+    end if;
+    return v_job_id;
+end
+$$;
+
+comment on function evervec.add_task(text, jsonb, integer, text, jsonb) is
+$$Internal. Queues a task; returns its job id, or that of the same task that waits already. Raises VE101, VE111, VE202, VE302, VE303.$$;
+
+revoke execute on function evervec.add_task(text, jsonb, integer, text, jsonb) from public;
+
 -- file: functions/queue/backfill.sql
 -- backfill: starts a pass that finds rows without a vector of the source's model and queues them.
 --
@@ -1496,14 +1568,77 @@ $$Internal. Moves jobs to the dead letters, for an error of some class; returns 
 
 revoke execute on function evervec.bury_jobs(bigint[], text, text, integer) from public;
 
+-- file: functions/queue/check_request.sql
+-- check_request: refuses a priority or metadata that a job cannot have.
+--
+-- Locks:  none.
+-- Raises: VE302 priority out of range, no object
+create or replace function evervec.check_request(p_priority integer, p_object jsonb, p_name text)
+returns void
+language plpgsql immutable
+set search_path from current
+as $$
+begin
+    if (p_priority between 1 and 10) is not true then
+        raise exception using
+            errcode = 'VE302', message = 'a priority is from 1 to 10',
+            detail  = format('p_priority is %s.', coalesce(p_priority::text, 'NULL')),
+            hint    = '1 is done first, 5 is usual, 8 is what a backfill has.';
+    elsif (jsonb_typeof(p_object) = 'object') is not true then
+        raise exception using
+            errcode = 'VE302', message = format('%s is not a JSON object', p_name),
+            detail  = format('It is %s.', coalesce(left(p_object::text, 200), 'NULL')),
+            hint    = 'For example: ''{"reason": "import"}''.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_request(integer, jsonb, text) is
+$$Internal. Raises VE302 for a priority out of range, or data that are no object.$$;
+
+revoke execute on function evervec.check_request(integer, jsonb, text) from public;
+
+-- file: functions/queue/checked_keys.sql
+-- checked_keys: row_keys in their canonical form, each short enough for the queue.
+--
+-- Locks:  none.
+-- Raises: VE202 not a key · VE303 a key too long
+create or replace function evervec.checked_keys(p_source evervec.source, p_row_keys jsonb[])
+returns jsonb[]
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_keys jsonb[];
+    v_long jsonb;
+begin
+    v_keys := array(select evervec.check_row_key(p_source, k.row_key)
+                      from unnest(p_row_keys) with ordinality as k (row_key, ordinality) order by k.ordinality);
+    select k into v_long from unnest(v_keys) k where octet_length(k::text) > 2000 limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE303',
+            message = format('a key of source "%s" is too long for the queue', p_source.name),
+            detail  = format('It has %s bytes and begins with %s; an index holds 2,000.', octet_length(v_long::text), left(v_long::text, 60)),
+            hint    = 'Such a row cannot be embedded under this key. Track the table by a shorter primary key.';
+    end if;
+    return v_keys;
+end
+$$;
+
+comment on function evervec.checked_keys(evervec.source, jsonb[]) is
+$$Internal. The canonical forms of row_keys, in order. Raises VE202, VE303.$$;
+
+revoke execute on function evervec.checked_keys(evervec.source, jsonb[]) from public;
+
 -- file: functions/queue/claim_jobs.sql
 -- claim_jobs: the next jobs for a worker, with the text to embed.
 --
 -- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, leases what is most
--- urgent, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
+-- urgent, runs the tasks among them, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
 --
 -- Locks:  the claimed jobs; ROW SHARE on the sources, waited for half a second at most (a source under ALTER TABLE is
---         tried again later).
+--         tried again later); for a task regenerate those of reset, tried for a tenth of a second.
 -- Raises: VE301 bad arguments
 create or replace function evervec.claim_jobs(
     p_limit   integer default 100,
@@ -1532,6 +1667,8 @@ declare
     v_token   uuid := gen_random_uuid();
     v_sources integer[];
     v_source  evervec.source;
+    v_job     evervec.processing_queue;
+    v_state   text;
     v_more    record;
     v_jobs    bigint[] := '{}';
     v_began   timestamptz := clock_timestamp();
@@ -1560,10 +1697,24 @@ begin
                or evervec.feed(greatest(p_limit, 1000), v_sources) = 0;
     end loop;
 
+    for v_job in
+        select q.*
+          from evervec.processing_queue q
+         where q.job_id = any (v_jobs) and q.task_type <> 'embed'
+         order by q.job_id
+    loop
+        v_state := evervec.run_task(v_job);
+        if v_state is not null then
+            return query
+            select v_job.job_id, v_token, (select s.name from evervec.source s where s.source_id = v_job.source_id), v_job.task_type,
+                   null::jsonb, v_job.attempts::integer, v_state, null::text, null::bytea, null::text, null::text;
+        end if;
+    end loop;
+
     for v_source in
         select s.*
           from evervec.source s
-         where s.source_id in (select q.source_id from evervec.processing_queue q where q.job_id = any (v_jobs))
+         where s.source_id in (select q.source_id from evervec.processing_queue q where q.job_id = any (v_jobs) and q.task_type = 'embed')
     loop
         return query
         select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
@@ -1575,7 +1726,7 @@ end
 $$;
 
 comment on function evervec.claim_jobs(integer, interval, text, text[]) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
 
 revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) from public;
 
@@ -1723,6 +1874,132 @@ comment on function evervec.dependents(evervec.source, jsonb[]) is
 $$Internal. row_keys of a source whose texts logged rows of other tables touch; NULL when that cannot be told.$$;
 
 revoke execute on function evervec.dependents(evervec.source, jsonb[]) from public;
+
+-- file: functions/queue/drop_jobs.sql
+-- drop_jobs: takes the jobs of a source out of the queue, because something else does their work or nothing is left to do.
+--
+-- Locks:  the jobs.
+create or replace function evervec.drop_jobs(p_source_id integer, p_outcome text, p_tasks boolean)
+returns void
+language sql
+set search_path from current
+as $$
+    with dropped as (
+        delete from evervec.processing_queue q
+         where q.source_id = p_source_id and (p_tasks or q.task_type = 'embed')
+        returning q.*
+    )
+    insert into evervec.job_receipt
+        (job_id, source_id, task_type, row_key, outcome, attempts, generation, metadata, created_at, started_at)
+    select d.job_id, d.source_id, d.task_type, d.row_key, p_outcome, d.attempts, d.generation, d.metadata, d.created_at, d.started_at
+      from dropped d
+$$;
+
+comment on function evervec.drop_jobs(integer, text, boolean) is
+$$Internal. Removes the jobs of a source, with receipts: its rows, and, where p_tasks says so, its tasks.$$;
+
+revoke execute on function evervec.drop_jobs(integer, text, boolean) from public;
+
+-- file: functions/queue/enqueue.sql
+-- enqueue: queues rows that somebody asks for, beside those that triggers notice; or a whole source, as one task.
+--
+-- A row that is queued already keeps its job. Whatever its text: what has a vector of the present text and model is settled as
+-- unchanged, at no cost.
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
+-- Raises: VE101 unknown source · VE111 a manual source · VE202 not a key · VE302 bad operation, priority, metadata or choice of rows ·
+--         VE303 a key too long
+create or replace function evervec.enqueue(
+    p_source       text,
+    p_row_keys     jsonb[],
+    p_operation    text default 'update',
+    p_priority     integer default null,
+    p_triggered_by text default 'api',
+    p_metadata     jsonb default '{}'
+)
+returns setof bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source   evervec.source := evervec.source_named(p_source);
+    v_priority integer := coalesce(p_priority, evervec.operation_priority(p_operation));
+begin
+    perform evervec.operation_priority(p_operation);
+    perform evervec.check_request(v_priority, p_metadata, 'p_metadata');
+    perform evervec.check_option(format('the storage of "%s", for the queue,', v_source.name), v_source.storage, array['table', 'column']);
+    return query
+    select u.job_id
+      from unnest(evervec.queue_keys(
+        v_source, evervec.checked_keys(v_source, p_row_keys), v_priority,
+        p_metadata || jsonb_build_object('operation', p_operation, 'triggered_by', p_triggered_by, 'triggered_at', now())))
+        with ordinality as u (job_id, ordinality)
+     order by u.ordinality;
+end
+$$;
+
+comment on function evervec.enqueue(text, jsonb[], text, integer, text, jsonb) is
+$$Queues rows of a source by their keys and returns one job id a key, in their order; see job_status. p_operation: create (priority 1), update (5), bulk (8) or retry (5); p_priority: another priority, 1 (first) to 10. p_triggered_by and p_metadata (a JSON object): kept with the job. A row that is queued already keeps its job. An unchanged text is not embedded again, a row that does not exist is settled as gone. Raises VE101, VE111, VE202, VE302, VE303.$$;
+
+revoke execute on function evervec.enqueue(text, jsonb[], text, integer, text, jsonb) from public;
+
+create or replace function evervec.enqueue(
+    p_source       text,
+    p_row_keys     text,
+    p_operation    text default 'update',
+    p_priority     integer default null,
+    p_triggered_by text default 'api',
+    p_metadata     jsonb default '{}'
+)
+returns setof bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_priority integer := coalesce(p_priority, evervec.operation_priority(p_operation));
+begin
+    perform evervec.operation_priority(p_operation);
+    perform evervec.source_named(p_source);
+    if p_row_keys is null or p_row_keys not in ('all', 'missing') then
+        raise exception using
+            errcode = 'VE302',
+            message = format('%s is neither all nor missing', coalesce(quote_literal(p_row_keys), 'NULL')),
+            detail  = 'As a text, p_row_keys is all (every vector is made anew) or missing (rows without one).',
+            hint    = 'Give single rows as an array: ARRAY[''{"id": 1}'']::jsonb[].';
+    end if;
+    return next evervec.add_task(
+        case p_row_keys when 'all' then 'regenerate' else 'batch' end,
+        case p_row_keys when 'all' then jsonb_build_object('source', p_source)
+                        else jsonb_build_object('source', p_source, 'pass', 'backfill') end,
+        v_priority, p_triggered_by, p_metadata || jsonb_build_object('operation', p_operation));
+end
+$$;
+
+comment on function evervec.enqueue(text, text, text, integer, text, jsonb) is
+$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset), 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
+
+revoke execute on function evervec.enqueue(text, text, text, integer, text, jsonb) from public;
+
+-- file: functions/queue/enqueue_task.sql
+-- enqueue_task: queues work that is more than one row; workers do it in the database, without a provider.
+--
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE111 a manual source · VE202 not a key · VE302 bad type, data or priority · VE303 a key too long
+create or replace function evervec.enqueue_task(
+    p_task_type text,
+    p_task_data jsonb default '{}',
+    p_priority  integer default 5
+)
+returns bigint
+language sql security definer
+set search_path from current
+as $$
+    select evervec.add_task(p_task_type, p_task_data, p_priority, 'api', '{}')
+$$;
+
+comment on function evervec.enqueue_task(text, jsonb, integer) is
+$$Queues a task and returns its job id, or that of the same task that has not begun; see job_status. p_task_type and p_task_data: regenerate {"source": …}, throws every vector away and makes it anew, as reset; batch {"source": …, "row_keys": […]}, embeds these rows; batch {"source": …, "pass": "backfill" | "reconcile"}, looks for what is missing or wrong; user_model_update {"user": …, "source": …}. The job ends when the work that it started is done. Another type becomes a dead letter. Raises VE101, VE111, VE202, VE302, VE303.$$;
+
+revoke execute on function evervec.enqueue_task(text, jsonb, integer) from public;
 
 -- file: functions/queue/erase_vectors.sql
 -- erase_vectors: drops the vectors of some keys of a source.
@@ -2193,6 +2470,133 @@ $$Internal. Queues the rows of one source that changed, or that changed rows of 
 
 revoke execute on function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean) from public;
 
+-- file: functions/queue/policy_of.sql
+-- policy_of: how an error of some class is retried for a source: by the source's own row, or by the one for all.
+--
+-- Locks:  none.
+create or replace function evervec.policy_of(p_source_id integer, p_error_class text)
+returns evervec.retry_policy
+language sql stable
+set search_path from current
+as $$
+    select p
+      from evervec.retry_policy p
+     where p.error_class = p_error_class and (p.source_id = p_source_id or p.source_id is null)
+     order by p.source_id nulls last
+     limit 1
+$$;
+
+comment on function evervec.policy_of(integer, text) is
+$$Internal. The row of evervec.retry_policy that holds for an error class and a source; NULL when there is none.$$;
+
+revoke execute on function evervec.policy_of(integer, text) from public;
+
+-- file: functions/queue/task_progress.sql
+-- task_progress: how far the work is that a task started; an estimate where a pass walks over a table.
+--
+-- Locks:  none.
+create or replace function evervec.task_progress(p_job evervec.processing_queue)
+returns real
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+    v_total  numeric;
+    v_past   numeric;
+begin
+    if not p_job.metadata ? 'began' then
+        return 0;
+    end if;
+    select * into v_source from evervec.source s where s.source_id = p_job.source_id;
+    if p_job.task_data ? 'row_keys' then
+        v_total := jsonb_array_length(p_job.task_data -> 'row_keys');
+        v_past := v_total;
+    else
+        v_past := v_source.pass_examined;
+        v_total := greatest(v_past, case when v_source.pass_kind is not null then evervec.estimated_rows(v_source.relation) end);
+    end if;
+    -- 1 is for what is done.
+    return least(greatest(coalesce((v_past - evervec.task_left(p_job)) / nullif(v_total, 0), 0), 0), 0.99);
+end
+$$;
+
+comment on function evervec.task_progress(evervec.processing_queue) is
+$$Internal. The share of a task's work that is done, from 0 to 0.99.$$;
+
+revoke execute on function evervec.task_progress(evervec.processing_queue) from public;
+
+-- file: functions/queue/job_status.sql
+-- job_status: what became of a job: in the queue, in its receipt (kept for 24 hours), or among the dead letters.
+--
+-- Locks:  none.
+-- needs: functions/queue/policy_of.sql
+-- needs: functions/queue/task_progress.sql
+create or replace function evervec.job_status(p_job_id bigint)
+returns table (
+    job_id       bigint,
+    state        text,
+    task_type    text,
+    source       text,
+    row_key      jsonb,
+    progress     real,
+    attempt      integer,
+    max_attempts integer,
+    next_try_at  timestamptz,
+    last_error   text,
+    queued_at    timestamptz,
+    started_at   timestamptz,
+    ended_at     timestamptz,
+    metadata     jsonb,
+    note         text
+)
+language sql volatile security definer
+set search_path from current
+as $$
+    with known as (
+        select 1 as place,
+               case when q.status = 'processing' or q.metadata ? 'began' then 'processing'
+                    when q.attempts > 0 or q.failures <> '[]' then 'retrying'
+                    else 'queued' end as state,
+               q.task_type, q.source_id, q.row_key,
+               case when q.task_type = 'embed' then 0 else evervec.task_progress(q) end as progress,
+               q.attempts + (q.status = 'processing')::integer as attempt,
+               (evervec.policy_of(q.source_id, coalesce(q.failures #>> '{-1,class}', 'server_error'))).max_attempts,
+               case when q.status = 'pending' then q.available_at end as next_try_at,
+               q.last_error, q.created_at as queued_at, q.started_at, null::timestamptz as ended_at, q.metadata, null::text as note
+          from evervec.processing_queue q
+         where q.job_id = p_job_id
+        union all
+        select 2, case when r.outcome in ('superseded', 'gone') then r.outcome else 'completed' end,
+               r.task_type, r.source_id, r.row_key, 1, r.attempts + 1, null, null, null, r.created_at, r.started_at, r.finished_at,
+               r.metadata,
+               coalesce(r.note, case r.outcome
+                   when 'unchanged' then 'unchanged: the row has a vector of its present text already'
+                   when 'empty' then 'empty: the row has no text, and so no vector' end)
+          from evervec.job_receipt r
+         where r.job_id = p_job_id
+        union all
+        select * from (
+            select 3, 'dead', d.task_type, d.source_id, d.row_key, null::real, d.attempts, d.attempts, null::timestamptz, d.message,
+                   d.created_at, null::timestamptz, d.last_failed_at, d.metadata,
+                   case when d.resolved_at is not null then format('resolved by %s', concat_ws(': ', d.resolved_by, d.note)) end
+              from evervec.dead_letter d
+             where d.job_id = p_job_id
+             order by d.dead_letter_id desc
+             limit 1) l
+    )
+    select p_job_id, coalesce(k.state, 'unknown'), k.task_type, s.name, k.row_key, k.progress::real, k.attempt::integer,
+           k.max_attempts::integer, k.next_try_at, k.last_error, k.queued_at, k.started_at, k.ended_at, k.metadata, k.note
+      from (values (1)) as one (row)
+      left join (select * from known order by place limit 1) k on true
+      left join evervec.source s on s.source_id = k.source_id
+$$;
+
+comment on function evervec.job_status(bigint) is
+$$One row about a job. state: queued, processing, retrying (after an error, at next_try_at), completed (note says when no call was needed), superseded (something else took its place), gone (the row does not exist), dead (see dead_letters), unknown (never there, or done more than 24 hours ago). progress: 0 to 1; of a task that started other jobs, how far they are. attempt of max_attempts: by the policy of the last error; NULL never gives up. A job lives on while its row changes.$$;
+
+revoke execute on function evervec.job_status(bigint) from public;
+
 -- file: functions/queue/lease_jobs.sql
 -- lease_jobs: leases the most urgent jobs that are due: by priority, then by the time since which they wait.
 --
@@ -2344,6 +2748,35 @@ $$Internal. The next slice of a source's pass, whatever its rows do to the recip
 
 revoke execute on function evervec.next_slice(evervec.source, integer) from public;
 
+-- file: functions/queue/operation_priority.sql
+-- operation_priority: the priority that an operation of enqueue has unless one is given.
+--
+-- Locks:  none.
+-- Raises: VE302 unknown operation
+create or replace function evervec.operation_priority(p_operation text)
+returns integer
+language plpgsql immutable
+set search_path from current
+as $$
+declare
+    v_priority integer := case p_operation when 'create' then 1 when 'update' then 5 when 'bulk' then 8 when 'retry' then 5 end;
+begin
+    if v_priority is null then
+        raise exception using
+            errcode = 'VE302',
+            message = format('operation %s is not known', coalesce(quote_literal(p_operation), 'NULL')),
+            detail  = 'Operations and their priorities: create 1, update 5, bulk 8, retry 5.',
+            hint    = 'Choose one of these; p_priority may say otherwise.';
+    end if;
+    return v_priority;
+end
+$$;
+
+comment on function evervec.operation_priority(text) is
+$$Internal. 1, 5, 8 or 5 for create, update, bulk or retry. Raises VE302.$$;
+
+revoke execute on function evervec.operation_priority(text) from public;
+
 -- file: functions/queue/pending.sql
 -- pending: what is still to be done, of one source or of all.
 --
@@ -2380,26 +2813,41 @@ $$Work not done yet, of one source or (NULL) of all. log: changes not folded; qu
 
 revoke execute on function evervec.pending(text) from public;
 
--- file: functions/queue/policy_of.sql
--- policy_of: how an error of some class is retried for a source: by the source's own row, or by the one for all.
+-- file: functions/queue/queue_keys.sql
+-- queue_keys: one job a key that somebody asks for; a row that has a job already keeps it, and it is due at once.
 --
--- Locks:  none.
-create or replace function evervec.policy_of(p_source_id integer, p_error_class text)
-returns evervec.retry_policy
-language sql stable
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
+create or replace function evervec.queue_keys(
+    p_source   evervec.source,
+    p_row_keys jsonb[],
+    p_priority integer,
+    p_metadata jsonb
+)
+returns bigint[]
+language sql
 set search_path from current
 as $$
-    select p
-      from evervec.retry_policy p
-     where p.error_class = p_error_class and (p.source_id = p_source_id or p.source_id is null)
-     order by p.source_id nulls last
-     limit 1
+    with queued as (
+        insert into evervec.processing_queue as q (source_id, row_key, priority, metadata)
+        select p_source.source_id, u.row_key, p_priority, p_metadata
+          from (select distinct k.row_key from unnest(p_row_keys) as k (row_key)) u
+         order by u.row_key
+        on conflict (source_id, task_type, row_key) do update
+           set generation   = q.generation + 1,
+               priority     = least(q.priority, excluded.priority),
+               available_at = least(q.available_at, excluded.available_at),
+               metadata     = q.metadata || excluded.metadata
+        returning q.job_id, q.row_key
+    )
+    select coalesce(array_agg(q.job_id order by k.ordinality), '{}')
+      from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+      join queued q on q.row_key = k.row_key
 $$;
 
-comment on function evervec.policy_of(integer, text) is
-$$Internal. The row of evervec.retry_policy that holds for an error class and a source; NULL when there is none.$$;
+comment on function evervec.queue_keys(evervec.source, jsonb[], integer, jsonb) is
+$$Internal. Queues rows by their canonical keys; returns a job id each, in the same order.$$;
 
-revoke execute on function evervec.policy_of(integer, text) from public;
+revoke execute on function evervec.queue_keys(evervec.source, jsonb[], integer, jsonb) from public;
 
 -- file: functions/queue/queue_rows.sql
 -- queue_rows: one job a row: a row that has one already counts one generation more.
@@ -2587,7 +3035,7 @@ begin
            array_agg(q.task_type order by q.job_id) as task_types, array_agg(q.attempts order by q.job_id) as attempts
       into v_jobs
       from evervec.processing_queue q
-     where q.job_id = any (p_job_ids) and q.source_id = p_source.source_id;
+     where q.job_id = any (p_job_ids) and q.source_id = p_source.source_id and q.task_type = 'embed';
 
     begin
         select r.states, r.texts, r.hashes into v_states, v_texts, v_hashes
@@ -2744,6 +3192,71 @@ $$Internal. One priority a key, in order; NULL: the source's default.$$;
 
 revoke execute on function evervec.row_priorities(evervec.source, jsonb[]) from public;
 
+-- file: functions/queue/run_task.sql
+-- run_task: one step of a leased task, in a subtransaction of its own; settles the job.
+--
+-- The job of a task that started other jobs stays, looked at every two seconds, until they are done.
+-- Locks:  those of task_step.
+create or replace function evervec.run_task(p_job evervec.processing_queue)
+returns text
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_done  boolean := false;
+    v_class text;
+    v_error text;
+    v_dead  bigint;
+begin
+    if p_job.task_type <> all (array['regenerate', 'batch', 'user_model_update']) then
+        v_class := 'bad_input';
+        v_error := format('Task type "%s" is not known to this version.', p_job.task_type);
+    elsif p_job.task_type = 'user_model_update' and to_regproc('evervec.update_user_embedding') is null then
+        v_class := 'not_found';
+        v_error := 'There is no function evervec.update_user_embedding in this version.';
+    else
+        begin
+            v_done := evervec.task_step(p_job);
+        exception
+            when lock_not_available then
+                null;
+            when others then
+                v_error := sqlerrm;
+                v_class := case when sqlstate like 'VE%' then 'bad_input' else 'server_error' end;
+        end;
+    end if;
+
+    if v_class in ('bad_input', 'not_found') then
+        -- Another attempt would end in the same way, whatever the policy for such rows is.
+        update evervec.processing_queue q
+           set attempts = q.attempts + 1, failures = evervec.with_failure(q.failures, v_class, v_error, null)
+         where q.job_id = p_job.job_id;
+        perform evervec.bury_jobs(array[p_job.job_id], v_class, v_error);
+        return 'failed';
+    elsif v_class is not null then
+        perform evervec.fail_jobs(p_job.lease_token, array[p_job.job_id], v_class, v_error);
+        return 'failed';
+    elsif not v_done then
+        update evervec.processing_queue q
+           set status = 'pending', lease_token = null, lease_expires_at = null, expiries = 0,
+               available_at = clock_timestamp() + interval '2 seconds'
+         where q.job_id = p_job.job_id;
+        return null;
+    end if;
+    select count(*) into v_dead
+      from evervec.dead_letter d
+     where d.source_id = p_job.source_id and d.resolved_at is null and d.last_failed_at >= (p_job.metadata ->> 'began')::timestamptz;
+    perform evervec.finish_jobs(array[p_job.job_id], array['completed'], array[case when v_dead > 0 then format(
+        '%s rows of its source gave up meanwhile', v_dead) end]);
+    return 'done';
+end
+$$;
+
+comment on function evervec.run_task(evervec.processing_queue) is
+$$Internal. Runs one step of a leased task and settles it; returns done, failed or, while it goes on, NULL.$$;
+
+revoke execute on function evervec.run_task(evervec.processing_queue) from public;
+
 -- file: functions/queue/start_pass.sql
 -- start_pass: begins a pass over a whole source; a reconcile under way is not weakened to a backfill.
 --
@@ -2768,6 +3281,93 @@ comment on function evervec.start_pass(integer, text) is
 $$Internal. Begins a pass (backfill or reconcile) over a source at its first row.$$;
 
 revoke execute on function evervec.start_pass(integer, text) from public;
+
+-- file: functions/queue/task_left.sql
+-- task_left: how many jobs of those that a task has started are still in the queue, counted up to p_most.
+--
+-- Those of a pass have higher ids than the task; metadata.last is the highest that there was when the pass was over.
+-- Locks:  none.
+create or replace function evervec.task_left(p_job evervec.processing_queue, p_most bigint default null)
+returns bigint
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if p_job.task_data ? 'row_keys' then
+        return (
+            select count(*)
+              from (select
+                      from jsonb_array_elements(p_job.task_data -> 'row_keys') as k (row_key)
+                      join evervec.processing_queue q
+                        on q.source_id = p_job.source_id and q.task_type = 'embed' and q.row_key = k.row_key
+                     limit p_most) l);
+    end if;
+    return (
+        select count(*)
+          from (select
+                  from evervec.processing_queue q
+                 where q.source_id = p_job.source_id and q.task_type = 'embed' and q.job_id > p_job.job_id
+                   and q.job_id <= coalesce((p_job.metadata ->> 'last')::bigint, 9223372036854775807)
+                 limit p_most) l);
+end
+$$;
+
+comment on function evervec.task_left(evervec.processing_queue, bigint) is
+$$Internal. The number of jobs that a task has started and that are not done; at most p_most.$$;
+
+revoke execute on function evervec.task_left(evervec.processing_queue, bigint) from public;
+
+-- file: functions/queue/task_step.sql
+-- task_step: begins a task, or looks whether the work that it began is done.
+--
+-- Locks:  regenerate: those of reset, but waited for a tenth of a second only.
+-- Raises: VE101 unknown source, and what the work itself raises · 55P03 the table is locked: later
+create or replace function evervec.task_step(p_job evervec.processing_queue)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+    v_keys   jsonb[];
+begin
+    if p_job.task_type = 'user_model_update' then
+        execute 'select evervec.update_user_embedding($1, $2)' using p_job.task_data ->> 'user', p_job.task_data ->> 'source';
+        return true;
+    end if;
+
+    v_source := evervec.source_named(p_job.task_data ->> 'source');
+    if not p_job.metadata ? 'began' then
+        if p_job.task_type = 'regenerate' then
+            perform evervec.lock_relation(v_source.target, 'access exclusive', 1, '100 milliseconds');
+            perform evervec.reset(v_source.name);
+        elsif p_job.task_data ? 'row_keys' then
+            v_keys := array(select k from jsonb_array_elements(p_job.task_data -> 'row_keys') k);
+            perform evervec.queue_keys(v_source, v_keys, p_job.priority, jsonb_build_object(
+                'operation', 'bulk', 'triggered_by', 'batch', 'triggered_at', now(), 'task', p_job.job_id));
+        else
+            perform evervec.start_pass(v_source.source_id, p_job.task_data ->> 'pass');
+        end if;
+        update evervec.processing_queue q
+           set metadata = q.metadata || jsonb_build_object('began', now())
+         where q.job_id = p_job.job_id;
+        return false;
+    end if;
+
+    if v_source.pass_kind is not null and not p_job.task_data ? 'row_keys' then
+        return false;
+    elsif not p_job.task_data ? 'row_keys' and not p_job.metadata ? 'last' then
+        p_job.metadata := p_job.metadata || jsonb_build_object('last', (select max(q.job_id) from evervec.processing_queue q));
+        update evervec.processing_queue q set metadata = p_job.metadata where q.job_id = p_job.job_id;
+    end if;
+    return evervec.task_left(p_job, 1) = 0;
+end
+$$;
+
+comment on function evervec.task_step(evervec.processing_queue) is
+$$Internal. One step of a task; true when it is done. Raises VE101, 55P03, and whatever its work raises.$$;
+
+revoke execute on function evervec.task_step(evervec.processing_queue) from public;
 
 -- file: functions/queue/tick.sql
 -- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts and batches.
@@ -5553,7 +6153,7 @@ begin
     v_source.last_error := null;
     perform evervec.update_source(v_source);
     delete from evervec.dependency d where d.source_id = v_source.source_id;
-    delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+    perform evervec.drop_jobs(v_source.source_id, 'superseded', p_tasks => false);
 
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
@@ -5852,7 +6452,10 @@ begin
             execute format('drop table %s', v_source.target);
         end if;
     end if;
-    delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+    perform evervec.drop_jobs(v_source.source_id, 'gone', p_tasks => true);
+    update evervec.dead_letter d
+       set resolved_at = now(), resolved_by = 'untrack', note = format('source "%s" is not tracked any more', v_source.name)
+     where d.source_id = v_source.source_id and d.resolved_at is null;
     delete from evervec.source s where s.source_id = v_source.source_id;
 end
 $$;
@@ -6248,4 +6851,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'fdb1030c6e0ef27467bc5bd29dce0dd3ad4dbacd4d3685b7f79dc68e41e98da4');
+values ('evervec_0002_functions', '3ad82e6c43bdc348d367a53f184472071a60173df73ba11d8cbcf002ddf22931');

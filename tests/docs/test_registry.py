@@ -35,7 +35,7 @@ _NEVER = {
 }
 
 # What they call may raise, and they handle it.
-_CATCH = {"follow_renames"}
+_CATCH = {"follow_renames", "run_task"}
 
 
 def registered() -> dict[str, tuple[str, str]]:

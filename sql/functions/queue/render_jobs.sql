@@ -28,7 +28,7 @@ begin
            array_agg(q.task_type order by q.job_id) as task_types, array_agg(q.attempts order by q.job_id) as attempts
       into v_jobs
       from evervec.processing_queue q
-     where q.job_id = any (p_job_ids) and q.source_id = p_source.source_id;
+     where q.job_id = any (p_job_ids) and q.source_id = p_source.source_id and q.task_type = 'embed';
 
     begin
         select r.states, r.texts, r.hashes into v_states, v_texts, v_hashes

@@ -49,7 +49,7 @@ begin
     v_source.last_error := null;
     perform evervec.update_source(v_source);
     delete from evervec.dependency d where d.source_id = v_source.source_id;
-    delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+    perform evervec.drop_jobs(v_source.source_id, 'superseded', p_tasks => false);
 
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
