@@ -142,6 +142,40 @@ select f.title, f.year, n.distance
   join film f using (id)
  order by n.distance;
 
+-- example: dead_letters
+-- The API refuses a text for good: bad_input is not tried again.
+update film set title = 'Alien (refused)' where id = 1;
+select failed.outcome
+  from evervec.claim_jobs(1, p_sources => '{film}') j
+  cross join lateral evervec.fail_jobs(j.lease_token, array[j.job_id], 'bad_input', 'content policy', 400) failed;
+select dead_letter_id, row_key, error_class, status_code, message, failures from evervec.dead_letters('film');
+
+-- example: dead_letter_statistics
+select open, by_class, oldest from evervec.dead_letter_statistics();
+
+-- example: retry_dead_letter
+select evervec.retry_dead_letter(dead_letter_id) from evervec.dead_letters('film', p_limit => 1);
+
+-- worker
+
+-- example: retry_dead_letter_of_job
+update film set title = 'Alien (refused again)' where id = 1;
+select evervec.fail_jobs(lease_token, array[job_id], 'bad_input', 'content policy', 400)
+  from evervec.claim_jobs(1, p_sources => '{film}');
+select evervec.retry_dead_letter_of_job(job_id) from evervec.dead_letters('film', p_limit => 1);
+
+-- worker
+
+-- example: retry_dead_letters
+-- When what they died of is mended. Call it until 0.
+select evervec.retry_dead_letters('film', 'bad_input');
+
+-- example: resolve_dead_letter
+update film set title = 'Alien (refused for ever)' where id = 1;
+select evervec.fail_jobs(lease_token, array[job_id], 'bad_input', 'content policy', 400)
+  from evervec.claim_jobs(1, p_sources => '{film}');
+select evervec.resolve_dead_letter(dead_letter_id, p_note => 'not to be searched') from evervec.dead_letters('film');
+
 -- example: claim_jobs
 update film set title = 'Alien: Director''s Cut' where id = 1;
 select job_id, lease_token, state, content from evervec.claim_jobs(10, p_sources => '{film}');

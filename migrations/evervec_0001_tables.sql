@@ -349,6 +349,7 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('alert_dead_letters', '50', 'alerts: open dead letters, more than'),
        ('alert_pending_age', '"1 hour"', 'alerts: the oldest pending job is older than'),
        ('alert_rate_limited', '"15 minutes"', 'alerts: a model is held back by rate limits for longer than'),
+       ('alert_vectors_without_index', '10000', 'alerts: a source has no index and as many vectors as'),
        ('dead_letter_keep', '"90 days"', 'tick: dead letters are forgotten after'),
        ('dead_letter_keep_resolved', '"7 days"', 'tick: resolved dead letters are forgotten after'),
        ('dead_letter_most', '100000', 'tick: dead letters are kept at most, the newest');
@@ -375,4 +376,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '496ed6e0cfc3b06f37c8e29cdafb97bb1d547100c0111704864097152c3cec41');
+values ('evervec_0001_tables', 'b5910dbf22e6165d32c3cdecde5e669805212c39e4cd91aa4ea685236a652ee2');

@@ -111,6 +111,11 @@ drop function evervec.start_pass(integer, text);
 drop function evervec.run_task(evervec.processing_queue);
 drop function evervec.row_priorities(evervec.source, jsonb[]);
 drop function evervec.retry_delay(evervec.retry_policy, integer);
+drop function evervec.retry_dead_letters(text, text);
+drop function evervec.retry_dead_letter_of_job(bigint);
+drop function evervec.retry_dead_letter(bigint);
+drop function evervec.resolve_dead_letter(bigint, text, text);
+drop function evervec.requeue_letters(bigint[]);
 drop function evervec.render_states(evervec.source, jsonb[]);
 drop function evervec.render_jobs(evervec.source, uuid, bigint[]);
 drop function evervec.release_jobs(uuid, bigint[]);
@@ -120,6 +125,7 @@ drop function evervec.queue_rows(evervec.source, jsonb[], bigint[], smallint[], 
 drop function evervec.queue_keys(evervec.source, jsonb[], integer, jsonb);
 drop function evervec.pending(text);
 drop function evervec.operation_priority(text);
+drop function evervec.open_letter(bigint);
 drop function evervec.next_slice(evervec.source, integer);
 drop function evervec.log_slice(bigint, integer, bigint);
 drop function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real);
@@ -127,6 +133,7 @@ drop function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean);
 drop function evervec.job_status(bigint);
 drop function evervec.task_progress(evervec.processing_queue);
 drop function evervec.policy_of(integer, text);
+drop function evervec.forget_letters(integer);
 drop function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean);
 drop function evervec.fold(integer);
 drop function evervec.finish_jobs(bigint[], text[], text[]);
@@ -141,6 +148,8 @@ drop function evervec.enqueue(text, text, text, integer, text, jsonb);
 drop function evervec.enqueue(text, jsonb[], text, integer, text, jsonb);
 drop function evervec.drop_jobs(integer, text, boolean);
 drop function evervec.dependents(evervec.source, jsonb[]);
+drop function evervec.dead_letters(text, text, boolean, integer);
+drop function evervec.dead_letter_statistics(text);
 drop function evervec.coverage(text);
 drop function evervec.complete_jobs(uuid, bigint[], vector[], text[]);
 drop function evervec.claim_jobs(integer, interval, text, text[]);
@@ -164,7 +173,6 @@ drop function evervec.build_index(text);
 drop function evervec.source_named(text);
 drop function evervec.lock_relation(regclass, text, integer, interval);
 drop function evervec.lock_key(text);
-drop function evervec.setting_interval(text, interval);
 drop function evervec.resume(text);
 drop function evervec.reset(text);
 drop function evervec.pause(text);
@@ -179,6 +187,7 @@ drop function evervec.doctor_recipe(evervec.source);
 drop function evervec.doctor_privileges(evervec.source);
 drop function evervec.doctor_pgvector();
 drop function evervec.doctor_model(evervec.source);
+drop function evervec.setting_interval(text, interval);
 drop function evervec.doctor_log();
 drop function evervec.setting_number(text, numeric);
 drop function evervec.doctor_leases(evervec.source);
@@ -284,6 +293,10 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/coverage.sql
 
+-- removed: functions/queue/dead_letter_statistics.sql
+
+-- removed: functions/queue/dead_letters.sql
+
 -- removed: functions/queue/dependents.sql
 
 -- removed: functions/queue/drop_jobs.sql
@@ -310,6 +323,8 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/fold_source.sql
 
+-- removed: functions/queue/forget_letters.sql
+
 -- removed: functions/queue/job_status.sql
 
 -- removed: functions/queue/lease_jobs.sql
@@ -319,6 +334,8 @@ drop function evervec.doctor(text);
 -- removed: functions/queue/log_slice.sql
 
 -- removed: functions/queue/next_slice.sql
+
+-- removed: functions/queue/open_letter.sql
 
 -- removed: functions/queue/operation_priority.sql
 
@@ -339,6 +356,16 @@ drop function evervec.doctor(text);
 -- removed: functions/queue/render_jobs.sql
 
 -- removed: functions/queue/render_states.sql
+
+-- removed: functions/queue/requeue_letters.sql
+
+-- removed: functions/queue/resolve_dead_letter.sql
+
+-- removed: functions/queue/retry_dead_letter.sql
+
+-- removed: functions/queue/retry_dead_letter_of_job.sql
+
+-- removed: functions/queue/retry_dead_letters.sql
 
 -- removed: functions/queue/retry_delay.sql
 

@@ -439,24 +439,58 @@ $$Internal. Finding of doctor: a change log of more rows than setting alert_chan
 
 revoke execute on function evervec.doctor_log() from public;
 
--- file: functions/control/doctor_model.sql
--- doctor_model: finding: a source whose model is paused.
+-- file: functions/control/setting_interval.sql
+-- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
 --
 -- Locks:  none.
+create or replace function evervec.setting_interval(p_name text, p_default interval)
+returns interval
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
+exception when data_exception then
+    return p_default;
+end
+$$;
+
+comment on function evervec.setting_interval(text, interval) is
+$$Internal. An interval from evervec.setting, or the default.$$;
+
+revoke execute on function evervec.setting_interval(text, interval) from public;
+
+-- file: functions/control/doctor_model.sql
+-- doctor_model: finding: a source whose model is paused, by whom or by what.
+--
+-- A key or a quota is a finding until a success shows that it is mended, also between two attempts; a rate limit, which is
+-- everyday, only when it has lasted for as long as evervec.setting says.
+-- Locks:  none.
+-- needs: functions/control/setting_interval.sql
 create or replace function evervec.doctor_model(p_source evervec.source)
 returns table (finding text, severity text, problem text, remedy text)
 language sql stable
 set search_path from current
 as $$
-    select 'model paused', 'error',
-           format('Model "%s" is paused until %s%s.', m.name, m.paused_until, ': ' || m.pause_reason),
-           format('update evervec.model set paused_until = null, pause_reason = null where name = %L;', m.name)
+    select case m.pause_class when 'auth' then 'key refused' when 'quota' then 'quota used up' when 'rate_limit' then 'rate limited'
+                              else 'model paused' end,
+           'error',
+           case m.pause_class
+               when 'auth' then format('Model "%s" of provider "%s" has no valid key since %s', m.name, m.provider, m.paused_at)
+               when 'quota' then format('The quota of model "%s" is used up since %s', m.name, m.paused_at)
+               when 'rate_limit' then format('Model "%s" has been held back by rate limits since %s', m.name, m.paused_at)
+               else format('Model "%s" is paused until %s', m.name, m.paused_until) end || coalesce(': ' || m.pause_reason, '') || '.',
+           format('select evervec.resume_model(%L);', m.name)
       from evervec.model m
-     where m.model_id = p_source.model_id and m.paused_until > now()
+     where m.model_id = p_source.model_id
+       and case when m.pause_class in ('auth', 'quota') then m.paused_until is not null
+                when m.pause_class = 'rate_limit'
+                    then m.paused_until > now() and m.paused_at < now() - evervec.setting_interval('alert_rate_limited', '15 minutes')
+                else m.paused_until > now() end
 $$;
 
 comment on function evervec.doctor_model(evervec.source) is
-$$Internal. Finding of doctor: a paused model.$$;
+$$Internal. Finding of doctor: a paused model, and why.$$;
 
 revoke execute on function evervec.doctor_model(evervec.source) from public;
 
@@ -920,27 +954,6 @@ comment on function evervec.resume(text) is
 $$Takes the work on a paused source, or (NULL) on all, up again. Returns how many sources were paused. A suspended one stays so: see retrack. Raises VE101.$$;
 
 revoke execute on function evervec.resume(text) from public;
-
--- file: functions/control/setting_interval.sql
--- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
---
--- Locks:  none.
-create or replace function evervec.setting_interval(p_name text, p_default interval)
-returns interval
-language plpgsql stable
-set search_path from current
-as $$
-begin
-    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
-exception when data_exception then
-    return p_default;
-end
-$$;
-
-comment on function evervec.setting_interval(text, interval) is
-$$Internal. An interval from evervec.setting, or the default.$$;
-
-revoke execute on function evervec.setting_interval(text, interval) from public;
 
 -- file: functions/core/lock_key.sql
 -- lock_key: the key of one of evervec's advisory locks, apart from those of applications.
@@ -1552,10 +1565,11 @@ as $$
     ), buried as (
         insert into evervec.dead_letter
             (job_id, source_id, task_type, row_key, task_data, priority, attempts, error_class, status_code, message, failures,
-             metadata, created_at, first_failed_at)
+             metadata, created_at, first_failed_at, last_failed_at)
         select d.job_id, d.source_id, d.task_type, d.row_key, d.task_data, d.priority, d.attempts, p_error_class, p_status_code,
                left(p_message, 10000), d.failures, d.metadata, d.created_at,
-               coalesce((d.failures #>> '{0,at}')::timestamptz, clock_timestamp())
+               coalesce((d.failures #>> '{0,at}')::timestamptz, clock_timestamp()),
+               coalesce((d.failures #>> '{-1,at}')::timestamptz, clock_timestamp())
           from dead d
          order by d.job_id
         returning 1
@@ -1833,6 +1847,98 @@ comment on function evervec.coverage(text) is
 $$total: rows that have a text; embedded: those whose vector is of the source's model and of that very text; missing: the others; percent: rounded down to one decimal, so that 100.0 means all. Reads the whole table. Raises VE101.$$;
 
 revoke execute on function evervec.coverage(text) from public;
+
+-- file: functions/queue/dead_letter_statistics.sql
+-- dead_letter_statistics: how many jobs gave up, and why.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source
+create or replace function evervec.dead_letter_statistics(p_source text default null)
+returns table (open bigint, resolved bigint, by_class jsonb, recent jsonb, oldest timestamptz)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source_id integer := case when p_source is not null then (evervec.source_named(p_source)).source_id end;
+begin
+    return query
+    with letter as (
+        select d.resolved_at is null as is_open, d.error_class, d.first_failed_at
+          from evervec.dead_letter d
+         where p_source is null or d.source_id = v_source_id
+    )
+    select count(*) filter (where l.is_open),
+           count(*) filter (where not l.is_open),
+           (select coalesce(jsonb_object_agg(c.error_class, c.letters), '{}')
+              from (select o.error_class, count(*) as letters from letter o where o.is_open group by o.error_class) c),
+           (select coalesce(jsonb_agg(to_jsonb(r) order by r.dead_letter_id desc), '[]')
+              from (select d.dead_letter_id, d.source, d.row_key, d.error_class, d.status_code, d.message, d.last_failed_at
+                      from evervec.dead_letters(p_source, p_limit => 10) d) r),
+           min(l.first_failed_at) filter (where l.is_open)
+      from letter l;
+end
+$$;
+
+comment on function evervec.dead_letter_statistics(text) is
+$$One row about the dead letters of one source or (NULL) of all: how many are open and how many resolved; of the open ones their number by error class, the ten newest, and when the oldest first failed. Raises VE101.$$;
+
+revoke execute on function evervec.dead_letter_statistics(text) from public;
+
+-- file: functions/queue/dead_letters.sql
+-- dead_letters: the jobs that gave up, the newest first.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source
+create or replace function evervec.dead_letters(
+    p_source   text default null,
+    p_class    text default null,
+    p_resolved boolean default false,
+    p_limit    integer default 100
+)
+returns table (
+    dead_letter_id  bigint,
+    job_id          bigint,
+    source          text,
+    task_type       text,
+    row_key         jsonb,
+    task_data       jsonb,
+    error_class     text,
+    status_code     integer,
+    message         text,
+    attempts        integer,
+    failures        jsonb,
+    metadata        jsonb,
+    queued_at       timestamptz,
+    first_failed_at timestamptz,
+    last_failed_at  timestamptz,
+    resolved_at     timestamptz,
+    resolved_by     text,
+    note            text
+)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source_id integer := case when p_source is not null then (evervec.source_named(p_source)).source_id end;
+begin
+    return query
+    select d.dead_letter_id, d.job_id, s.name, d.task_type, d.row_key, d.task_data, d.error_class, d.status_code, d.message,
+           d.attempts::integer, d.failures, d.metadata, d.created_at, d.first_failed_at, d.last_failed_at, d.resolved_at, d.resolved_by,
+           d.note
+      from evervec.dead_letter d
+      left join evervec.source s using (source_id)
+     where (p_source is null or d.source_id = v_source_id)
+       and (p_class is null or d.error_class = p_class)
+       and (p_resolved is null or (d.resolved_at is not null) = p_resolved)
+     order by d.dead_letter_id desc
+     limit greatest(p_limit, 0);
+end
+$$;
+
+comment on function evervec.dead_letters(text, text, boolean, integer) is
+$$Jobs that gave up, the newest first: of one source or (NULL) all, of one error class or all. p_resolved: false (default) those that are open, true those that are not, NULL both. p_limit: default 100, NULL all. failures: every attempt with at, class, status and message. Raises VE101.$$;
+
+revoke execute on function evervec.dead_letters(text, text, boolean, integer) from public;
 
 -- file: functions/queue/dependents.sql
 -- dependents: the rows of a source that changed rows of other tables lead to.
@@ -2293,9 +2399,9 @@ revoke execute on function evervec.feed_slice(evervec.source, integer, boolean, 
 -- file: functions/queue/finish_jobs.sql
 -- finish_jobs: settles leased jobs by what became of their rows.
 --
--- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, unless the row changed since the claim: then it is
+-- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, and open dead letters of its row are resolved, unless the row changed since the claim: then it is
 -- pending again. superseded: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
--- Locks:  the jobs, which the caller has locked or leased in this transaction.
+-- Locks:  the jobs, which the caller has locked or leased in this transaction; dead letters of their rows, SKIP LOCKED.
 create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[], p_notes text[] default null)
 returns void
 language sql
@@ -2318,6 +2424,18 @@ as $$
                    else now() end
           from settled s
          where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
+    ), answered as (
+        -- Whatever the row once died of: it has what it should have.
+        update evervec.dead_letter d
+           set resolved_at = now(), resolved_by = 'evervec', note = format('job %s: %s', l.job_id, l.outcome)
+          from (
+            select o.dead_letter_id, r.job_id, r.outcome
+              from removed r
+              join evervec.dead_letter o on o.row_key = r.row_key and o.source_id = r.source_id and o.task_type = r.task_type
+             where o.resolved_at is null
+               for update of o skip locked
+          ) l
+         where d.dead_letter_id = l.dead_letter_id
     )
     insert into evervec.job_receipt
         (job_id, source_id, task_type, row_key, outcome, note, attempts, generation, metadata, created_at, started_at)
@@ -2469,6 +2587,43 @@ comment on function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb
 $$Internal. Queues the rows of one source that changed, or that changed rows of other tables lead to; p_unnamed starts a pass.$$;
 
 revoke execute on function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean) from public;
+
+-- file: functions/queue/forget_letters.sql
+-- forget_letters: removes dead letters by age and number, as evervec.setting says; those that are resolved go first.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/control/setting_number.sql
+create or replace function evervec.forget_letters(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with surplus as (
+        select greatest(count(*) - greatest(evervec.setting_number('dead_letter_most', 100000), 0), 0)::bigint as letters
+          from evervec.dead_letter d
+    ), forgotten as (
+        select d.dead_letter_id
+          from evervec.dead_letter d
+         where d.resolved_at < now() - evervec.setting_interval('dead_letter_keep_resolved', '7 days')
+            or d.last_failed_at < now() - evervec.setting_interval('dead_letter_keep', '90 days')
+            or d.dead_letter_id in (
+                select o.dead_letter_id
+                  from evervec.dead_letter o
+                 order by o.resolved_at is null, o.dead_letter_id
+                 limit (select least(s.letters, p_limit) from surplus s))
+         limit p_limit
+           for update skip locked
+    ), removed as (
+        delete from evervec.dead_letter d using forgotten f where d.dead_letter_id = f.dead_letter_id returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_letters(integer) is
+$$Internal. Removes up to p_limit dead letters that are past their time or beyond their number; returns how many.$$;
+
+revoke execute on function evervec.forget_letters(integer) from public;
 
 -- file: functions/queue/policy_of.sql
 -- policy_of: how an error of some class is retried for a source: by the source's own row, or by the one for all.
@@ -2747,6 +2902,42 @@ comment on function evervec.next_slice(evervec.source, integer) is
 $$Internal. The next slice of a source's pass, whatever its rows do to the recipe; counts as feed_slice. Raises 55P03.$$;
 
 revoke execute on function evervec.next_slice(evervec.source, integer) from public;
+
+-- file: functions/queue/open_letter.sql
+-- open_letter: a dead letter that waits for somebody, locked; or the error that says why it does not.
+--
+-- Locks:  the dead letter.
+-- Raises: VE304 no such letter, or it is resolved
+create or replace function evervec.open_letter(p_dead_letter_id bigint)
+returns evervec.dead_letter
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_letter evervec.dead_letter;
+begin
+    select * into v_letter from evervec.dead_letter d where d.dead_letter_id = p_dead_letter_id for update;
+    if not found then
+        raise exception using
+            errcode = 'VE304',
+            message = format('dead letter %s does not exist', coalesce(p_dead_letter_id::text, 'NULL')),
+            detail  = 'Perhaps it was kept for as long as evervec.setting says.',
+            hint    = 'Those that are open: SELECT * FROM evervec.dead_letters();';
+    elsif v_letter.resolved_at is not null then
+        raise exception using
+            errcode = 'VE304',
+            message = format('dead letter %s is resolved already', p_dead_letter_id),
+            detail  = format('By %s, at %s.', concat_ws(': ', v_letter.resolved_by, v_letter.note), v_letter.resolved_at),
+            hint    = 'Those that are open: SELECT * FROM evervec.dead_letters();';
+    end if;
+    return v_letter;
+end
+$$;
+
+comment on function evervec.open_letter(bigint) is
+$$Internal. An open dead letter by its id, locked. Raises VE304.$$;
+
+revoke execute on function evervec.open_letter(bigint) from public;
 
 -- file: functions/queue/operation_priority.sql
 -- operation_priority: the priority that an operation of enqueue has unless one is given.
@@ -3134,6 +3325,189 @@ $$Internal. Per key, in order: gone, empty, unchanged or embed; the text; its SH
 
 revoke execute on function evervec.render_states(evervec.source, jsonb[]) from public;
 
+-- file: functions/queue/requeue_letters.sql
+-- requeue_letters: open dead letters become jobs again, with all their attempts, and are thereby resolved.
+--
+-- A row that has a job meanwhile keeps that one. Left as they are: keys too long for the queue's index, and what is of no source
+-- that is tracked.
+-- Locks:  the dead letters, then rows of processing_queue in (source_id, task_type, row_key) order.
+create or replace function evervec.requeue_letters(p_dead_letter_ids bigint[])
+returns table (dead_letter_id bigint, job_id bigint)
+language sql
+set search_path from current
+as $$
+    with letter as materialized (
+        -- Of several letters of a row one job comes; a task has no row, and stands for itself.
+        select d.*, coalesce(d.row_key, to_jsonb(d.dead_letter_id)) as matter,
+               d.metadata - '{began,last}'::text[] || jsonb_build_object('origin', 'dlq-retry', 'dead_letter_id', d.dead_letter_id) as data
+          from evervec.dead_letter d
+         where d.dead_letter_id = any (p_dead_letter_ids) and d.resolved_at is null
+           and coalesce(octet_length(d.row_key::text), 0) <= 2000
+           and (d.source_id is null or exists (select from evervec.source s where s.source_id = d.source_id))
+         order by d.dead_letter_id
+           for update of d
+    ), queued as (
+        insert into evervec.processing_queue as q (source_id, task_type, row_key, task_data, priority, metadata)
+        select n.source_id, n.task_type, n.row_key, n.task_data, n.priority, n.data
+          from (
+            select distinct on (l.source_id, l.task_type, l.matter) l.*
+              from letter l
+             order by l.source_id, l.task_type, l.matter, l.dead_letter_id desc
+          ) n
+         order by n.source_id, n.task_type, n.row_key
+        on conflict (source_id, task_type, row_key) do update
+           set generation   = q.generation + 1,
+               attempts     = 0,
+               expiries     = 0,
+               priority     = least(q.priority, excluded.priority),
+               available_at = least(q.available_at, excluded.available_at),
+               metadata     = q.metadata || excluded.metadata
+        returning q.job_id, q.source_id, q.task_type, coalesce(q.row_key, q.metadata -> 'dead_letter_id') as matter
+    )
+    update evervec.dead_letter d
+       set resolved_at = now(), resolved_by = 'retry', note = format('retried as job %s', q.job_id)
+      from letter l
+      join queued q
+        on l.matter = q.matter and l.task_type = q.task_type and coalesce(l.source_id, 0) = coalesce(q.source_id, 0)
+     where d.dead_letter_id = l.dead_letter_id
+    returning d.dead_letter_id, q.job_id
+$$;
+
+comment on function evervec.requeue_letters(bigint[]) is
+$$Internal. Queues dead letters anew and resolves them; returns the job of each.$$;
+
+revoke execute on function evervec.requeue_letters(bigint[]) from public;
+
+-- file: functions/queue/resolve_dead_letter.sql
+-- resolve_dead_letter: somebody has looked at it, and nothing is to be tried anew.
+--
+-- Locks:  the dead letter.
+-- Raises: VE304 no such letter, or it is resolved
+create or replace function evervec.resolve_dead_letter(
+    p_dead_letter_id bigint,
+    p_by             text default current_user,
+    p_note           text default null
+)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    perform evervec.open_letter(p_dead_letter_id);
+    update evervec.dead_letter d
+       set resolved_at = now(), resolved_by = coalesce(p_by, session_user), note = p_note
+     where d.dead_letter_id = p_dead_letter_id;
+end
+$$;
+
+comment on function evervec.resolve_dead_letter(bigint, text, text) is
+$$Marks a dead letter as settled without another attempt. p_by: who says so, default the calling role; p_note: why. Raises VE304.$$;
+
+revoke execute on function evervec.resolve_dead_letter(bigint, text, text) from public;
+
+-- file: functions/queue/retry_dead_letter.sql
+-- retry_dead_letter: one job that gave up is tried anew, from its first attempt.
+--
+-- Locks:  the dead letter; the job of its row, where there is one.
+-- Raises: VE303 a key too long for the queue · VE304 no such letter, or it is resolved, or its source is gone
+create or replace function evervec.retry_dead_letter(p_dead_letter_id bigint)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_letter evervec.dead_letter := evervec.open_letter(p_dead_letter_id);
+    v_job_id bigint;
+begin
+    if octet_length(v_letter.row_key::text) > 2000 then
+        raise exception using
+            errcode = 'VE303',
+            message = format('the key of dead letter %s is too long for the queue', p_dead_letter_id),
+            detail  = format('It has %s bytes and begins with %s; an index holds 2,000.', octet_length(v_letter.row_key::text),
+                             left(v_letter.row_key::text, 60)),
+            hint    = 'Such a row cannot be embedded under this key. Track the table by a shorter primary key, and call evervec.resolve_dead_letter().';
+    end if;
+    select r.job_id into v_job_id from evervec.requeue_letters(array[p_dead_letter_id]) r;
+    if v_job_id is null then
+        raise exception using
+            errcode = 'VE304',
+            message = format('the source of dead letter %s is not tracked any more', p_dead_letter_id),
+            detail  = 'There is nothing that a retry could embed.',
+            hint    = 'Call evervec.resolve_dead_letter().';
+    end if;
+    return v_job_id;
+end
+$$;
+
+comment on function evervec.retry_dead_letter(bigint) is
+$$Queues a dead letter anew and resolves it; its attempts begin from one. Returns the id of the new job, or of the one that its row has already; metadata.origin of the job is dlq-retry. Raises VE303, VE304.$$;
+
+revoke execute on function evervec.retry_dead_letter(bigint) from public;
+
+-- file: functions/queue/retry_dead_letter_of_job.sql
+-- retry_dead_letter_of_job: as retry_dead_letter, by the id of the job that gave up.
+--
+-- Locks:  those of retry_dead_letter.
+-- Raises: VE303 a key too long for the queue · VE304 the job has no open letter, or its source is gone
+create or replace function evervec.retry_dead_letter_of_job(p_job_id bigint)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_id bigint := (
+        select max(d.dead_letter_id) from evervec.dead_letter d where d.job_id = p_job_id and d.resolved_at is null);
+begin
+    if v_id is null then
+        raise exception using
+            errcode = 'VE304',
+            message = format('job %s has no open dead letter', coalesce(p_job_id::text, 'NULL')),
+            detail  = format('It is %s.', (select s.state from evervec.job_status(p_job_id) s)),
+            hint    = 'Those that are open: SELECT * FROM evervec.dead_letters();';
+    end if;
+    return evervec.retry_dead_letter(v_id);
+end
+$$;
+
+comment on function evervec.retry_dead_letter_of_job(bigint) is
+$$Queues the dead letter of a job anew and resolves it; returns the id of the new job, or of the one that its row has already. Raises VE303, VE304.$$;
+
+revoke execute on function evervec.retry_dead_letter_of_job(bigint) from public;
+
+-- file: functions/queue/retry_dead_letters.sql
+-- retry_dead_letters: many jobs that gave up are tried anew, once what they died of is mended.
+--
+-- Locks:  10,000 dead letters at most, SKIP LOCKED; the jobs of their rows, where there are any.
+-- Raises: VE101 unknown source
+create or replace function evervec.retry_dead_letters(p_source text default null, p_class text default null)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source_id integer := case when p_source is not null then (evervec.source_named(p_source)).source_id end;
+    v_ids       bigint[];
+begin
+    v_ids := array(
+        select d.dead_letter_id
+          from evervec.dead_letter d
+         where d.resolved_at is null
+           and (p_source is null or d.source_id = v_source_id)
+           and (p_class is null or d.error_class = p_class)
+           and coalesce(octet_length(d.row_key::text), 0) <= 2000
+           and (d.source_id is null or exists (select from evervec.source s where s.source_id = d.source_id))
+         order by d.dead_letter_id
+         limit 10000
+           for update of d skip locked);
+    return (select count(*) from evervec.requeue_letters(v_ids));
+end
+$$;
+
+comment on function evervec.retry_dead_letters(text, text) is
+$$Queues open dead letters anew and resolves them: of one source or (NULL) all, of one error class or all. At most 10,000 a call; returns how many, so call it until 0. Keys too long for the queue stay. Raises VE101.$$;
+
+revoke execute on function evervec.retry_dead_letters(text, text) from public;
+
 -- file: functions/queue/retry_delay.sql
 -- retry_delay: how long a job waits before its next attempt.
 --
@@ -3370,7 +3744,8 @@ $$Internal. One step of a task; true when it is done. Raises VE101, 55P03, and w
 revoke execute on function evervec.task_step(evervec.processing_queue) from public;
 
 -- file: functions/queue/tick.sql
--- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts and batches.
+-- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches and
+-- dead letters.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- Locks:  those of fold, reclaim, and rows of what is forgotten.
@@ -3395,12 +3770,12 @@ begin
          where b.batch_id in (select o.batch_id from evervec.batch_log o where o.finished_at < now() - interval '90 days' limit 10000)
         returning 1
     )
-    select (select count(*) from old_receipts) + (select count(*) from old_batches) into cleaned;
+    select (select count(*) from old_receipts) + (select count(*) from old_batches) + evervec.forget_letters() into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours and batches older than 90 days (10,000 each). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours and batches older than 90 days (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -6742,22 +7117,24 @@ revoke execute on function evervec.with_recipe(evervec.source) from public;
 -- file: views/alerts.sql
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
 --
--- Needs neither the tracked tables nor their recipes, so it answers whatever is broken.
+-- Reads neither the tracked tables nor their recipes, so it answers whatever is broken.
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
+-- needs: functions/index/index_statement.sql
+-- needs: functions/queue/estimated_rows.sql
 create or replace view evervec.alerts as
 with change as (
     select l.source_id, count(*) as changes, min(l.logged_at) as since from evervec.change_log l group by l.source_id
 ),
 
 job as (
-    select q.source_id, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
+    select q.source_id, count(*) as jobs, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
 ),
 
 letter as (
-    select d.source_id, count(*) as letters, min(d.last_failed_at) as since
+    select d.source_id, count(*) as letters, min(d.first_failed_at) as since, sum(count(*)) over () as total
       from evervec.dead_letter d
      where d.resolved_at is null
      group by d.source_id
@@ -6784,12 +7161,12 @@ union all
 select s.name as source,
        'dead letters' as alert,
        l.since,
-       format('%s rows of "%s" gave up and have no vector of their present text.', l.letters, s.name) as problem,
-       format('select * from evervec.dead_letter where source_id = %s and resolved_at is null order by last_failed_at desc;',
-              s.source_id) as remedy
-  from evervec.source s
-  join letter l using (source_id)
- where l.letters > evervec.setting_number('alert_dead_letters', 50)
+       case when s.name is null then format('%s tasks gave up.', l.letters)
+            else format('%s rows of "%s" gave up and have no vector of their present text.', l.letters, s.name) end as problem,
+       format('select * from evervec.dead_letters(%s);', quote_literal(s.name)) as remedy
+  from letter l
+  left join evervec.source s using (source_id)
+ where l.total > evervec.setting_number('alert_dead_letters', 50)
 union all
 select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   from evervec.source s
@@ -6800,13 +7177,24 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   cross join lateral evervec.doctor_triggers(s) f
  where s.state <> 'suspended' and exists (select from pg_class c where c.oid = s.relation)
 union all
+select s.name as source, 'index not built' as alert, null as since,
+       format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
+       format('select evervec.build_index(%L);', s.name) as remedy
+  from evervec.source s
+  left join job j using (source_id)
+  cross join lateral (select evervec.estimated_rows(s.target) as vectors) v
+ where s.pass_kind is null and v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
+   -- Workers build it when most is embedded.
+   and coalesce(j.jobs, 0) <= 0.05 * v.vectors
+   and evervec.index_statement(s.name) is not null
+union all
 select s.name as source, 'failing' as alert, null as since, s.last_error as problem,
        format('select * from evervec.doctor(%L);', s.name) as remedy
   from evervec.source s
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), paused models, missing or disabled triggers, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
 
 -- file: views/status.sql
 -- status: one row a source: what it is, and how much of its work is not done yet.
@@ -6851,4 +7239,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '3ad82e6c43bdc348d367a53f184472071a60173df73ba11d8cbcf002ddf22931');
+values ('evervec_0002_functions', 'de1460e3c2e27f52be43c7cacff9381f3ce888d364db52e5b4c73687ec2625cd');

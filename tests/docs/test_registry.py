@@ -31,6 +31,7 @@ _NEVER = {
         "VE204",
     },
     "retrack": {"VE201", "VE204"},
+    "alerts": {"VE101"},  # it asks about sources that there are
     "find_similar_to": {"VE201"},  # its query is a vector of the source itself
 }
 

@@ -18,10 +18,11 @@ as $$
     ), buried as (
         insert into evervec.dead_letter
             (job_id, source_id, task_type, row_key, task_data, priority, attempts, error_class, status_code, message, failures,
-             metadata, created_at, first_failed_at)
+             metadata, created_at, first_failed_at, last_failed_at)
         select d.job_id, d.source_id, d.task_type, d.row_key, d.task_data, d.priority, d.attempts, p_error_class, p_status_code,
                left(p_message, 10000), d.failures, d.metadata, d.created_at,
-               coalesce((d.failures #>> '{0,at}')::timestamptz, clock_timestamp())
+               coalesce((d.failures #>> '{0,at}')::timestamptz, clock_timestamp()),
+               coalesce((d.failures #>> '{-1,at}')::timestamptz, clock_timestamp())
           from dead d
          order by d.job_id
         returning 1

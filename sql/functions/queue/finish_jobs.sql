@@ -1,8 +1,8 @@
 -- finish_jobs: settles leased jobs by what became of their rows.
 --
--- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, unless the row changed since the claim: then it is
+-- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, and open dead letters of its row are resolved, unless the row changed since the claim: then it is
 -- pending again. superseded: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
--- Locks:  the jobs, which the caller has locked or leased in this transaction.
+-- Locks:  the jobs, which the caller has locked or leased in this transaction; dead letters of their rows, SKIP LOCKED.
 create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[], p_notes text[] default null)
 returns void
 language sql
@@ -25,6 +25,18 @@ as $$
                    else now() end
           from settled s
          where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
+    ), answered as (
+        -- Whatever the row once died of: it has what it should have.
+        update evervec.dead_letter d
+           set resolved_at = now(), resolved_by = 'evervec', note = format('job %s: %s', l.job_id, l.outcome)
+          from (
+            select o.dead_letter_id, r.job_id, r.outcome
+              from removed r
+              join evervec.dead_letter o on o.row_key = r.row_key and o.source_id = r.source_id and o.task_type = r.task_type
+             where o.resolved_at is null
+               for update of o skip locked
+          ) l
+         where d.dead_letter_id = l.dead_letter_id
     )
     insert into evervec.job_receipt
         (job_id, source_id, task_type, row_key, outcome, note, attempts, generation, metadata, created_at, started_at)
