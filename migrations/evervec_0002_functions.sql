@@ -1931,7 +1931,7 @@ begin
        and (p_class is null or d.error_class = p_class)
        and (p_resolved is null or (d.resolved_at is not null) = p_resolved)
      order by d.dead_letter_id desc
-     limit greatest(p_limit, 0);
+     limit case when p_limit is not null then greatest(p_limit, 0) end;
 end
 $$;
 
@@ -7239,4 +7239,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'de1460e3c2e27f52be43c7cacff9381f3ce888d364db52e5b4c73687ec2625cd');
+values ('evervec_0002_functions', 'dd745b564eda866a88e8b2212520eae3ad07d0d8eae28f822126c4ef546cefc0');

@@ -93,6 +93,7 @@ def test_letters_are_listed_by_source_class_and_state_newest_first(
     assert ids("p_resolved => null") == [third, second, first]
     assert ids("p_resolved => null, p_limit => 1") == [third]
     assert ids("p_limit => 0") == []
+    assert ids("p_limit => null") == [third, second]
 
 
 def test_statistics_count_what_is_open(idle: psycopg.Connection) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, LiteralString, Self, TypeVar
+from typing import Any, Literal, LiteralString, Self, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -28,7 +28,10 @@ from evervec.records import (
     Claim,
     ClaimedJob,
     Coverage,
+    DeadLetter,
     Finding,
+    JobStatus,
+    LetterStatistics,
     Model,
     Neighbour,
     Outcome,
@@ -43,6 +46,14 @@ from evervec.records import (
 Vector = NDArray[np.float32]
 Connection = psycopg.Connection[DictRow]
 T = TypeVar("T")
+
+_LETTERS: LiteralString = (
+    "select dead_letter_id, job_id, source, task_type, row_key::text, task_data, error_class,"
+    " status_code, message, attempts, failures, metadata, queued_at, first_failed_at,"
+    " last_failed_at, resolved_at, resolved_by, note"
+    " from evervec.dead_letters(p_source => %s, p_class => %s, p_resolved => %s::boolean,"
+    " p_limit => %s::int)"
+)
 
 # pgvector may live in any schema, and no search_path can be relied upon: the type is found through
 # its extension.
@@ -300,6 +311,14 @@ class Database:
         """Drop every vector of a source and begin to make them anew; how many there were."""
         return int(self._value("select evervec.reset(%s)", source))
 
+    def pause_model(self, model: str, reason: str | None = None) -> None:
+        """Stop the work on all sources of a model. Raises VE108."""
+        self._value("select evervec.pause_model(%s, p_reason => %s)", model, reason)
+
+    def resume_model(self, model: str) -> bool:
+        """Take the work on all sources of a model up again; whether it was paused."""
+        return bool(self._value("select evervec.resume_model(%s)", model))
+
     # -- health ----------------------------------------------------------------------------------
 
     def doctor(self, source: str | None = None) -> list[Finding]:
@@ -352,6 +371,131 @@ class Database:
             Pending,
             "select log, queued, processing, retrying, backfill from evervec.pending(%s)",
             source,
+        )
+
+    # -- asking for work ---------------------------------------------------------------------------
+
+    def enqueue(
+        self,
+        source: str,
+        row_keys: Sequence[str],
+        *,
+        operation: str = "update",
+        priority: int | None = None,
+        triggered_by: str = "api",
+        metadata: str = "{}",
+    ) -> list[int]:
+        """Queue rows by their keys; one job id a key, in that order.
+
+        Keys and metadata are JSON texts. Raises VE101, VE111, VE202, VE302, VE303.
+        """
+        with self._transaction() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            return cursor.execute(
+                "select e.job_id from evervec.enqueue(%s, %s::text[]::jsonb[], %s, %s::int, %s,"
+                " %s::jsonb) with ordinality as e (job_id, n) order by e.n",
+                (source, list(row_keys), operation, priority, triggered_by, metadata),
+            ).fetchall()
+
+    def enqueue_source(
+        self,
+        source: str,
+        rows: Literal["all", "missing"],
+        *,
+        operation: str = "update",
+        priority: int | None = None,
+        triggered_by: str = "api",
+        metadata: str = "{}",
+    ) -> int:
+        """Queue a task: make all vectors anew, or those that are missing; its job id."""
+        return int(
+            self._value(
+                "select evervec.enqueue(%s, %s::text, %s, %s::int, %s, %s::jsonb)",
+                source,
+                rows,
+                operation,
+                priority,
+                triggered_by,
+                metadata,
+            )
+        )
+
+    def enqueue_task(self, task_type: str, task_data: str = "{}", priority: int = 5) -> int:
+        """Queue a task, its data as JSON text; its job id. Raises VE101, VE111, VE202, VE302."""
+        return int(
+            self._value(
+                "select evervec.enqueue_task(%s, %s::jsonb, %s::int)",
+                task_type,
+                task_data,
+                priority,
+            )
+        )
+
+    def job_status(self, job_id: int) -> JobStatus:
+        """What became of a job; of state "unknown" when nobody knows."""
+        return self._row(
+            JobStatus,
+            "select job_id, state, task_type, source, row_key::text, progress, attempt,"
+            " max_attempts, next_try_at, last_error, queued_at, started_at, ended_at, metadata,"
+            " note from evervec.job_status(%s)",
+            job_id,
+        )
+
+    # -- dead letters ------------------------------------------------------------------------------
+
+    def dead_letters(
+        self,
+        source: str | None = None,
+        error_class: str | None = None,
+        *,
+        resolved: bool | None = False,
+        limit: int | None = 100,
+    ) -> list[DeadLetter]:
+        """Jobs that gave up, the newest first; resolved: None for both. Raises VE101."""
+        return self._rows(DeadLetter, _LETTERS, source, error_class, resolved, limit)
+
+    def dead_letter(self, dead_letter_id: int) -> DeadLetter | None:
+        """One of them by its id, open or not."""
+        found = self._rows(
+            DeadLetter,
+            _LETTERS + " where dead_letter_id = %s",
+            None,
+            None,
+            None,
+            None,
+            dead_letter_id,
+        )
+        return found[0] if found else None
+
+    def dead_letter_statistics(self, source: str | None = None) -> LetterStatistics:
+        """How many, of which classes, the newest and the oldest. Raises VE101."""
+        return self._row(
+            LetterStatistics,
+            "select open, resolved, by_class, recent, oldest"
+            " from evervec.dead_letter_statistics(%s)",
+            source,
+        )
+
+    def retry_dead_letter(self, dead_letter_id: int) -> int:
+        """Queue one anew; the job's id. Raises VE303, VE304."""
+        return int(self._value("select evervec.retry_dead_letter(%s)", dead_letter_id))
+
+    def retry_dead_letter_of_job(self, job_id: int) -> int:
+        """Queue the one of a job anew; the new job's id. Raises VE303, VE304."""
+        return int(self._value("select evervec.retry_dead_letter_of_job(%s)", job_id))
+
+    def retry_dead_letters(self, source: str | None = None, error_class: str | None = None) -> int:
+        """Queue up to 10,000 anew; how many. Call it until 0. Raises VE101."""
+        return int(self._value("select evervec.retry_dead_letters(%s, %s)", source, error_class))
+
+    def resolve_dead_letter(
+        self, dead_letter_id: int, by: str | None = None, note: str | None = None
+    ) -> None:
+        """Settle one without another attempt; by: the role that is connected. Raises VE304."""
+        self._value(
+            "select evervec.resolve_dead_letter(%s, coalesce(%s, current_user), %s)",
+            dead_letter_id,
+            by,
+            note,
         )
 
     # -- the worker's calls ----------------------------------------------------------------------

@@ -44,7 +44,7 @@ begin
        and (p_class is null or d.error_class = p_class)
        and (p_resolved is null or (d.resolved_at is not null) = p_resolved)
      order by d.dead_letter_id desc
-     limit greatest(p_limit, 0);
+     limit case when p_limit is not null then greatest(p_limit, 0) end;
 end
 $$;
 
