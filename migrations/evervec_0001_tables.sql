@@ -241,7 +241,7 @@ create table evervec.processing_queue (
     constraint processing_queue_lease_check
         check ((status = 'processing') = (lease_token is not null and lease_expires_at is not null))
 );
-create index processing_queue_pending_idx on evervec.processing_queue (priority, available_at, job_id) where status = 'pending';
+create index processing_queue_pending_idx on evervec.processing_queue (priority, source_id, available_at, job_id) where status = 'pending';
 create index processing_queue_processing_idx on evervec.processing_queue (lease_expires_at) where status = 'processing';
 create index processing_queue_task_idx on evervec.processing_queue (task_type) where row_key is null;
 alter table evervec.processing_queue set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
@@ -376,4 +376,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'b5910dbf22e6165d32c3cdecde5e669805212c39e4cd91aa4ea685236a652ee2');
+values ('evervec_0001_tables', '16420c968053c1eeb22166005f734f2355864f4fc88e5452cccd6d420138141b');

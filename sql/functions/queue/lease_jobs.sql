@@ -1,6 +1,7 @@
 -- lease_jobs: leases the most urgent jobs that are due: by priority, then by the time since which they wait.
 --
--- One range of the pending index a priority, so that jobs that wait for a retry are never walked over. A job whose lease has
+-- One range of the pending index a priority and source (and one for tasks of no source), so that neither jobs that wait for a retry
+-- nor those of a paused source, however many, are ever walked over. A job whose lease has
 -- expired twice in succession is leased alone, because it may be what kills its workers: it ends the batch before it, or is the batch.
 -- Locks:  the leased jobs, and those beyond where the batch ends, SKIP LOCKED.
 create or replace function evervec.lease_jobs(
@@ -18,15 +19,31 @@ as $$
         select q.job_id, q.suspect
           from generate_series(1, 10) as p (priority)
           cross join lateral (
-            select j.job_id, j.expiries >= 2 as suspect
-              from evervec.processing_queue j
-             where j.status = 'pending'
-               and j.priority = p.priority
-               and j.available_at <= now()
-               and (j.source_id = any (p_sources) or j.source_id is null)
-             order by j.available_at, j.job_id
+            select c.job_id, c.suspect
+              from (
+                select w.*
+                  from unnest(p_sources) as s (source_id)
+                  cross join lateral (
+                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                      from evervec.processing_queue j
+                     where j.status = 'pending' and j.priority = p.priority and j.source_id = s.source_id and j.available_at <= now()
+                     order by j.available_at, j.job_id
+                     limit p_limit
+                       for update skip locked
+                  ) w
+                union all
+                select t.*
+                  from (
+                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                      from evervec.processing_queue j
+                     where j.status = 'pending' and j.priority = p.priority and j.source_id is null and j.available_at <= now()
+                     order by j.available_at, j.job_id
+                     limit p_limit
+                       for update skip locked
+                  ) t
+              ) c
+             order by c.available_at, c.job_id
              limit p_limit
-               for update skip locked
           ) q
          limit p_limit
     ), placed as (
