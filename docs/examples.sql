@@ -50,6 +50,21 @@ select * from evervec.reconcile('film');
 
 -- worker
 
+-- example: enqueue
+-- Rows are queued by triggers; this is for those that you want sooner, or with words of yours in their job.
+select * from evervec.enqueue('film', array['{"id": 1}', '{"id": 2}']::jsonb[], 'create', p_metadata => '{"request": "a1b2"}');
+select * from evervec.enqueue('film_in_words', 'missing');
+
+-- example: enqueue_task
+select evervec.enqueue_task('batch', '{"source": "film", "row_keys": [{"id": 3}, {"id": 4}]}', p_priority => 8);
+
+-- example: job_status
+select s.state, s.progress, s.attempt, s.max_attempts, s.next_try_at, s.last_error
+  from evervec.enqueue('film', array['{"id": 5}']::jsonb[]) job_id
+  cross join lateral evervec.job_status(job_id) s;
+
+-- worker
+
 -- example: suspend
 select evervec.suspend('film');
 alter table film alter column director type varchar(200);
@@ -66,6 +81,13 @@ select evervec.pause('film_in_words');
 
 -- example: resume
 select evervec.resume();
+
+-- example: pause_model
+-- Stops every source of the model; errors that are about the service (a wrong key, a rate limit) do the same for a while.
+select evervec.pause_model('text-embedding-3-small', now() + interval '1 hour', 'the month''s budget is spent');
+
+-- example: resume_model
+select evervec.resume_model('text-embedding-3-small');
 
 -- example: reset
 select evervec.reset('film_in_words');
@@ -119,6 +141,40 @@ select f.title, f.year, n.distance
   from evervec.nearest_film((select embedding from film_embedding where id = 1), 3) n
   join film f using (id)
  order by n.distance;
+
+-- example: dead_letters
+-- The API refuses a text for good: bad_input is not tried again.
+update film set title = 'Alien (refused)' where id = 1;
+select failed.outcome
+  from evervec.claim_jobs(1, p_sources => '{film}') j
+  cross join lateral evervec.fail_jobs(j.lease_token, array[j.job_id], 'bad_input', 'content policy', 400) failed;
+select dead_letter_id, row_key, error_class, status_code, message, failures from evervec.dead_letters('film');
+
+-- example: dead_letter_statistics
+select open, by_class, oldest from evervec.dead_letter_statistics();
+
+-- example: retry_dead_letter
+select evervec.retry_dead_letter(dead_letter_id) from evervec.dead_letters('film', p_limit => 1);
+
+-- worker
+
+-- example: retry_dead_letter_of_job
+update film set title = 'Alien (refused again)' where id = 1;
+select evervec.fail_jobs(lease_token, array[job_id], 'bad_input', 'content policy', 400)
+  from evervec.claim_jobs(1, p_sources => '{film}');
+select evervec.retry_dead_letter_of_job(job_id) from evervec.dead_letters('film', p_limit => 1);
+
+-- worker
+
+-- example: retry_dead_letters
+-- When what they died of is mended. Call it until 0.
+select evervec.retry_dead_letters('film', 'bad_input');
+
+-- example: resolve_dead_letter
+update film set title = 'Alien (refused for ever)' where id = 1;
+select evervec.fail_jobs(lease_token, array[job_id], 'bad_input', 'content policy', 400)
+  from evervec.claim_jobs(1, p_sources => '{film}');
+select evervec.resolve_dead_letter(dead_letter_id, p_note => 'not to be searched') from evervec.dead_letters('film');
 
 -- example: claim_jobs
 update film set title = 'Alien: Director''s Cut' where id = 1;

@@ -67,8 +67,10 @@ create table evervec.model (
     tokens_per_minute        integer,
     batch_texts              integer     not null default 100,
     batch_tokens             integer     not null default 100000,
+    paused_at                timestamptz,
     paused_until             timestamptz,
     pause_reason             text,
+    pause_class              text,
     created_at               timestamptz not null default now(),
     constraint model_pkey primary key (model_id),
     constraint model_name_key unique (name),
@@ -85,6 +87,10 @@ create table evervec.model (
 );
 comment on table evervec.model is
 $$Embedding models: which provider serves them, under which name, and within which limits. Holds no keys.$$;
+comment on column evervec.model.pause_class is
+$$The class of error that paused the model, until a success or resume_model clears it; NULL: paused by hand.$$;
+comment on column evervec.model.paused_at is
+$$When the pause began; errors of one class that follow each other prolong it.$$;
 
 create table evervec.source (
     source_id          integer     generated always as identity,
@@ -121,6 +127,7 @@ create table evervec.source (
     index_method       text        not null,
     priority           smallint    not null default 5,
     priority_sql       text,
+    too_long           text        not null default 'cut',
     state              text        not null default 'active',
     pass_kind          text,
     pass_stage         text,
@@ -139,6 +146,7 @@ create table evervec.source (
     constraint source_distance_check check (distance in ('cosine', 'l2', 'inner_product', 'l1')),
     constraint source_index_method_check check (index_method in ('hnsw', 'ivfflat', 'none')),
     constraint source_priority_check check (priority between 1 and 10),
+    constraint source_too_long_check check (too_long in ('cut', 'dead_letter')),
     constraint source_state_check check (state in ('active', 'paused', 'suspended')),
     constraint source_pass_kind_check check (pass_kind in ('backfill', 'reconcile')),
     constraint source_pass_stage_check check (pass_stage in ('rows', 'vectors')),
@@ -207,7 +215,7 @@ $$Where in change_log the next slice of the fold begins, so that a slice never w
 -- No foreign key to source: the fold inserts only for sources it has just read, and untrack removes their jobs.
 create table evervec.processing_queue (
     job_id             bigint      generated always as identity,
-    source_id          integer     not null,
+    source_id          integer,
     task_type          text        not null default 'embed',
     row_key            jsonb,
     task_data          jsonb,
@@ -215,6 +223,7 @@ create table evervec.processing_queue (
     priority           smallint    not null default 5,
     available_at       timestamptz not null default now(),
     attempts           smallint    not null default 0,
+    expiries           smallint    not null default 0,
     generation         bigint      not null default 1,
     claimed_generation bigint,
     claimed_hash       bytea,
@@ -232,80 +241,101 @@ create table evervec.processing_queue (
     constraint processing_queue_lease_check
         check ((status = 'processing') = (lease_token is not null and lease_expires_at is not null))
 );
-create index processing_queue_pending_idx on evervec.processing_queue (priority, available_at, job_id) where status = 'pending';
+create index processing_queue_pending_idx on evervec.processing_queue (priority, source_id, available_at, job_id) where status = 'pending';
 create index processing_queue_processing_idx on evervec.processing_queue (lease_expires_at) where status = 'processing';
+create index processing_queue_task_idx on evervec.processing_queue (task_type) where row_key is null;
 -- Room in each page for the versions of its rows (folded again, leased, returned): they stay HOT where no indexed column changes.
 alter table evervec.processing_queue set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 comment on table evervec.processing_queue is
 $$One job a row and task, however often the row changes: generation counts the changes. Finished jobs leave the table.$$;
+comment on column evervec.processing_queue.source_id is
+$$NULL: a task that concerns no source, or none that exists.$$;
+comment on column evervec.processing_queue.expiries is
+$$How often in succession a worker took the job and was not heard of again: such a job is leased alone, and in the end buried.$$;
 
 create table evervec.job_receipt (
     job_id      bigint      not null,
-    source_id   integer     not null,
+    source_id   integer,
     task_type   text        not null,
     row_key     jsonb,
     outcome     text        not null,
+    note        text,
     attempts    smallint    not null,
     generation  bigint      not null,
+    metadata    jsonb       not null default '{}',
     created_at  timestamptz not null,
+    started_at  timestamptz,
     finished_at timestamptz not null default now(),
     constraint job_receipt_pkey primary key (job_id),
-    constraint job_receipt_outcome_check check (outcome in ('completed', 'unchanged', 'gone', 'empty'))
+    constraint job_receipt_outcome_check check (outcome in ('completed', 'superseded', 'unchanged', 'gone', 'empty'))
 );
 create index job_receipt_finished_at_idx on evervec.job_receipt using brin (finished_at);
 comment on table evervec.job_receipt is
 $$What became of finished jobs, kept for 24 hours.$$;
+comment on column evervec.job_receipt.outcome is
+$$completed, unchanged (no call was needed), empty (no text, no vector), gone (no row) or superseded (something else took its place).$$;
 
 create table evervec.dead_letter (
-    dead_letter_id bigint      generated always as identity,
-    job_id         bigint,
-    source_id      integer     not null,
-    task_type      text        not null,
-    row_key        jsonb,
-    task_data      jsonb,
-    priority       smallint    not null,
-    error_class    text        not null,
-    status_code    integer,
-    message        text        not null,
-    failures       jsonb       not null default '[]',
-    metadata       jsonb       not null default '{}',
+    dead_letter_id  bigint      generated always as identity,
+    job_id          bigint,
+    source_id       integer,
+    task_type       text        not null,
+    row_key         jsonb,
+    task_data       jsonb,
+    priority        smallint    not null,
+    attempts        smallint    not null default 0,
+    error_class     text        not null,
+    status_code     integer,
+    message         text        not null,
+    failures        jsonb       not null default '[]',
+    metadata        jsonb       not null default '{}',
+    created_at      timestamptz not null default now(),
     first_failed_at timestamptz not null,
-    last_failed_at timestamptz not null default now(),
-    resolved_at    timestamptz,
-    resolved_by    text,
-    note           text,
+    last_failed_at  timestamptz not null default now(),
+    resolved_at     timestamptz,
+    resolved_by     text,
+    note            text,
     constraint dead_letter_pkey primary key (dead_letter_id),
     constraint dead_letter_resolved_check check ((resolved_at is null) = (resolved_by is null))
 );
 create index dead_letter_source_id_idx on evervec.dead_letter (source_id) where resolved_at is null;
+create index dead_letter_job_id_idx on evervec.dead_letter (job_id);
+-- By hash, because a key that is too long for the queue's index is kept here.
+create index dead_letter_row_key_idx on evervec.dead_letter using hash (row_key) where resolved_at is null;
 comment on table evervec.dead_letter is
 $$Jobs that gave up, with every failed attempt in failures; changes that never became a job have no job_id.$$;
 
 create table evervec.retry_policy (
-    error_class   text     not null,
-    max_attempts  smallint,
-    base_delay    interval not null default '1 second',
-    max_delay     interval not null default '60 seconds',
-    jitter        real     not null default 0.3,
-    costs_attempt boolean  not null default true,
-    constraint retry_policy_pkey primary key (error_class),
+    retry_policy_id integer  generated always as identity,
+    source_id       integer,
+    error_class     text     not null,
+    max_attempts    smallint,
+    base_delay      interval not null default '1 second',
+    max_delay       interval not null default '60 seconds',
+    jitter          real     not null default 0.3,
+    costs_attempt   boolean  not null default true,
+    pauses_model    boolean  not null default false,
+    constraint retry_policy_pkey primary key (retry_policy_id),
+    constraint retry_policy_source_id_error_class_key unique nulls not distinct (source_id, error_class),
+    constraint retry_policy_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
     constraint retry_policy_max_attempts_check check (max_attempts > 0),
     constraint retry_policy_delay_check check (base_delay > '0' and max_delay >= base_delay),
     constraint retry_policy_jitter_check check (jitter between 0 and 1)
 );
 comment on table evervec.retry_policy is
-$$How each class of error is retried; editable. max_attempts: 1 gives up at once, NULL never. Delay: base × 2^(attempt − 1), capped, plus up to jitter of it.$$;
-insert into evervec.retry_policy (error_class, max_attempts, base_delay, max_delay, costs_attempt)
-values ('timeout',          3,    '1 second',   '60 seconds', true),
-       ('network',          3,    '1 second',   '60 seconds', true),
-       ('server_error',     3,    '1 second',   '60 seconds', true),
-       ('rate_limit',       5,    '60 seconds', '60 seconds', true),
-       ('auth',             null, '60 seconds', '60 seconds', false),
-       ('quota',            null, '60 seconds', '60 seconds', false),
-       ('bad_input',        1,    '1 second',   '60 seconds', true),
-       ('not_found',        3,    '1 second',   '60 seconds', true),
-       ('invalid_response', 3,    '1 second',   '60 seconds', true),
-       ('render',           3,    '1 second',   '60 seconds', true);
+$$How each class of error is retried; editable. A row with a source_id goes before the one without, which every class has. max_attempts: 1 gives up at once, NULL never. Delay: base × 2^(attempt − 1), capped, plus up to jitter of it; what the provider asks for goes before it. pauses_model: the error is about the service, so nothing is sent to the model meanwhile.$$;
+insert into evervec.retry_policy (error_class, max_attempts, base_delay, max_delay, costs_attempt, pauses_model)
+values ('timeout',          3,    '1 second',   '60 seconds', true,  false),
+       ('network',          3,    '1 second',   '60 seconds', true,  false),
+       ('server_error',     3,    '1 second',   '60 seconds', true,  false),
+       ('rate_limit',       5,    '60 seconds', '60 seconds', true,  true),
+       ('auth',             null, '60 seconds', '60 seconds', false, true),
+       ('quota',            null, '60 seconds', '60 seconds', false, true),
+       ('bad_input',        1,    '1 second',   '60 seconds', true,  false),
+       ('not_found',        3,    '1 second',   '60 seconds', true,  false),
+       ('invalid_response', 3,    '1 second',   '60 seconds', true,  false),
+       ('render',           3,    '1 second',   '60 seconds', true,  false),
+       ('database',         null, '60 seconds', '60 seconds', false, false);
 
 create table evervec.setting (
     name  text  not null,
@@ -318,7 +348,12 @@ $$Thresholds that doctor and alerts go by; editable.$$;
 insert into evervec.setting (name, value, note)
 values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more than'),
        ('alert_dead_letters', '50', 'alerts: open dead letters, more than'),
-       ('alert_pending_age', '"1 hour"', 'alerts: the oldest pending job is older than');
+       ('alert_pending_age', '"1 hour"', 'alerts: the oldest pending job is older than'),
+       ('alert_rate_limited', '"15 minutes"', 'alerts: a model is held back by rate limits for longer than'),
+       ('alert_vectors_without_index', '10000', 'alerts: a source has no index and as many vectors as'),
+       ('dead_letter_keep', '"90 days"', 'tick: dead letters are forgotten after'),
+       ('dead_letter_keep_resolved', '"7 days"', 'tick: resolved dead letters are forgotten after'),
+       ('dead_letter_most', '100000', 'tick: dead letters are kept at most, the newest');
 
 create table evervec.batch_log (
     batch_id    bigint      generated always as identity,
@@ -342,4 +377,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '814e813b514957cbfad705caa7a5f657a2faae68d1197c29531e76f6b1030f17');
+values ('evervec_0001_tables', '567f0bb37f81ab0372772c79a02af178ade27b7c66a118c3e9916f5343856f1a');

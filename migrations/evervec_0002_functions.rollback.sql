@@ -33,13 +33,13 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
@@ -102,41 +102,71 @@ drop function evervec.parse_key(text, text);
 drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]);
 drop function evervec.find_similar(text, vector, integer, real, jsonb[]);
 drop function evervec.check_row_key(evervec.source, jsonb);
-drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[]);
-drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]);
+drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
+drop function evervec.with_failure(jsonb, text, text, integer);
+drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.tid_block(tid);
 drop function evervec.tick();
+drop function evervec.task_step(evervec.processing_queue);
+drop function evervec.task_left(evervec.processing_queue, bigint);
 drop function evervec.start_pass(integer, text);
+drop function evervec.run_task(evervec.processing_queue);
 drop function evervec.row_priorities(evervec.source, jsonb[]);
 drop function evervec.retry_delay(evervec.retry_policy, integer);
+drop function evervec.retry_dead_letters(text, text);
+drop function evervec.retry_dead_letter_of_job(bigint);
+drop function evervec.retry_dead_letter(bigint);
+drop function evervec.resolve_dead_letter(bigint, text, text);
+drop function evervec.requeue_letters(bigint[]);
 drop function evervec.render_states(evervec.source, jsonb[]);
-drop function evervec.render_jobs(evervec.source, uuid);
+drop function evervec.render_jobs(evervec.source, uuid, bigint[]);
 drop function evervec.release_jobs(uuid, bigint[]);
 drop function evervec.reconcile(text, integer);
 drop function evervec.reclaim(integer);
 drop function evervec.queue_rows(evervec.source, jsonb[], bigint[], smallint[], jsonb[]);
+drop function evervec.queue_keys(evervec.source, jsonb[], integer, jsonb);
 drop function evervec.pending(text);
+drop function evervec.operation_priority(text);
+drop function evervec.open_letter(bigint);
 drop function evervec.next_slice(evervec.source, integer);
 drop function evervec.log_slice(bigint, integer, bigint);
 drop function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real);
-drop function evervec.lease_jobs(bigint, interval, uuid, integer[]);
+drop function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean);
+drop function evervec.job_status(bigint);
+drop function evervec.task_progress(evervec.processing_queue);
+drop function evervec.policy_of(integer, text);
+drop function evervec.forget_letters(integer);
 drop function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean);
 drop function evervec.fold(integer);
-drop function evervec.finish_jobs(bigint[], text[]);
+drop function evervec.finish_jobs(bigint[], text[], text[]);
 drop function evervec.feed_slice(evervec.source, integer, boolean, boolean);
 drop function evervec.feed(integer, integer[]);
 drop function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval);
 drop function evervec.extend_lease(uuid, interval);
 drop function evervec.estimated_rows(regclass);
 drop function evervec.erase_vectors(evervec.source, jsonb[]);
+drop function evervec.enqueue_task(text, jsonb, integer);
+drop function evervec.enqueue(text, text, text, integer, text, jsonb);
+drop function evervec.enqueue(text, jsonb[], text, integer, text, jsonb);
+drop function evervec.drop_jobs(integer, text, boolean);
 drop function evervec.dependents(evervec.source, jsonb[]);
+drop function evervec.dead_letters(text, text, boolean, integer);
+drop function evervec.dead_letter_statistics(text);
 drop function evervec.coverage(text);
-drop function evervec.complete_jobs(uuid, bigint[], vector[]);
+drop function evervec.complete_jobs(uuid, bigint[], vector[], text[]);
 drop function evervec.claim_jobs(integer, interval, text, text[]);
+drop function evervec.checked_keys(evervec.source, jsonb[]);
+drop function evervec.check_request(integer, jsonb, text);
+drop function evervec.bury_jobs(bigint[], text, text, integer);
 drop function evervec.backfill(text);
+drop function evervec.add_task(text, jsonb, integer, text, jsonb);
 drop function evervec.active_sources(text[]);
+drop function evervec.resume_model(text);
+drop function evervec.pause_model(text, timestamptz, text);
+drop function evervec.hold_model(integer, timestamptz, text, text);
 drop function evervec.get_model(text);
 drop function evervec.model_named(text);
+drop function evervec.free_model(integer);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text);
@@ -145,7 +175,6 @@ drop function evervec.build_index(text);
 drop function evervec.source_named(text);
 drop function evervec.lock_relation(regclass, text, integer, interval);
 drop function evervec.lock_key(text);
-drop function evervec.setting_interval(text, interval);
 drop function evervec.resume(text);
 drop function evervec.reset(text);
 drop function evervec.pause(text);
@@ -160,6 +189,7 @@ drop function evervec.doctor_recipe(evervec.source);
 drop function evervec.doctor_privileges(evervec.source);
 drop function evervec.doctor_pgvector();
 drop function evervec.doctor_model(evervec.source);
+drop function evervec.setting_interval(text, interval);
 drop function evervec.doctor_log();
 drop function evervec.setting_number(text, numeric);
 drop function evervec.doctor_leases(evervec.source);
@@ -235,13 +265,29 @@ drop function evervec.doctor(text);
 
 -- removed: functions/model/add_model.sql
 
+-- removed: functions/model/free_model.sql
+
 -- removed: functions/model/get_model.sql
+
+-- removed: functions/model/hold_model.sql
 
 -- removed: functions/model/model_named.sql
 
+-- removed: functions/model/pause_model.sql
+
+-- removed: functions/model/resume_model.sql
+
 -- removed: functions/queue/active_sources.sql
 
+-- removed: functions/queue/add_task.sql
+
 -- removed: functions/queue/backfill.sql
+
+-- removed: functions/queue/bury_jobs.sql
+
+-- removed: functions/queue/check_request.sql
+
+-- removed: functions/queue/checked_keys.sql
 
 -- removed: functions/queue/claim_jobs.sql
 
@@ -249,7 +295,17 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/coverage.sql
 
+-- removed: functions/queue/dead_letter_statistics.sql
+
+-- removed: functions/queue/dead_letters.sql
+
 -- removed: functions/queue/dependents.sql
+
+-- removed: functions/queue/drop_jobs.sql
+
+-- removed: functions/queue/enqueue.sql
+
+-- removed: functions/queue/enqueue_task.sql
 
 -- removed: functions/queue/erase_vectors.sql
 
@@ -269,6 +325,10 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/fold_source.sql
 
+-- removed: functions/queue/forget_letters.sql
+
+-- removed: functions/queue/job_status.sql
+
 -- removed: functions/queue/lease_jobs.sql
 
 -- removed: functions/queue/log_batch.sql
@@ -277,7 +337,15 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/next_slice.sql
 
+-- removed: functions/queue/open_letter.sql
+
+-- removed: functions/queue/operation_priority.sql
+
 -- removed: functions/queue/pending.sql
+
+-- removed: functions/queue/policy_of.sql
+
+-- removed: functions/queue/queue_keys.sql
 
 -- removed: functions/queue/queue_rows.sql
 
@@ -291,17 +359,37 @@ drop function evervec.doctor(text);
 
 -- removed: functions/queue/render_states.sql
 
+-- removed: functions/queue/requeue_letters.sql
+
+-- removed: functions/queue/resolve_dead_letter.sql
+
+-- removed: functions/queue/retry_dead_letter.sql
+
+-- removed: functions/queue/retry_dead_letter_of_job.sql
+
+-- removed: functions/queue/retry_dead_letters.sql
+
 -- removed: functions/queue/retry_delay.sql
 
 -- removed: functions/queue/row_priorities.sql
 
+-- removed: functions/queue/run_task.sql
+
 -- removed: functions/queue/start_pass.sql
+
+-- removed: functions/queue/task_left.sql
+
+-- removed: functions/queue/task_progress.sql
+
+-- removed: functions/queue/task_step.sql
 
 -- removed: functions/queue/tick.sql
 
 -- removed: functions/queue/tid_block.sql
 
 -- removed: functions/queue/try_write_vectors.sql
+
+-- removed: functions/queue/with_failure.sql
 
 -- removed: functions/queue/write_vectors.sql
 

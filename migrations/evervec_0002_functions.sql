@@ -149,6 +149,7 @@ as $$
         'p_index => ' || quote_literal(nullif(p_source.index_method, 'hnsw')),
         'p_priority => ' || quote_literal(coalesce(p_source.priority_sql, nullif(p_source.priority, 5)::text)),
         'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
+        'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,
@@ -438,24 +439,58 @@ $$Internal. Finding of doctor: a change log of more rows than setting alert_chan
 
 revoke execute on function evervec.doctor_log() from public;
 
--- file: functions/control/doctor_model.sql
--- doctor_model: finding: a source whose model is paused.
+-- file: functions/control/setting_interval.sql
+-- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
 --
 -- Locks:  none.
+create or replace function evervec.setting_interval(p_name text, p_default interval)
+returns interval
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
+exception when data_exception then
+    return p_default;
+end
+$$;
+
+comment on function evervec.setting_interval(text, interval) is
+$$Internal. An interval from evervec.setting, or the default.$$;
+
+revoke execute on function evervec.setting_interval(text, interval) from public;
+
+-- file: functions/control/doctor_model.sql
+-- doctor_model: finding: a source whose model is paused, by whom or by what.
+--
+-- A key or a quota is a finding until a success shows that it is mended, also between two attempts; a rate limit, which is
+-- everyday, only when it has lasted for as long as evervec.setting says.
+-- Locks:  none.
+-- needs: functions/control/setting_interval.sql
 create or replace function evervec.doctor_model(p_source evervec.source)
 returns table (finding text, severity text, problem text, remedy text)
 language sql stable
 set search_path from current
 as $$
-    select 'model paused', 'error',
-           format('Model "%s" is paused until %s%s.', m.name, m.paused_until, ': ' || m.pause_reason),
-           format('update evervec.model set paused_until = null, pause_reason = null where name = %L;', m.name)
+    select case m.pause_class when 'auth' then 'key refused' when 'quota' then 'quota used up' when 'rate_limit' then 'rate limited'
+                              else 'model paused' end,
+           'error',
+           case m.pause_class
+               when 'auth' then format('Model "%s" of provider "%s" has no valid key since %s', m.name, m.provider, m.paused_at)
+               when 'quota' then format('The quota of model "%s" is used up since %s', m.name, m.paused_at)
+               when 'rate_limit' then format('Model "%s" has been held back by rate limits since %s', m.name, m.paused_at)
+               else format('Model "%s" is paused until %s', m.name, m.paused_until) end || coalesce(': ' || m.pause_reason, '') || '.',
+           format('select evervec.resume_model(%L);', m.name)
       from evervec.model m
-     where m.model_id = p_source.model_id and m.paused_until > now()
+     where m.model_id = p_source.model_id
+       and case when m.pause_class in ('auth', 'quota') then m.paused_until is not null
+                when m.pause_class = 'rate_limit'
+                    then m.paused_until > now() and m.paused_at < now() - evervec.setting_interval('alert_rate_limited', '15 minutes')
+                else m.paused_until > now() end
 $$;
 
 comment on function evervec.doctor_model(evervec.source) is
-$$Internal. Finding of doctor: a paused model.$$;
+$$Internal. Finding of doctor: a paused model, and why.$$;
 
 revoke execute on function evervec.doctor_model(evervec.source) from public;
 
@@ -923,27 +958,6 @@ $$Takes the work on a paused source, or (NULL) on all, up again. Returns how man
 
 revoke execute on function evervec.resume(text) from public;
 
--- file: functions/control/setting_interval.sql
--- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
---
--- Locks:  none.
-create or replace function evervec.setting_interval(p_name text, p_default interval)
-returns interval
-language plpgsql stable
-set search_path from current
-as $$
-begin
-    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
-exception when data_exception then
-    return p_default;
-end
-$$;
-
-comment on function evervec.setting_interval(text, interval) is
-$$Internal. An interval from evervec.setting, or the default.$$;
-
-revoke execute on function evervec.setting_interval(text, interval) from public;
-
 -- file: functions/core/lock_key.sql
 -- lock_key: the key of one of evervec's advisory locks, apart from those of applications.
 --
@@ -1226,6 +1240,36 @@ $$Makes an embedding model known and returns its name. p_provider: local or open
 
 revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer) from public;
 
+-- file: functions/model/free_model.sql
+-- free_model: a success shows that what paused a model by an error is over.
+--
+-- What is in flight when a rate limit is reached may still succeed and says nothing: such a pause lasts its time.
+-- Locks:  the row of evervec.model, SKIP LOCKED.
+create or replace function evervec.free_model(p_model_id integer)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    -- Read first: this is called for every batch, and nearly always there is nothing to do.
+    if exists (select from evervec.model m where m.model_id = p_model_id and m.pause_class is not null) then
+        update evervec.model m
+           set paused_at = null, paused_until = null, pause_class = null, pause_reason = null
+         where m.model_id in (
+            select h.model_id
+              from evervec.model h
+             where h.model_id = p_model_id and (h.pause_class in ('auth', 'quota') or h.paused_until <= clock_timestamp())
+               and h.pause_class is not null
+               for no key update skip locked);
+    end if;
+end
+$$;
+
+comment on function evervec.free_model(integer) is
+$$Internal. Ends a pause of class auth or quota, and forgets one of another class whose time is up; one by hand stays.$$;
+
+revoke execute on function evervec.free_model(integer) from public;
+
 -- file: functions/model/model_named.sql
 -- model_named: the model of that name, or the error that every function gives for an unknown one.
 --
@@ -1291,6 +1335,95 @@ $$One model by its name: provider, the provider's name for it, dimensions, limit
 
 revoke execute on function evervec.get_model(text) from public;
 
+-- file: functions/model/hold_model.sql
+-- hold_model: an error of the whole service: nothing more is sent to the model for a while.
+--
+-- Never makes a pause shorter. A pause of the same class that follows, without a success between, prolongs the former one.
+-- Locks:  the row of evervec.model.
+create or replace function evervec.hold_model(p_model_id integer, p_until timestamptz, p_error_class text, p_reason text)
+returns void
+language sql
+set search_path from current
+as $$
+    update evervec.model m
+       set paused_at    = case when m.pause_class = p_error_class then m.paused_at else clock_timestamp() end,
+           paused_until = p_until,
+           pause_class  = p_error_class,
+           pause_reason = left(p_reason, 1000)
+     where m.model_id = p_model_id and (m.paused_until < p_until) is not false
+$$;
+
+comment on function evervec.hold_model(integer, timestamptz, text, text) is
+$$Internal. Pauses a model until p_until because of an error of the class p_error_class.$$;
+
+revoke execute on function evervec.hold_model(integer, timestamptz, text, text) from public;
+
+-- file: functions/model/pause_model.sql
+-- pause_model: sends nothing to a model for a while: its budget is spent, its provider is being moved.
+--
+-- Locks:  the row of evervec.model.
+-- Raises: VE108 unknown model
+create or replace function evervec.pause_model(
+    p_model  text,
+    p_until  timestamptz default 'infinity',
+    p_reason text default null
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.model_named(p_model);
+    update evervec.model m
+       set paused_at = clock_timestamp(), paused_until = coalesce(p_until, 'infinity'), pause_reason = p_reason, pause_class = null
+     where m.name = p_model;
+end
+$$;
+
+comment on function evervec.pause_model(text, timestamptz, text) is
+$$Stops the work on all sources of a model until p_until (default: until resume_model); changes are logged and queued meanwhile, what is claimed is completed. p_reason is shown by alerts. Raises VE108.$$;
+
+revoke execute on function evervec.pause_model(text, timestamptz, text) from public;
+
+-- file: functions/model/resume_model.sql
+-- resume_model: ends a pause of a model, by hand or by an error.
+--
+-- Jobs that wait because of that error are due at once: the key has been put in, the quota raised.
+-- Locks:  the row of evervec.model; waiting jobs of its sources in (source_id, task_type, row_key) order, SKIP LOCKED.
+-- Raises: VE108 unknown model
+create or replace function evervec.resume_model(p_model text)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_model evervec.model := evervec.model_named(p_model);
+begin
+    select * into v_model from evervec.model m where m.model_id = v_model.model_id for no key update;
+    update evervec.model m
+       set paused_at = null, paused_until = null, pause_reason = null, pause_class = null
+     where m.model_id = v_model.model_id and m.paused_until is not null;
+    if v_model.pause_class is not null then
+        with waiting as (
+            select q.job_id
+              from evervec.processing_queue q
+             where q.status = 'pending' and q.available_at > clock_timestamp()
+               and q.failures #>> '{-1,class}' = v_model.pause_class
+               and q.source_id in (select s.source_id from evervec.source s where s.model_id = v_model.model_id)
+             order by q.source_id, q.task_type, q.row_key
+               for update skip locked
+        )
+        update evervec.processing_queue q set available_at = clock_timestamp() from waiting w where q.job_id = w.job_id;
+    end if;
+    return coalesce(v_model.paused_until > clock_timestamp(), false);
+end
+$$;
+
+comment on function evervec.resume_model(text) is
+$$Takes the work on all sources of a model up again; jobs that an error of the same kind put off are due at once. Returns whether it was paused. Raises VE108.$$;
+
+revoke execute on function evervec.resume_model(text) from public;
+
 -- file: functions/queue/active_sources.sql
 -- active_sources: the sources whose jobs may be worked on now.
 --
@@ -1315,6 +1448,78 @@ comment on function evervec.active_sources(text[]) is
 $$Internal. IDs of sources that are active, whose model is not paused and whose tables exist; of those named, or (NULL) of all.$$;
 
 revoke execute on function evervec.active_sources(text[]) from public;
+
+-- file: functions/queue/add_task.sql
+-- add_task: a job that is no row: checked, and put into the queue; one that waits already is not queued twice.
+--
+-- A type that nobody knows is queued too: workers bury it, where it can be seen and, after an upgrade, be retried.
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE111 a manual source · VE202 not a key · VE302 bad type, data or priority · VE303 a key too long
+create or replace function evervec.add_task(
+    p_task_type    text,
+    p_task_data    jsonb,
+    p_priority     integer,
+    p_triggered_by text,
+    p_metadata     jsonb
+)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+    v_wanted text;
+    v_job_id bigint;
+begin
+    perform evervec.check_request(p_priority, p_task_data, 'p_task_data');
+    perform evervec.check_request(p_priority, p_metadata, 'p_metadata');
+    v_wanted := case
+        when p_task_type is null or p_task_type !~ '\S' then 'A task has a type.'
+        when p_task_type = 'embed' then 'Rows are queued with evervec.enqueue().'
+        when p_task_type in ('regenerate', 'batch') and p_task_data ->> 'source' is null then 'Its data lack "source".'
+        when p_task_type = 'user_model_update' and p_task_data ->> 'user' is null then 'Its data lack "user".'
+        when p_task_type = 'batch' and jsonb_typeof(p_task_data -> 'row_keys') is distinct from 'array'
+             and coalesce(p_task_data ->> 'pass', '') not in ('backfill', 'reconcile')
+            then 'Its data have neither "row_keys", an array, nor "pass": "backfill" or "reconcile".'
+    end;
+    if v_wanted is not null then
+        raise exception using
+            errcode = 'VE302',
+            message = format('%s with %s is not a task', coalesce(quote_literal(p_task_type), 'NULL'), left(p_task_data::text, 200)),
+            detail  = v_wanted,
+            hint    = 'For example: SELECT evervec.enqueue_task(''batch'', ''{"source": "film", "row_keys": [{"id": 1}]}'');';
+    end if;
+
+    if p_task_type in ('regenerate', 'batch', 'user_model_update') and p_task_data ->> 'source' is not null then
+        v_source := evervec.source_named(p_task_data ->> 'source');
+    end if;
+    if p_task_type in ('regenerate', 'batch') then
+        perform evervec.check_option(format('the storage of "%s", for a task,', v_source.name), v_source.storage, array['table', 'column']);
+    end if;
+    if p_task_type = 'batch' and p_task_data ? 'row_keys' then
+        p_task_data := p_task_data || jsonb_build_object('row_keys', to_jsonb(evervec.checked_keys(
+            v_source, array(select k from jsonb_array_elements(p_task_data -> 'row_keys') k))));
+    end if;
+
+    select q.job_id into v_job_id
+      from evervec.processing_queue q
+     where q.row_key is null and q.task_type = p_task_type and q.task_data = p_task_data and q.status = 'pending'
+       and not q.metadata ? 'began'
+     limit 1;
+    if not found then
+        insert into evervec.processing_queue (source_id, task_type, task_data, priority, metadata)
+        values (v_source.source_id, p_task_type, p_task_data, p_priority,
+                p_metadata || jsonb_build_object('triggered_by', p_triggered_by, 'triggered_at', now()))
+        returning job_id into v_job_id;
+    end if;
+    return v_job_id;
+end
+$$;
+
+comment on function evervec.add_task(text, jsonb, integer, text, jsonb) is
+$$Internal. Queues a task; returns its job id, or that of the same task that waits already. Raises VE101, VE111, VE202, VE302, VE303.$$;
+
+revoke execute on function evervec.add_task(text, jsonb, integer, text, jsonb) from public;
 
 -- file: functions/queue/backfill.sql
 -- backfill: starts a pass that finds rows without a vector of the source's model and queues them.
@@ -1342,14 +1547,115 @@ $$Starts, or starts anew, the search for rows without a vector; workers do the r
 
 revoke execute on function evervec.backfill(text) from public;
 
+-- file: functions/queue/bury_jobs.sql
+-- bury_jobs: moves jobs that gave up to the dead letters, with everything that is known about them.
+--
+-- Locks:  the jobs, which the caller has locked or leased in this transaction.
+create or replace function evervec.bury_jobs(
+    p_job_ids     bigint[],
+    p_error_class text,
+    p_message     text,
+    p_status_code integer default null
+)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with dead as (
+        delete from evervec.processing_queue q
+         where q.job_id = any (p_job_ids)
+        returning q.*
+    ), buried as (
+        insert into evervec.dead_letter
+            (job_id, source_id, task_type, row_key, task_data, priority, attempts, error_class, status_code, message, failures,
+             metadata, created_at, first_failed_at, last_failed_at)
+        select d.job_id, d.source_id, d.task_type, d.row_key, d.task_data, d.priority, d.attempts, p_error_class, p_status_code,
+               left(p_message, 10000), d.failures, d.metadata, d.created_at,
+               coalesce((d.failures #>> '{0,at}')::timestamptz, clock_timestamp()),
+               coalesce((d.failures #>> '{-1,at}')::timestamptz, clock_timestamp())
+          from dead d
+         order by d.job_id
+        returning 1
+    )
+    select count(*) from buried
+$$;
+
+comment on function evervec.bury_jobs(bigint[], text, text, integer) is
+$$Internal. Moves jobs to the dead letters, for an error of some class; returns how many.$$;
+
+revoke execute on function evervec.bury_jobs(bigint[], text, text, integer) from public;
+
+-- file: functions/queue/check_request.sql
+-- check_request: refuses a priority or metadata that a job cannot have.
+--
+-- Locks:  none.
+-- Raises: VE302 priority out of range, no object
+create or replace function evervec.check_request(p_priority integer, p_object jsonb, p_name text)
+returns void
+language plpgsql immutable
+set search_path from current
+as $$
+begin
+    if (p_priority between 1 and 10) is not true then
+        raise exception using
+            errcode = 'VE302', message = 'a priority is from 1 to 10',
+            detail  = format('p_priority is %s.', coalesce(p_priority::text, 'NULL')),
+            hint    = '1 is done first, 5 is usual, 8 is what a backfill has.';
+    elsif (jsonb_typeof(p_object) = 'object') is not true then
+        raise exception using
+            errcode = 'VE302', message = format('%s is not a JSON object', p_name),
+            detail  = format('It is %s.', coalesce(left(p_object::text, 200), 'NULL')),
+            hint    = 'For example: ''{"reason": "import"}''.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_request(integer, jsonb, text) is
+$$Internal. Raises VE302 for a priority out of range, or data that are no object.$$;
+
+revoke execute on function evervec.check_request(integer, jsonb, text) from public;
+
+-- file: functions/queue/checked_keys.sql
+-- checked_keys: row_keys in their canonical form, each short enough for the queue.
+--
+-- Locks:  none.
+-- Raises: VE202 not a key · VE303 a key too long
+create or replace function evervec.checked_keys(p_source evervec.source, p_row_keys jsonb[])
+returns jsonb[]
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_keys jsonb[];
+    v_long jsonb;
+begin
+    v_keys := array(select evervec.check_row_key(p_source, k.row_key)
+                      from unnest(p_row_keys) with ordinality as k (row_key, ordinality) order by k.ordinality);
+    select k into v_long from unnest(v_keys) k where octet_length(k::text) > 2000 limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE303',
+            message = format('a key of source "%s" is too long for the queue', p_source.name),
+            detail  = format('It has %s bytes and begins with %s; an index holds 2,000.', octet_length(v_long::text), left(v_long::text, 60)),
+            hint    = 'Such a row cannot be embedded under this key. Track the table by a shorter primary key.';
+    end if;
+    return v_keys;
+end
+$$;
+
+comment on function evervec.checked_keys(evervec.source, jsonb[]) is
+$$Internal. The canonical forms of row_keys, in order. Raises VE202, VE303.$$;
+
+revoke execute on function evervec.checked_keys(evervec.source, jsonb[]) from public;
+
 -- file: functions/queue/claim_jobs.sql
 -- claim_jobs: the next jobs for a worker, with the text to embed.
 --
 -- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, leases what is most
--- urgent, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
+-- urgent, runs the tasks among them, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
 --
 -- Locks:  the claimed jobs; ROW SHARE on the sources, waited for half a second at most (a source under ALTER TABLE is
---         tried again later).
+--         tried again later); for a task regenerate those of reset, tried for a tenth of a second.
 -- Raises: VE301 bad arguments
 create or replace function evervec.claim_jobs(
     p_limit   integer default 100,
@@ -1367,7 +1673,8 @@ returns table (
     state        text,
     content      text,
     content_hash bytea,
-    model        text
+    model        text,
+    too_long     text
 )
 language plpgsql security definer
 set search_path from current
@@ -1377,7 +1684,10 @@ declare
     v_token   uuid := gen_random_uuid();
     v_sources integer[];
     v_source  evervec.source;
-    v_leased  bigint := 0;
+    v_job     evervec.processing_queue;
+    v_state   text;
+    v_more    record;
+    v_jobs    bigint[] := '{}';
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -1395,28 +1705,45 @@ begin
 
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
     loop
-        v_leased := v_leased + evervec.lease_jobs(p_limit - v_leased, p_lease, v_token, v_sources);
-        exit when v_leased >= p_limit
+        select array_agg(l.job_id) as job_ids, bool_or(l.suspect) as suspect into v_more
+          from evervec.lease_jobs(p_limit - cardinality(v_jobs), p_lease, v_token, v_sources, v_jobs = '{}') l;
+        v_jobs := v_jobs || v_more.job_ids;
+        exit when cardinality(v_jobs) >= p_limit
+               or v_more.suspect
                or clock_timestamp() > v_began + interval '1 second'
                or evervec.feed(greatest(p_limit, 1000), v_sources) = 0;
+    end loop;
+
+    for v_job in
+        select q.*
+          from evervec.processing_queue q
+         where q.job_id = any (v_jobs) and q.task_type <> 'embed'
+         order by q.job_id
+    loop
+        v_state := evervec.run_task(v_job);
+        if v_state is not null then
+            return query
+            select v_job.job_id, v_token, (select s.name from evervec.source s where s.source_id = v_job.source_id), v_job.task_type,
+                   null::jsonb, v_job.attempts::integer, v_state, null::text, null::bytea, null::text, null::text;
+        end if;
     end loop;
 
     for v_source in
         select s.*
           from evervec.source s
-         where s.source_id in (select q.source_id from evervec.processing_queue q where q.lease_token = v_token)
+         where s.source_id in (select q.source_id from evervec.processing_queue q where q.job_id = any (v_jobs) and q.task_type = 'embed')
     loop
         return query
         select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
-               m.name
-          from evervec.render_jobs(v_source, v_token) r
+               m.name, v_source.too_long
+          from evervec.render_jobs(v_source, v_token, v_jobs) r
           join evervec.model m on m.model_id = v_source.model_id;
     end loop;
 end
 $$;
 
 comment on function evervec.claim_jobs(integer, interval, text, text[]) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
 
 revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) from public;
 
@@ -1426,12 +1753,13 @@ revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) f
 -- Fenced twice: the lease token must still be the job's, and the row's text, rendered again under a KEY SHARE lock, must still have the
 -- claimed hash. A row that a user's transaction holds is never waited for.
 --
--- Locks:  the jobs in (source_id, task_type, row_key) order; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
+-- Locks:  the jobs in (source_id, task_type, row_key) order; the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
 -- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions
 create or replace function evervec.complete_jobs(
     p_lease_token uuid,
     p_job_ids     bigint[],
-    p_embeddings  vector[]
+    p_embeddings  vector[],
+    p_notes       text[] default null
 )
 returns table (job_id bigint, outcome text)
 language plpgsql security definer
@@ -1441,14 +1769,16 @@ as $$
 declare
     v_batch    record;
     v_outcomes text[];
-    v_gone     jsonb[];
+    v_model    integer;
 begin
     if p_lease_token is null or p_job_ids is null or p_embeddings is null
-       or cardinality(p_job_ids) <> cardinality(p_embeddings) then
+       or cardinality(p_job_ids) <> cardinality(p_embeddings)
+       or cardinality(p_notes) <> cardinality(p_job_ids) then
         raise exception using
             errcode = 'VE301', message = 'complete_jobs needs a lease token and as many vectors as jobs',
-            detail  = format('%s jobs, %s vectors.', cardinality(p_job_ids), cardinality(p_embeddings)),
-            hint    = 'Pass the lease_token of claim_jobs and one vector a job_id, in the same order.';
+            detail  = format('%s jobs, %s vectors, %s notes.', cardinality(p_job_ids), cardinality(p_embeddings),
+                             coalesce(cardinality(p_notes)::text, 'no')),
+            hint    = 'Pass the lease_token of claim_jobs and one vector a job_id, in the same order; p_notes may be left out.';
     end if;
 
     return query
@@ -1460,10 +1790,11 @@ begin
 
     for v_batch in
         select l.source_id, array_agg(l.job_id order by l.job_id) as job_ids, array_agg(l.row_key order by l.job_id) as row_keys,
-               array_agg(l.claimed_hash order by l.job_id) as hashes, array_agg(l.embedding order by l.job_id) as embeddings
+               array_agg(l.claimed_hash order by l.job_id) as hashes, array_agg(l.embedding order by l.job_id) as embeddings,
+               array_agg(l.note order by l.job_id) as notes
           from (
-            select q.source_id, q.job_id, q.row_key, q.claimed_hash, u.embedding
-              from unnest(p_job_ids, p_embeddings) as u (job_id, embedding)
+            select q.source_id, q.job_id, q.row_key, q.claimed_hash, u.embedding, u.note
+              from unnest(p_job_ids, p_embeddings, p_notes) as u (job_id, embedding, note)
               join evervec.processing_queue q on q.job_id = u.job_id
              where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
              order by q.source_id, q.task_type, q.row_key
@@ -1471,19 +1802,21 @@ begin
           ) l
          group by l.source_id
     loop
-        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings) into v_outcomes
+        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes), s.model_id
+          into v_outcomes, v_model
           from evervec.source s
          where s.source_id = v_batch.source_id;
-        perform evervec.finish_jobs(v_batch.job_ids, v_outcomes);
+        perform evervec.finish_jobs(v_batch.job_ids, v_outcomes, v_batch.notes);
+        perform evervec.free_model(v_model);
         return query select u.job_id, u.outcome from unnest(v_batch.job_ids, v_outcomes) as u (job_id, outcome);
     end loop;
 end
 $$;
 
-comment on function evervec.complete_jobs(uuid, bigint[], vector[]) is
-$$Stores one vector a job and settles the jobs. outcome: completed; superseded (the row changed meanwhile, queued again); gone (row deleted); locked (a user's transaction holds the row, tried again later); lost (the lease is no longer yours, vector discarded). Keep calls under about 100 jobs so that transactions stay short. Raises VE109, VE301, 55P03.$$;
+comment on function evervec.complete_jobs(uuid, bigint[], vector[], text[]) is
+$$Stores one vector a job and settles the jobs. p_notes: beside the vector and in the receipt, such as where the text was cut; NULL members and NULL: none. outcome: completed; superseded (the row changed meanwhile, queued again); gone (row deleted); locked (a user's transaction holds the row, tried again later); lost (the lease is no longer yours, vector discarded). Keep calls under about 100 jobs so that transactions stay short. Raises VE109, VE301, 55P03.$$;
 
-revoke execute on function evervec.complete_jobs(uuid, bigint[], vector[]) from public;
+revoke execute on function evervec.complete_jobs(uuid, bigint[], vector[], text[]) from public;
 
 -- file: functions/queue/coverage.sql
 -- coverage: how much of a source has the vector it should have, by comparing every hash.
@@ -1517,6 +1850,98 @@ comment on function evervec.coverage(text) is
 $$total: rows that have a text; embedded: those whose vector is of the source's model and of that very text; missing: the others; percent: rounded down to one decimal, so that 100.0 means all. Reads the whole table. Raises VE101.$$;
 
 revoke execute on function evervec.coverage(text) from public;
+
+-- file: functions/queue/dead_letter_statistics.sql
+-- dead_letter_statistics: how many jobs gave up, and why.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source
+create or replace function evervec.dead_letter_statistics(p_source text default null)
+returns table (open bigint, resolved bigint, by_class jsonb, recent jsonb, oldest timestamptz)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source_id integer := case when p_source is not null then (evervec.source_named(p_source)).source_id end;
+begin
+    return query
+    with letter as (
+        select d.resolved_at is null as is_open, d.error_class, d.first_failed_at
+          from evervec.dead_letter d
+         where p_source is null or d.source_id = v_source_id
+    )
+    select count(*) filter (where l.is_open),
+           count(*) filter (where not l.is_open),
+           (select coalesce(jsonb_object_agg(c.error_class, c.letters), '{}')
+              from (select o.error_class, count(*) as letters from letter o where o.is_open group by o.error_class) c),
+           (select coalesce(jsonb_agg(to_jsonb(r) order by r.dead_letter_id desc), '[]')
+              from (select d.dead_letter_id, d.source, d.row_key, d.error_class, d.status_code, d.message, d.last_failed_at
+                      from evervec.dead_letters(p_source, p_limit => 10) d) r),
+           min(l.first_failed_at) filter (where l.is_open)
+      from letter l;
+end
+$$;
+
+comment on function evervec.dead_letter_statistics(text) is
+$$One row about the dead letters of one source or (NULL) of all: how many are open and how many resolved; of the open ones their number by error class, the ten newest, and when the oldest first failed. Raises VE101.$$;
+
+revoke execute on function evervec.dead_letter_statistics(text) from public;
+
+-- file: functions/queue/dead_letters.sql
+-- dead_letters: the jobs that gave up, the newest first.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source
+create or replace function evervec.dead_letters(
+    p_source   text default null,
+    p_class    text default null,
+    p_resolved boolean default false,
+    p_limit    integer default 100
+)
+returns table (
+    dead_letter_id  bigint,
+    job_id          bigint,
+    source          text,
+    task_type       text,
+    row_key         jsonb,
+    task_data       jsonb,
+    error_class     text,
+    status_code     integer,
+    message         text,
+    attempts        integer,
+    failures        jsonb,
+    metadata        jsonb,
+    queued_at       timestamptz,
+    first_failed_at timestamptz,
+    last_failed_at  timestamptz,
+    resolved_at     timestamptz,
+    resolved_by     text,
+    note            text
+)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source_id integer := case when p_source is not null then (evervec.source_named(p_source)).source_id end;
+begin
+    return query
+    select d.dead_letter_id, d.job_id, s.name, d.task_type, d.row_key, d.task_data, d.error_class, d.status_code, d.message,
+           d.attempts::integer, d.failures, d.metadata, d.created_at, d.first_failed_at, d.last_failed_at, d.resolved_at, d.resolved_by,
+           d.note
+      from evervec.dead_letter d
+      left join evervec.source s using (source_id)
+     where (p_source is null or d.source_id = v_source_id)
+       and (p_class is null or d.error_class = p_class)
+       and (p_resolved is null or (d.resolved_at is not null) = p_resolved)
+     order by d.dead_letter_id desc
+     limit case when p_limit is not null then greatest(p_limit, 0) end;
+end
+$$;
+
+comment on function evervec.dead_letters(text, text, boolean, integer) is
+$$Jobs that gave up, the newest first: of one source or (NULL) all, of one error class or all. p_resolved: false (default) those that are open, true those that are not, NULL both. p_limit: default 100, NULL all. failures: every attempt with at, class, status and message. Raises VE101.$$;
+
+revoke execute on function evervec.dead_letters(text, text, boolean, integer) from public;
 
 -- file: functions/queue/dependents.sql
 -- dependents: the rows of a source that changed rows of other tables lead to.
@@ -1558,6 +1983,132 @@ comment on function evervec.dependents(evervec.source, jsonb[]) is
 $$Internal. row_keys of a source whose texts logged rows of other tables touch; NULL when that cannot be told.$$;
 
 revoke execute on function evervec.dependents(evervec.source, jsonb[]) from public;
+
+-- file: functions/queue/drop_jobs.sql
+-- drop_jobs: takes the jobs of a source out of the queue, because something else does their work or nothing is left to do.
+--
+-- Locks:  the jobs.
+create or replace function evervec.drop_jobs(p_source_id integer, p_outcome text, p_tasks boolean)
+returns void
+language sql
+set search_path from current
+as $$
+    with dropped as (
+        delete from evervec.processing_queue q
+         where q.source_id = p_source_id and (p_tasks or q.task_type = 'embed')
+        returning q.*
+    )
+    insert into evervec.job_receipt
+        (job_id, source_id, task_type, row_key, outcome, attempts, generation, metadata, created_at, started_at)
+    select d.job_id, d.source_id, d.task_type, d.row_key, p_outcome, d.attempts, d.generation, d.metadata, d.created_at, d.started_at
+      from dropped d
+$$;
+
+comment on function evervec.drop_jobs(integer, text, boolean) is
+$$Internal. Removes the jobs of a source, with receipts: its rows, and, where p_tasks says so, its tasks.$$;
+
+revoke execute on function evervec.drop_jobs(integer, text, boolean) from public;
+
+-- file: functions/queue/enqueue.sql
+-- enqueue: queues rows that somebody asks for, beside those that triggers notice; or a whole source, as one task.
+--
+-- A row that is queued already keeps its job. Whatever its text: what has a vector of the present text and model is settled as
+-- unchanged, at no cost.
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
+-- Raises: VE101 unknown source · VE111 a manual source · VE202 not a key · VE302 bad operation, priority, metadata or choice of rows ·
+--         VE303 a key too long
+create or replace function evervec.enqueue(
+    p_source       text,
+    p_row_keys     jsonb[],
+    p_operation    text default 'update',
+    p_priority     integer default null,
+    p_triggered_by text default 'api',
+    p_metadata     jsonb default '{}'
+)
+returns setof bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source   evervec.source := evervec.source_named(p_source);
+    v_priority integer := coalesce(p_priority, evervec.operation_priority(p_operation));
+begin
+    perform evervec.operation_priority(p_operation);
+    perform evervec.check_request(v_priority, p_metadata, 'p_metadata');
+    perform evervec.check_option(format('the storage of "%s", for the queue,', v_source.name), v_source.storage, array['table', 'column']);
+    return query
+    select u.job_id
+      from unnest(evervec.queue_keys(
+        v_source, evervec.checked_keys(v_source, p_row_keys), v_priority,
+        p_metadata || jsonb_build_object('operation', p_operation, 'triggered_by', p_triggered_by, 'triggered_at', now())))
+        with ordinality as u (job_id, ordinality)
+     order by u.ordinality;
+end
+$$;
+
+comment on function evervec.enqueue(text, jsonb[], text, integer, text, jsonb) is
+$$Queues rows of a source by their keys and returns one job id a key, in their order; see job_status. p_operation: create (priority 1), update (5), bulk (8) or retry (5); p_priority: another priority, 1 (first) to 10. p_triggered_by and p_metadata (a JSON object): kept with the job. A row that is queued already keeps its job. An unchanged text is not embedded again, a row that does not exist is settled as gone. Raises VE101, VE111, VE202, VE302, VE303.$$;
+
+revoke execute on function evervec.enqueue(text, jsonb[], text, integer, text, jsonb) from public;
+
+create or replace function evervec.enqueue(
+    p_source       text,
+    p_row_keys     text,
+    p_operation    text default 'update',
+    p_priority     integer default null,
+    p_triggered_by text default 'api',
+    p_metadata     jsonb default '{}'
+)
+returns setof bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_priority integer := coalesce(p_priority, evervec.operation_priority(p_operation));
+begin
+    perform evervec.operation_priority(p_operation);
+    perform evervec.source_named(p_source);
+    if p_row_keys is null or p_row_keys not in ('all', 'missing') then
+        raise exception using
+            errcode = 'VE302',
+            message = format('%s is neither all nor missing', coalesce(quote_literal(p_row_keys), 'NULL')),
+            detail  = 'As a text, p_row_keys is all (every vector is made anew) or missing (rows without one).',
+            hint    = 'Give single rows as an array: ARRAY[''{"id": 1}'']::jsonb[].';
+    end if;
+    return next evervec.add_task(
+        case p_row_keys when 'all' then 'regenerate' else 'batch' end,
+        case p_row_keys when 'all' then jsonb_build_object('source', p_source)
+                        else jsonb_build_object('source', p_source, 'pass', 'backfill') end,
+        v_priority, p_triggered_by, p_metadata || jsonb_build_object('operation', p_operation));
+end
+$$;
+
+comment on function evervec.enqueue(text, text, text, integer, text, jsonb) is
+$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset), 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
+
+revoke execute on function evervec.enqueue(text, text, text, integer, text, jsonb) from public;
+
+-- file: functions/queue/enqueue_task.sql
+-- enqueue_task: queues work that is more than one row; workers do it in the database, without a provider.
+--
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE111 a manual source · VE202 not a key · VE302 bad type, data or priority · VE303 a key too long
+create or replace function evervec.enqueue_task(
+    p_task_type text,
+    p_task_data jsonb default '{}',
+    p_priority  integer default 5
+)
+returns bigint
+language sql security definer
+set search_path from current
+as $$
+    select evervec.add_task(p_task_type, p_task_data, p_priority, 'api', '{}')
+$$;
+
+comment on function evervec.enqueue_task(text, jsonb, integer) is
+$$Queues a task and returns its job id, or that of the same task that has not begun; see job_status. p_task_type and p_task_data: regenerate {"source": …}, throws every vector away and makes it anew, as reset; batch {"source": …, "row_keys": […]}, embeds these rows; batch {"source": …, "pass": "backfill" | "reconcile"}, looks for what is missing or wrong; user_model_update {"user": …, "source": …}. The job ends when the work that it started is done. Another type becomes a dead letter. Raises VE101, VE111, VE202, VE302, VE303.$$;
+
+revoke execute on function evervec.enqueue_task(text, jsonb, integer) from public;
 
 -- file: functions/queue/erase_vectors.sql
 -- erase_vectors: drops the vectors of some keys of a source.
@@ -1643,7 +2194,7 @@ revoke execute on function evervec.extend_lease(uuid, interval) from public;
 -- file: functions/queue/fail_jobs.sql
 -- fail_jobs: what a worker says when jobs could not be embedded; retry_policy decides what follows.
 --
--- Locks:  the jobs in (source_id, task_type, row_key) order.
+-- Locks:  the row of evervec.model where the class pauses it, then the jobs in (source_id, task_type, row_key) order.
 -- Raises: VE301 unknown error class
 create or replace function evervec.fail_jobs(
     p_lease_token uuid,
@@ -1658,65 +2209,70 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    v_policy evervec.retry_policy;
+    v_jobs record;
 begin
-    select * into v_policy from evervec.retry_policy p where p.error_class = p_error_class;
-    if not found then
+    if not exists (select from evervec.retry_policy p where p.error_class = p_error_class and p.source_id is null) then
         raise exception using
             errcode = 'VE301',
             message = format('error class "%s" is not known', p_error_class),
-            detail  = (select 'Classes: ' || string_agg(p.error_class, ', ' order by p.error_class) || '.' from evervec.retry_policy p),
+            detail  = (select 'Classes: ' || string_agg(p.error_class, ', ' order by p.error_class) || '.'
+                         from evervec.retry_policy p where p.source_id is null),
             hint    = 'Add a row to evervec.retry_policy, or use one of these.';
     end if;
 
-    return query
+    perform evervec.hold_model(s.model_id, max(clock_timestamp() + coalesce(p_retry_after, evervec.retry_delay(p, q.attempts + 1))),
+                               p_error_class, p_message)
+       from evervec.processing_queue q
+       join evervec.source s using (source_id)
+      cross join lateral evervec.policy_of(q.source_id, p_error_class) p
+      where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing' and p.pauses_model
+      group by s.model_id
+      order by s.model_id;
+
     with leased as materialized (
-        select q.job_id,
-               q.attempts + v_policy.costs_attempt::integer as attempts,
-               q.failures || jsonb_build_object(
-                   'at', clock_timestamp(), 'class', p_error_class, 'status', p_status_code, 'message', left(p_message, 1000)
-               ) as failures
+        select q.job_id, q.source_id, q.attempts, q.failures
           from evervec.processing_queue q
          where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing'
          order by q.source_id, q.task_type, q.row_key
            for update
-    ), dead as (
-        delete from evervec.processing_queue q
-         using leased l
-         where q.job_id = l.job_id and l.attempts >= v_policy.max_attempts
-        returning q.*, l.attempts as made, l.failures as history
-    ), buried as (
-        insert into evervec.dead_letter
-            (job_id, source_id, task_type, row_key, task_data, priority, error_class, status_code, message, failures, metadata,
-             first_failed_at)
-        select d.job_id, d.source_id, d.task_type, d.row_key, d.task_data, d.priority, p_error_class, p_status_code, p_message,
-               d.history, d.metadata, (d.history #>> '{0,at}')::timestamptz
-          from dead d
-    ), retried as (
+    ), judged as materialized (
+        select l.job_id, p.max_attempts, p.costs_attempt, l.attempts + p.costs_attempt::integer as attempts,
+               evervec.with_failure(l.failures, p_error_class, p_message, p_status_code) as failures,
+               clock_timestamp() + coalesce(p_retry_after, evervec.retry_delay(p, l.attempts + p.costs_attempt::integer)) as due
+          from leased l
+         cross join lateral evervec.policy_of(l.source_id, p_error_class) p
+    ), failed as (
         update evervec.processing_queue q
            set status           = 'pending',
                lease_token      = null,
                lease_expires_at = null,
-               attempts         = l.attempts,
-               -- A class that never gives up would grow its history for ever.
-               failures         = case when jsonb_array_length(l.failures) > 20 then l.failures - 0 else l.failures end,
+               expiries         = 0,
+               attempts         = j.attempts,
+               -- A retry stands behind fresh work of its kind.
+               priority         = least(q.priority + j.costs_attempt::integer, 10),
+               failures         = j.failures,
                last_error       = left(p_message, 1000),
-               available_at     = clock_timestamp() + coalesce(p_retry_after, evervec.retry_delay(v_policy, l.attempts))
-          from leased l
-         where q.job_id = l.job_id and (l.attempts >= v_policy.max_attempts) is not true
-        returning q.job_id, q.available_at
+               available_at     = j.due
+          from judged j
+         where q.job_id = j.job_id
+        returning q.job_id, j.due, coalesce(j.attempts >= j.max_attempts, false) as dead
     )
+    select array_agg(f.job_id) as job_ids, array_agg(f.job_id) filter (where f.dead) as dead, array_agg(f.due) as dues
+      into v_jobs
+      from failed f;
+
+    perform evervec.bury_jobs(v_jobs.dead, p_error_class, p_message, p_status_code);
+    return query
     select u.job_id,
-           case when r.job_id is not null then 'retry' when d.job_id is not null then 'dead' else 'lost' end,
-           r.available_at
+           case when f.job_id is null then 'lost' when f.job_id = any (v_jobs.dead) then 'dead' else 'retry' end,
+           case when (f.job_id = any (v_jobs.dead)) is not true then f.due end
       from unnest(p_job_ids) as u (job_id)
-      left join retried r on r.job_id = u.job_id
-      left join dead d on d.job_id = u.job_id;
+      left join unnest(v_jobs.job_ids, v_jobs.dues) as f (job_id, due) on f.job_id = u.job_id;
 end
 $$;
 
 comment on function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval) is
-$$Reports failed jobs. p_error_class: timeout, network, rate_limit, server_error, auth, quota, bad_input, not_found, invalid_response or render; evervec.retry_policy says what each means. p_status_code: of HTTP. p_retry_after: overrides the policy's delay. outcome: retry (at available_at), dead (moved to the dead letters) or lost (the lease is no longer yours). Raises VE301.$$;
+$$Reports failed jobs. p_error_class: timeout, network, rate_limit, server_error, auth, quota, bad_input, not_found, invalid_response, render or database (it refuses to store the vector); evervec.retry_policy says what each means. auth, quota and rate_limit also pause the model, so that one wrong key buries nothing. p_status_code: of HTTP. p_retry_after: what the provider asked for, instead of the policy's delay. outcome: retry (at available_at), dead (moved to the dead letters) or lost (the lease is no longer yours). Raises VE301.$$;
 
 revoke execute on function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval) from public;
 
@@ -1846,41 +2402,55 @@ revoke execute on function evervec.feed_slice(evervec.source, integer, boolean, 
 -- file: functions/queue/finish_jobs.sql
 -- finish_jobs: settles leased jobs by what became of their rows.
 --
--- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, unless the row changed since the claim: then it is
+-- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, and open dead letters of its row are resolved, unless the row changed since the claim: then it is
 -- pending again. superseded: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
--- Locks:  the jobs, which the caller has locked or leased in this transaction.
-create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[])
+-- Locks:  the jobs, which the caller has locked or leased in this transaction; dead letters of their rows, SKIP LOCKED.
+create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[], p_notes text[] default null)
 returns void
 language sql
 set search_path from current
 as $$
     with settled as materialized (
-        select u.job_id, u.outcome, u.outcome not in ('superseded', 'locked') as done
-          from unnest(p_job_ids, p_outcomes) as u (job_id, outcome)
+        select u.job_id, u.outcome, u.note, u.outcome not in ('superseded', 'locked') as done
+          from unnest(p_job_ids, p_outcomes, p_notes) as u (job_id, outcome, note)
     ), removed as (
         delete from evervec.processing_queue q
          using settled s
          where q.job_id = s.job_id and s.done and q.generation = q.claimed_generation
-        returning q.job_id, q.source_id, q.task_type, q.row_key, s.outcome, q.attempts, q.generation, q.created_at
+        returning q.*, s.outcome, s.note
     ), returned as (
         update evervec.processing_queue q
-           set status = 'pending', lease_token = null, lease_expires_at = null,
+           set status = 'pending', lease_token = null, lease_expires_at = null, expiries = 0,
                -- The longer the row is held, the longer the next look at it can wait: an open transaction may stay for hours.
                available_at = case s.outcome
                    when 'locked' then now() + least(greatest((now() - q.created_at) / 2, interval '5 seconds'), interval '5 minutes')
                    else now() end
           from settled s
          where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
+    ), answered as (
+        -- Whatever the row once died of: it has what it should have.
+        update evervec.dead_letter d
+           set resolved_at = now(), resolved_by = 'evervec', note = format('job %s: %s', l.job_id, l.outcome)
+          from (
+            select o.dead_letter_id, r.job_id, r.outcome
+              from removed r
+              join evervec.dead_letter o on o.row_key = r.row_key and o.source_id = r.source_id and o.task_type = r.task_type
+             where o.resolved_at is null
+               for update of o skip locked
+          ) l
+         where d.dead_letter_id = l.dead_letter_id
     )
-    insert into evervec.job_receipt (job_id, source_id, task_type, row_key, outcome, attempts, generation, created_at)
-    select r.job_id, r.source_id, r.task_type, r.row_key, r.outcome, r.attempts, r.generation, r.created_at
+    insert into evervec.job_receipt
+        (job_id, source_id, task_type, row_key, outcome, note, attempts, generation, metadata, created_at, started_at)
+    select r.job_id, r.source_id, r.task_type, r.row_key, r.outcome, r.note, r.attempts, r.generation, r.metadata, r.created_at,
+           r.started_at
       from removed r
 $$;
 
-comment on function evervec.finish_jobs(bigint[], text[]) is
+comment on function evervec.finish_jobs(bigint[], text[], text[]) is
 $$Internal. Removes jobs that are done, with a receipt, and returns the others to pending.$$;
 
-revoke execute on function evervec.finish_jobs(bigint[], text[]) from public;
+revoke execute on function evervec.finish_jobs(bigint[], text[], text[]) from public;
 
 -- file: functions/queue/fold.sql
 -- fold: moves one slice of change_log into processing_queue, one job a row however often it changed.
@@ -2035,55 +2605,243 @@ $$Internal. Queues the rows of one source that changed, or that changed rows of 
 
 revoke execute on function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean) from public;
 
--- file: functions/queue/lease_jobs.sql
--- lease_jobs: leases the most urgent jobs that are due: by priority, then by the time since which they wait.
+-- file: functions/queue/forget_letters.sql
+-- forget_letters: removes dead letters by age and number, as evervec.setting says; those that are resolved go first.
 --
--- One range of the pending index a priority, so that jobs that wait for a retry are never walked over.
--- Locks:  the leased jobs, SKIP LOCKED.
-create or replace function evervec.lease_jobs(
-    p_limit       bigint,
-    p_lease       interval,
-    p_lease_token uuid,
-    p_sources     integer[]
-)
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/control/setting_number.sql
+create or replace function evervec.forget_letters(p_limit integer default 10000)
 returns bigint
 language sql
 set search_path from current
 as $$
-    with due as materialized (
-        select q.job_id
-          from generate_series(1, 10) as p (priority)
-          cross join lateral (
-            select j.job_id
-              from evervec.processing_queue j
-             where j.status = 'pending'
-               and j.priority = p.priority
-               and j.available_at <= now()
-               and j.source_id = any (p_sources)
-             order by j.available_at, j.job_id
-             limit p_limit
-               for update skip locked
-          ) q
+    with surplus as (
+        select greatest(count(*) - greatest(evervec.setting_number('dead_letter_most', 100000), 0), 0)::bigint as letters
+          from evervec.dead_letter d
+    ), forgotten as (
+        select d.dead_letter_id
+          from evervec.dead_letter d
+         where d.resolved_at < now() - evervec.setting_interval('dead_letter_keep_resolved', '7 days')
+            or d.last_failed_at < now() - evervec.setting_interval('dead_letter_keep', '90 days')
+            or d.dead_letter_id in (
+                select o.dead_letter_id
+                  from evervec.dead_letter o
+                 order by o.resolved_at is null, o.dead_letter_id
+                 limit (select least(s.letters, p_limit) from surplus s))
          limit p_limit
-    ), leased as (
-        update evervec.processing_queue q
-           set status             = 'processing',
-               lease_token        = p_lease_token,
-               lease_expires_at   = clock_timestamp() + p_lease,
-               claimed_generation = q.generation,
-               claimed_hash       = null,
-               started_at         = clock_timestamp()
-          from due d
-         where q.job_id = d.job_id
-        returning 1
+           for update skip locked
+    ), removed as (
+        delete from evervec.dead_letter d using forgotten f where d.dead_letter_id = f.dead_letter_id returning 1
     )
-    select count(*) from leased
+    select count(*) from removed
 $$;
 
-comment on function evervec.lease_jobs(bigint, interval, uuid, integer[]) is
-$$Internal. Leases up to p_limit due jobs of the given sources under one token; returns their number.$$;
+comment on function evervec.forget_letters(integer) is
+$$Internal. Removes up to p_limit dead letters that are past their time or beyond their number; returns how many.$$;
 
-revoke execute on function evervec.lease_jobs(bigint, interval, uuid, integer[]) from public;
+revoke execute on function evervec.forget_letters(integer) from public;
+
+-- file: functions/queue/policy_of.sql
+-- policy_of: how an error of some class is retried for a source: by the source's own row, or by the one for all.
+--
+-- Locks:  none.
+create or replace function evervec.policy_of(p_source_id integer, p_error_class text)
+returns evervec.retry_policy
+language sql stable
+set search_path from current
+as $$
+    select p
+      from evervec.retry_policy p
+     where p.error_class = p_error_class and (p.source_id = p_source_id or p.source_id is null)
+     order by p.source_id nulls last
+     limit 1
+$$;
+
+comment on function evervec.policy_of(integer, text) is
+$$Internal. The row of evervec.retry_policy that holds for an error class and a source; NULL when there is none.$$;
+
+revoke execute on function evervec.policy_of(integer, text) from public;
+
+-- file: functions/queue/task_progress.sql
+-- task_progress: how far the work is that a task started; an estimate where a pass walks over a table.
+--
+-- Locks:  none.
+create or replace function evervec.task_progress(p_job evervec.processing_queue)
+returns real
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+    v_total  numeric;
+    v_past   numeric;
+begin
+    if not p_job.metadata ? 'began' then
+        return 0;
+    end if;
+    select * into v_source from evervec.source s where s.source_id = p_job.source_id;
+    if p_job.task_data ? 'row_keys' then
+        v_total := jsonb_array_length(p_job.task_data -> 'row_keys');
+        v_past := v_total;
+    else
+        v_past := v_source.pass_examined;
+        v_total := greatest(v_past, case when v_source.pass_kind is not null then evervec.estimated_rows(v_source.relation) end);
+    end if;
+    -- 1 is for what is done.
+    return least(greatest(coalesce((v_past - evervec.task_left(p_job)) / nullif(v_total, 0), 0), 0), 0.99);
+end
+$$;
+
+comment on function evervec.task_progress(evervec.processing_queue) is
+$$Internal. The share of a task's work that is done, from 0 to 0.99.$$;
+
+revoke execute on function evervec.task_progress(evervec.processing_queue) from public;
+
+-- file: functions/queue/job_status.sql
+-- job_status: what became of a job: in the queue, in its receipt (kept for 24 hours), or among the dead letters.
+--
+-- Locks:  none.
+-- needs: functions/queue/policy_of.sql
+-- needs: functions/queue/task_progress.sql
+create or replace function evervec.job_status(p_job_id bigint)
+returns table (
+    job_id       bigint,
+    state        text,
+    task_type    text,
+    source       text,
+    row_key      jsonb,
+    progress     real,
+    attempt      integer,
+    max_attempts integer,
+    next_try_at  timestamptz,
+    last_error   text,
+    queued_at    timestamptz,
+    started_at   timestamptz,
+    ended_at     timestamptz,
+    metadata     jsonb,
+    note         text
+)
+language sql volatile security definer
+set search_path from current
+as $$
+    with known as (
+        select 1 as place,
+               case when q.status = 'processing' or q.metadata ? 'began' then 'processing'
+                    when q.attempts > 0 or q.failures <> '[]' then 'retrying'
+                    else 'queued' end as state,
+               q.task_type, q.source_id, q.row_key,
+               case when q.task_type = 'embed' then 0 else evervec.task_progress(q) end as progress,
+               q.attempts + (q.status = 'processing')::integer as attempt,
+               (evervec.policy_of(q.source_id, coalesce(q.failures #>> '{-1,class}', 'server_error'))).max_attempts,
+               case when q.status = 'pending' then q.available_at end as next_try_at,
+               q.last_error, q.created_at as queued_at, q.started_at, null::timestamptz as ended_at, q.metadata, null::text as note
+          from evervec.processing_queue q
+         where q.job_id = p_job_id
+        union all
+        select 2, case when r.outcome in ('superseded', 'gone') then r.outcome else 'completed' end,
+               r.task_type, r.source_id, r.row_key, 1, r.attempts + 1, null, null, null, r.created_at, r.started_at, r.finished_at,
+               r.metadata,
+               coalesce(r.note, case r.outcome
+                   when 'unchanged' then 'unchanged: the row has a vector of its present text already'
+                   when 'empty' then 'empty: the row has no text, and so no vector' end)
+          from evervec.job_receipt r
+         where r.job_id = p_job_id
+        union all
+        select * from (
+            select 3, 'dead', d.task_type, d.source_id, d.row_key, null::real, d.attempts, d.attempts, null::timestamptz, d.message,
+                   d.created_at, null::timestamptz, d.last_failed_at, d.metadata,
+                   case when d.resolved_at is not null then format('resolved by %s', concat_ws(': ', d.resolved_by, d.note)) end
+              from evervec.dead_letter d
+             where d.job_id = p_job_id
+             order by d.dead_letter_id desc
+             limit 1) l
+    )
+    select p_job_id, coalesce(k.state, 'unknown'), k.task_type, s.name, k.row_key, k.progress::real, k.attempt::integer,
+           k.max_attempts::integer, k.next_try_at, k.last_error, k.queued_at, k.started_at, k.ended_at, k.metadata, k.note
+      from (values (1)) as one (row)
+      left join (select * from known order by place limit 1) k on true
+      left join evervec.source s on s.source_id = k.source_id
+$$;
+
+comment on function evervec.job_status(bigint) is
+$$One row about a job. state: queued, processing, retrying (after an error, at next_try_at), completed (note says when no call was needed), superseded (something else took its place), gone (the row does not exist), dead (see dead_letters), unknown (never there, or done more than 24 hours ago). progress: 0 to 1; of a task that started other jobs, how far they are. attempt of max_attempts: by the policy of the last error; NULL never gives up. A job lives on while its row changes.$$;
+
+revoke execute on function evervec.job_status(bigint) from public;
+
+-- file: functions/queue/lease_jobs.sql
+-- lease_jobs: leases the most urgent jobs that are due: by priority, then by the time since which they wait.
+--
+-- One range of the pending index a priority and source (and one for tasks of no source), so that neither jobs that wait for a retry
+-- nor those of a paused source, however many, are ever walked over. A job whose lease has
+-- expired twice in succession is leased alone, because it may be what kills its workers: it ends the batch before it, or is the batch.
+-- Locks:  the leased jobs, and those beyond where the batch ends, SKIP LOCKED.
+create or replace function evervec.lease_jobs(
+    p_limit       bigint,
+    p_lease       interval,
+    p_lease_token uuid,
+    p_sources     integer[],
+    p_alone       boolean default true
+)
+returns table (job_id bigint, suspect boolean)
+language sql
+set search_path from current
+as $$
+    with due as materialized (
+        select q.job_id, q.suspect
+          from generate_series(1, 10) as p (priority)
+          cross join lateral (
+            select c.job_id, c.suspect
+              from (
+                select w.*
+                  from unnest(p_sources) as s (source_id)
+                  cross join lateral (
+                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                      from evervec.processing_queue j
+                     where j.status = 'pending' and j.priority = p.priority and j.source_id = s.source_id and j.available_at <= now()
+                     order by j.available_at, j.job_id
+                     limit p_limit
+                       for update skip locked
+                  ) w
+                union all
+                select t.*
+                  from (
+                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                      from evervec.processing_queue j
+                     where j.status = 'pending' and j.priority = p.priority and j.source_id is null and j.available_at <= now()
+                     order by j.available_at, j.job_id
+                     limit p_limit
+                       for update skip locked
+                  ) t
+              ) c
+             order by c.available_at, c.job_id
+             limit p_limit
+          ) q
+         limit p_limit
+    ), placed as (
+        select d.job_id, d.suspect, row_number() over () as place from due d
+    ), chosen as (
+        select p.job_id, p.suspect
+          from placed p
+         where (p.place < (select min(s.place) from placed s where s.suspect)) is not false
+            or p.place = 1 and p_alone
+    )
+    update evervec.processing_queue q
+       set status             = 'processing',
+           lease_token        = p_lease_token,
+           lease_expires_at   = clock_timestamp() + p_lease,
+           claimed_generation = q.generation,
+           claimed_hash       = null,
+           started_at         = clock_timestamp()
+      from chosen c
+     where q.job_id = c.job_id
+    returning q.job_id, c.suspect
+$$;
+
+comment on function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean) is
+$$Internal. Leases up to p_limit due jobs of the given sources, and tasks of no source, under one token. p_alone: nothing is leased under it yet. suspect: its lease has expired before, so it is the only one.$$;
+
+revoke execute on function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean) from public;
 
 -- file: functions/queue/log_batch.sql
 -- log_batch: one line about a processed batch, with its cost at the model's price.
@@ -2179,6 +2937,71 @@ $$Internal. The next slice of a source's pass, whatever its rows do to the recip
 
 revoke execute on function evervec.next_slice(evervec.source, integer) from public;
 
+-- file: functions/queue/open_letter.sql
+-- open_letter: a dead letter that waits for somebody, locked; or the error that says why it does not.
+--
+-- Locks:  the dead letter.
+-- Raises: VE304 no such letter, or it is resolved
+create or replace function evervec.open_letter(p_dead_letter_id bigint)
+returns evervec.dead_letter
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_letter evervec.dead_letter;
+begin
+    select * into v_letter from evervec.dead_letter d where d.dead_letter_id = p_dead_letter_id for update;
+    if not found then
+        raise exception using
+            errcode = 'VE304',
+            message = format('dead letter %s does not exist', coalesce(p_dead_letter_id::text, 'NULL')),
+            detail  = 'Perhaps it was kept for as long as evervec.setting says.',
+            hint    = 'Those that are open: SELECT * FROM evervec.dead_letters();';
+    elsif v_letter.resolved_at is not null then
+        raise exception using
+            errcode = 'VE304',
+            message = format('dead letter %s is resolved already', p_dead_letter_id),
+            detail  = format('By %s, at %s.', concat_ws(': ', v_letter.resolved_by, v_letter.note), v_letter.resolved_at),
+            hint    = 'Those that are open: SELECT * FROM evervec.dead_letters();';
+    end if;
+    return v_letter;
+end
+$$;
+
+comment on function evervec.open_letter(bigint) is
+$$Internal. An open dead letter by its id, locked. Raises VE304.$$;
+
+revoke execute on function evervec.open_letter(bigint) from public;
+
+-- file: functions/queue/operation_priority.sql
+-- operation_priority: the priority that an operation of enqueue has unless one is given.
+--
+-- Locks:  none.
+-- Raises: VE302 unknown operation
+create or replace function evervec.operation_priority(p_operation text)
+returns integer
+language plpgsql immutable
+set search_path from current
+as $$
+declare
+    v_priority integer := case p_operation when 'create' then 1 when 'update' then 5 when 'bulk' then 8 when 'retry' then 5 end;
+begin
+    if v_priority is null then
+        raise exception using
+            errcode = 'VE302',
+            message = format('operation %s is not known', coalesce(quote_literal(p_operation), 'NULL')),
+            detail  = 'Operations and their priorities: create 1, update 5, bulk 8, retry 5.',
+            hint    = 'Choose one of these; p_priority may say otherwise.';
+    end if;
+    return v_priority;
+end
+$$;
+
+comment on function evervec.operation_priority(text) is
+$$Internal. 1, 5, 8 or 5 for create, update, bulk or retry. Raises VE302.$$;
+
+revoke execute on function evervec.operation_priority(text) from public;
+
 -- file: functions/queue/pending.sql
 -- pending: what is still to be done, of one source or of all.
 --
@@ -2214,6 +3037,42 @@ comment on function evervec.pending(text) is
 $$Work not done yet, of one source or (NULL) of all. log: changes not folded; queued, processing, retrying: jobs, exact; backfill: estimate of the rows that a pass under way has not looked at, at least 1 while there is a pass. All 0: every vector is up to date. Raises VE101.$$;
 
 revoke execute on function evervec.pending(text) from public;
+
+-- file: functions/queue/queue_keys.sql
+-- queue_keys: one job a key that somebody asks for; a row that has a job already keeps it, and it is due at once.
+--
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
+create or replace function evervec.queue_keys(
+    p_source   evervec.source,
+    p_row_keys jsonb[],
+    p_priority integer,
+    p_metadata jsonb
+)
+returns bigint[]
+language sql
+set search_path from current
+as $$
+    with queued as (
+        insert into evervec.processing_queue as q (source_id, row_key, priority, metadata)
+        select p_source.source_id, u.row_key, p_priority, p_metadata
+          from (select distinct k.row_key from unnest(p_row_keys) as k (row_key)) u
+         order by u.row_key
+        on conflict (source_id, task_type, row_key) do update
+           set generation   = q.generation + 1,
+               priority     = least(q.priority, excluded.priority),
+               available_at = least(q.available_at, excluded.available_at),
+               metadata     = q.metadata || excluded.metadata
+        returning q.job_id, q.row_key
+    )
+    select coalesce(array_agg(q.job_id order by k.ordinality), '{}')
+      from unnest(p_row_keys) with ordinality as k (row_key, ordinality)
+      join queued q on q.row_key = k.row_key
+$$;
+
+comment on function evervec.queue_keys(evervec.source, jsonb[], integer, jsonb) is
+$$Internal. Queues rows by their canonical keys; returns a job id each, in the same order.$$;
+
+revoke execute on function evervec.queue_keys(evervec.source, jsonb[], integer, jsonb) from public;
 
 -- file: functions/queue/queue_rows.sql
 -- queue_rows: one job a row: a row that has one already counts one generation more.
@@ -2270,12 +3129,18 @@ revoke execute on function evervec.queue_rows(evervec.source, jsonb[], bigint[],
 -- file: functions/queue/reclaim.sql
 -- reclaim: makes jobs pending again whose lease has expired; their worker is late or dead.
 --
+-- A text may be what kills its worker. Nobody could tell which one of a batch, so a job whose lease has expired twice in succession
+-- is leased alone from then on (lease_jobs), and one that even so expires for the fifth time is given up: it is isolated, and its
+-- batch is not buried with it.
 -- Locks:  the expired jobs, SKIP LOCKED, in (source_id, task_type, row_key) order.
 create or replace function evervec.reclaim(p_limit integer default 1000)
 returns bigint
-language sql
+language plpgsql
 set search_path from current
 as $$
+declare
+    v_jobs record;
+begin
     with expired as (
         select q.job_id
           from evervec.processing_queue q
@@ -2286,12 +3151,18 @@ as $$
     ), reclaimed as (
         update evervec.processing_queue q
            set status = 'pending', lease_token = null, lease_expires_at = null, available_at = now(),
-               last_error = 'lease expired'
+               expiries   = q.expiries + 1,
+               last_error = 'lease expired',
+               failures   = evervec.with_failure(
+                   q.failures, 'timeout', 'lease expired: its worker was not heard of again', null)
           from expired e
          where q.job_id = e.job_id
-        returning 1
+        returning q.job_id, q.expiries >= 5 as dead
     )
-    select count(*) from reclaimed
+    select count(*) as jobs, array_agg(r.job_id) filter (where r.dead) as dead into v_jobs from reclaimed r;
+    perform evervec.bury_jobs(v_jobs.dead, 'timeout', 'lease expired five times: what it is embedded from may be killing the worker');
+    return v_jobs.jobs;
+end
 $$;
 
 comment on function evervec.reclaim(integer) is
@@ -2363,7 +3234,7 @@ revoke execute on function evervec.release_jobs(uuid, bigint[]) from public;
 --
 -- All rows are rendered in one statement. When that fails, they are rendered one by one, so that an error hurts its row only.
 -- Locks:  ROW SHARE on the source; vectors of vanished rows, SKIP LOCKED.
-create or replace function evervec.render_jobs(p_source evervec.source, p_lease_token uuid)
+create or replace function evervec.render_jobs(p_source evervec.source, p_lease_token uuid, p_job_ids bigint[])
 returns table (
     job_id       bigint,
     task_type    text,
@@ -2389,7 +3260,7 @@ begin
            array_agg(q.task_type order by q.job_id) as task_types, array_agg(q.attempts order by q.job_id) as attempts
       into v_jobs
       from evervec.processing_queue q
-     where q.lease_token = p_lease_token and q.source_id = p_source.source_id;
+     where q.job_id = any (p_job_ids) and q.source_id = p_source.source_id and q.task_type = 'embed';
 
     begin
         select r.states, r.texts, r.hashes into v_states, v_texts, v_hashes
@@ -2445,10 +3316,10 @@ begin
 end
 $$;
 
-comment on function evervec.render_jobs(evervec.source, uuid) is
-$$Internal. Renders the leased jobs of one source; settles those whose row is gone, empty or unchanged and fails those that do not render.$$;
+comment on function evervec.render_jobs(evervec.source, uuid, bigint[]) is
+$$Internal. Renders those of some leased jobs that are of one source; settles those whose row is gone, empty or unchanged and fails those that do not render.$$;
 
-revoke execute on function evervec.render_jobs(evervec.source, uuid) from public;
+revoke execute on function evervec.render_jobs(evervec.source, uuid, bigint[]) from public;
 
 -- file: functions/queue/render_states.sql
 -- render_states: for some keys of a source, the texts as they are now and whether each needs a vector.
@@ -2487,6 +3358,189 @@ comment on function evervec.render_states(evervec.source, jsonb[]) is
 $$Internal. Per key, in order: gone, empty, unchanged or embed; the text; its SHA-256.$$;
 
 revoke execute on function evervec.render_states(evervec.source, jsonb[]) from public;
+
+-- file: functions/queue/requeue_letters.sql
+-- requeue_letters: open dead letters become jobs again, with all their attempts, and are thereby resolved.
+--
+-- A row that has a job meanwhile keeps that one. Left as they are: keys too long for the queue's index, and what is of no source
+-- that is tracked.
+-- Locks:  the dead letters, then rows of processing_queue in (source_id, task_type, row_key) order.
+create or replace function evervec.requeue_letters(p_dead_letter_ids bigint[])
+returns table (dead_letter_id bigint, job_id bigint)
+language sql
+set search_path from current
+as $$
+    with letter as materialized (
+        -- Of several letters of a row one job comes; a task has no row, and stands for itself.
+        select d.*, coalesce(d.row_key, to_jsonb(d.dead_letter_id)) as matter,
+               d.metadata - '{began,last}'::text[] || jsonb_build_object('origin', 'dlq-retry', 'dead_letter_id', d.dead_letter_id) as data
+          from evervec.dead_letter d
+         where d.dead_letter_id = any (p_dead_letter_ids) and d.resolved_at is null
+           and coalesce(octet_length(d.row_key::text), 0) <= 2000
+           and (d.source_id is null or exists (select from evervec.source s where s.source_id = d.source_id))
+         order by d.dead_letter_id
+           for update of d
+    ), queued as (
+        insert into evervec.processing_queue as q (source_id, task_type, row_key, task_data, priority, metadata)
+        select n.source_id, n.task_type, n.row_key, n.task_data, n.priority, n.data
+          from (
+            select distinct on (l.source_id, l.task_type, l.matter) l.*
+              from letter l
+             order by l.source_id, l.task_type, l.matter, l.dead_letter_id desc
+          ) n
+         order by n.source_id, n.task_type, n.row_key
+        on conflict (source_id, task_type, row_key) do update
+           set generation   = q.generation + 1,
+               attempts     = 0,
+               expiries     = 0,
+               priority     = least(q.priority, excluded.priority),
+               available_at = least(q.available_at, excluded.available_at),
+               metadata     = q.metadata || excluded.metadata
+        returning q.job_id, q.source_id, q.task_type, coalesce(q.row_key, q.metadata -> 'dead_letter_id') as matter
+    )
+    update evervec.dead_letter d
+       set resolved_at = now(), resolved_by = 'retry', note = format('retried as job %s', q.job_id)
+      from letter l
+      join queued q
+        on l.matter = q.matter and l.task_type = q.task_type and coalesce(l.source_id, 0) = coalesce(q.source_id, 0)
+     where d.dead_letter_id = l.dead_letter_id
+    returning d.dead_letter_id, q.job_id
+$$;
+
+comment on function evervec.requeue_letters(bigint[]) is
+$$Internal. Queues dead letters anew and resolves them; returns the job of each.$$;
+
+revoke execute on function evervec.requeue_letters(bigint[]) from public;
+
+-- file: functions/queue/resolve_dead_letter.sql
+-- resolve_dead_letter: somebody has looked at it, and nothing is to be tried anew.
+--
+-- Locks:  the dead letter.
+-- Raises: VE304 no such letter, or it is resolved
+create or replace function evervec.resolve_dead_letter(
+    p_dead_letter_id bigint,
+    p_by             text default current_user,
+    p_note           text default null
+)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    perform evervec.open_letter(p_dead_letter_id);
+    update evervec.dead_letter d
+       set resolved_at = now(), resolved_by = coalesce(p_by, session_user), note = p_note
+     where d.dead_letter_id = p_dead_letter_id;
+end
+$$;
+
+comment on function evervec.resolve_dead_letter(bigint, text, text) is
+$$Marks a dead letter as settled without another attempt. p_by: who says so, default the calling role; p_note: why. Raises VE304.$$;
+
+revoke execute on function evervec.resolve_dead_letter(bigint, text, text) from public;
+
+-- file: functions/queue/retry_dead_letter.sql
+-- retry_dead_letter: one job that gave up is tried anew, from its first attempt.
+--
+-- Locks:  the dead letter; the job of its row, where there is one.
+-- Raises: VE303 a key too long for the queue · VE304 no such letter, or it is resolved, or its source is gone
+create or replace function evervec.retry_dead_letter(p_dead_letter_id bigint)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_letter evervec.dead_letter := evervec.open_letter(p_dead_letter_id);
+    v_job_id bigint;
+begin
+    if octet_length(v_letter.row_key::text) > 2000 then
+        raise exception using
+            errcode = 'VE303',
+            message = format('the key of dead letter %s is too long for the queue', p_dead_letter_id),
+            detail  = format('It has %s bytes and begins with %s; an index holds 2,000.', octet_length(v_letter.row_key::text),
+                             left(v_letter.row_key::text, 60)),
+            hint    = 'Such a row cannot be embedded under this key. Track the table by a shorter primary key, and call evervec.resolve_dead_letter().';
+    end if;
+    select r.job_id into v_job_id from evervec.requeue_letters(array[p_dead_letter_id]) r;
+    if v_job_id is null then
+        raise exception using
+            errcode = 'VE304',
+            message = format('the source of dead letter %s is not tracked any more', p_dead_letter_id),
+            detail  = 'There is nothing that a retry could embed.',
+            hint    = 'Call evervec.resolve_dead_letter().';
+    end if;
+    return v_job_id;
+end
+$$;
+
+comment on function evervec.retry_dead_letter(bigint) is
+$$Queues a dead letter anew and resolves it; its attempts begin from one. Returns the id of the new job, or of the one that its row has already; metadata.origin of the job is dlq-retry. Raises VE303, VE304.$$;
+
+revoke execute on function evervec.retry_dead_letter(bigint) from public;
+
+-- file: functions/queue/retry_dead_letter_of_job.sql
+-- retry_dead_letter_of_job: as retry_dead_letter, by the id of the job that gave up.
+--
+-- Locks:  those of retry_dead_letter.
+-- Raises: VE303 a key too long for the queue · VE304 the job has no open letter, or its source is gone
+create or replace function evervec.retry_dead_letter_of_job(p_job_id bigint)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_id bigint := (
+        select max(d.dead_letter_id) from evervec.dead_letter d where d.job_id = p_job_id and d.resolved_at is null);
+begin
+    if v_id is null then
+        raise exception using
+            errcode = 'VE304',
+            message = format('job %s has no open dead letter', coalesce(p_job_id::text, 'NULL')),
+            detail  = format('It is %s.', (select s.state from evervec.job_status(p_job_id) s)),
+            hint    = 'Those that are open: SELECT * FROM evervec.dead_letters();';
+    end if;
+    return evervec.retry_dead_letter(v_id);
+end
+$$;
+
+comment on function evervec.retry_dead_letter_of_job(bigint) is
+$$Queues the dead letter of a job anew and resolves it; returns the id of the new job, or of the one that its row has already. Raises VE303, VE304.$$;
+
+revoke execute on function evervec.retry_dead_letter_of_job(bigint) from public;
+
+-- file: functions/queue/retry_dead_letters.sql
+-- retry_dead_letters: many jobs that gave up are tried anew, once what they died of is mended.
+--
+-- Locks:  10,000 dead letters at most, SKIP LOCKED; the jobs of their rows, where there are any.
+-- Raises: VE101 unknown source
+create or replace function evervec.retry_dead_letters(p_source text default null, p_class text default null)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source_id integer := case when p_source is not null then (evervec.source_named(p_source)).source_id end;
+    v_ids       bigint[];
+begin
+    v_ids := array(
+        select d.dead_letter_id
+          from evervec.dead_letter d
+         where d.resolved_at is null
+           and (p_source is null or d.source_id = v_source_id)
+           and (p_class is null or d.error_class = p_class)
+           and coalesce(octet_length(d.row_key::text), 0) <= 2000
+           and (d.source_id is null or exists (select from evervec.source s where s.source_id = d.source_id))
+         order by d.dead_letter_id
+         limit 10000
+           for update of d skip locked);
+    return (select count(*) from evervec.requeue_letters(v_ids));
+end
+$$;
+
+comment on function evervec.retry_dead_letters(text, text) is
+$$Queues open dead letters anew and resolves them: of one source or (NULL) all, of one error class or all. At most 10,000 a call; returns how many, so call it until 0. Keys too long for the queue stay. Raises VE101.$$;
+
+revoke execute on function evervec.retry_dead_letters(text, text) from public;
 
 -- file: functions/queue/retry_delay.sql
 -- retry_delay: how long a job waits before its next attempt.
@@ -2546,6 +3600,71 @@ $$Internal. One priority a key, in order; NULL: the source's default.$$;
 
 revoke execute on function evervec.row_priorities(evervec.source, jsonb[]) from public;
 
+-- file: functions/queue/run_task.sql
+-- run_task: one step of a leased task, in a subtransaction of its own; settles the job.
+--
+-- The job of a task that started other jobs stays, looked at every two seconds, until they are done.
+-- Locks:  those of task_step.
+create or replace function evervec.run_task(p_job evervec.processing_queue)
+returns text
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_done  boolean := false;
+    v_class text;
+    v_error text;
+    v_dead  bigint;
+begin
+    if p_job.task_type <> all (array['regenerate', 'batch', 'user_model_update']) then
+        v_class := 'bad_input';
+        v_error := format('Task type "%s" is not known to this version.', p_job.task_type);
+    elsif p_job.task_type = 'user_model_update' and to_regproc('evervec.update_user_embedding') is null then
+        v_class := 'not_found';
+        v_error := 'There is no function evervec.update_user_embedding in this version.';
+    else
+        begin
+            v_done := evervec.task_step(p_job);
+        exception
+            when lock_not_available then
+                null;
+            when others then
+                v_error := sqlerrm;
+                v_class := case when sqlstate like 'VE%' then 'bad_input' else 'server_error' end;
+        end;
+    end if;
+
+    if v_class in ('bad_input', 'not_found') then
+        -- Another attempt would end in the same way, whatever the policy for such rows is.
+        update evervec.processing_queue q
+           set attempts = q.attempts + 1, failures = evervec.with_failure(q.failures, v_class, v_error, null)
+         where q.job_id = p_job.job_id;
+        perform evervec.bury_jobs(array[p_job.job_id], v_class, v_error);
+        return 'failed';
+    elsif v_class is not null then
+        perform evervec.fail_jobs(p_job.lease_token, array[p_job.job_id], v_class, v_error);
+        return 'failed';
+    elsif not v_done then
+        update evervec.processing_queue q
+           set status = 'pending', lease_token = null, lease_expires_at = null, expiries = 0,
+               available_at = clock_timestamp() + interval '2 seconds'
+         where q.job_id = p_job.job_id;
+        return null;
+    end if;
+    select count(*) into v_dead
+      from evervec.dead_letter d
+     where d.source_id = p_job.source_id and d.resolved_at is null and d.last_failed_at >= (p_job.metadata ->> 'began')::timestamptz;
+    perform evervec.finish_jobs(array[p_job.job_id], array['completed'], array[case when v_dead > 0 then format(
+        '%s rows of its source gave up meanwhile', v_dead) end]);
+    return 'done';
+end
+$$;
+
+comment on function evervec.run_task(evervec.processing_queue) is
+$$Internal. Runs one step of a leased task and settles it; returns done, failed or, while it goes on, NULL.$$;
+
+revoke execute on function evervec.run_task(evervec.processing_queue) from public;
+
 -- file: functions/queue/start_pass.sql
 -- start_pass: begins a pass over a whole source; a reconcile under way is not weakened to a backfill.
 --
@@ -2571,8 +3690,96 @@ $$Internal. Begins a pass (backfill or reconcile) over a source at its first row
 
 revoke execute on function evervec.start_pass(integer, text) from public;
 
+-- file: functions/queue/task_left.sql
+-- task_left: how many jobs of those that a task has started are still in the queue, counted up to p_most.
+--
+-- Those of a pass have higher ids than the task; metadata.last is the highest that there was when the pass was over.
+-- Locks:  none.
+create or replace function evervec.task_left(p_job evervec.processing_queue, p_most bigint default null)
+returns bigint
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if p_job.task_data ? 'row_keys' then
+        return (
+            select count(*)
+              from (select
+                      from jsonb_array_elements(p_job.task_data -> 'row_keys') as k (row_key)
+                      join evervec.processing_queue q
+                        on q.source_id = p_job.source_id and q.task_type = 'embed' and q.row_key = k.row_key
+                     limit p_most) l);
+    end if;
+    return (
+        select count(*)
+          from (select
+                  from evervec.processing_queue q
+                 where q.source_id = p_job.source_id and q.task_type = 'embed' and q.job_id > p_job.job_id
+                   and q.job_id <= coalesce((p_job.metadata ->> 'last')::bigint, 9223372036854775807)
+                 limit p_most) l);
+end
+$$;
+
+comment on function evervec.task_left(evervec.processing_queue, bigint) is
+$$Internal. The number of jobs that a task has started and that are not done; at most p_most.$$;
+
+revoke execute on function evervec.task_left(evervec.processing_queue, bigint) from public;
+
+-- file: functions/queue/task_step.sql
+-- task_step: begins a task, or looks whether the work that it began is done.
+--
+-- Locks:  regenerate: those of reset, but waited for a tenth of a second only.
+-- Raises: VE101 unknown source, and what the work itself raises · 55P03 the table is locked: later
+create or replace function evervec.task_step(p_job evervec.processing_queue)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+    v_keys   jsonb[];
+begin
+    if p_job.task_type = 'user_model_update' then
+        execute 'select evervec.update_user_embedding($1, $2)' using p_job.task_data ->> 'user', p_job.task_data ->> 'source';
+        return true;
+    end if;
+
+    v_source := evervec.source_named(p_job.task_data ->> 'source');
+    if not p_job.metadata ? 'began' then
+        if p_job.task_type = 'regenerate' then
+            perform evervec.lock_relation(v_source.target, 'access exclusive', 1, '100 milliseconds');
+            perform evervec.reset(v_source.name);
+        elsif p_job.task_data ? 'row_keys' then
+            v_keys := array(select k from jsonb_array_elements(p_job.task_data -> 'row_keys') k);
+            perform evervec.queue_keys(v_source, v_keys, p_job.priority, jsonb_build_object(
+                'operation', 'bulk', 'triggered_by', 'batch', 'triggered_at', now(), 'task', p_job.job_id));
+        else
+            perform evervec.start_pass(v_source.source_id, p_job.task_data ->> 'pass');
+        end if;
+        update evervec.processing_queue q
+           set metadata = q.metadata || jsonb_build_object('began', now())
+         where q.job_id = p_job.job_id;
+        return false;
+    end if;
+
+    if v_source.pass_kind is not null and not p_job.task_data ? 'row_keys' then
+        return false;
+    elsif not p_job.task_data ? 'row_keys' and not p_job.metadata ? 'last' then
+        p_job.metadata := p_job.metadata || jsonb_build_object('last', (select max(q.job_id) from evervec.processing_queue q));
+        update evervec.processing_queue q set metadata = p_job.metadata where q.job_id = p_job.job_id;
+    end if;
+    return evervec.task_left(p_job, 1) = 0;
+end
+$$;
+
+comment on function evervec.task_step(evervec.processing_queue) is
+$$Internal. One step of a task; true when it is done. Raises VE101, 55P03, and whatever its work raises.$$;
+
+revoke execute on function evervec.task_step(evervec.processing_queue) from public;
+
 -- file: functions/queue/tick.sql
--- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts and batches.
+-- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches and
+-- dead letters.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- Locks:  those of fold, reclaim, and rows of what is forgotten.
@@ -2597,12 +3804,12 @@ begin
          where b.batch_id in (select o.batch_id from evervec.batch_log o where o.finished_at < now() - interval '90 days' limit 10000)
         returning 1
     )
-    select (select count(*) from old_receipts) + (select count(*) from old_batches) into cleaned;
+    select (select count(*) from old_receipts) + (select count(*) from old_batches) + evervec.forget_letters() into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours and batches older than 90 days (10,000 each). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours and batches older than 90 days (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -2634,7 +3841,8 @@ create or replace function evervec.try_write_vectors(
     p_source     evervec.source,
     p_row_keys   jsonb[],
     p_hashes     bytea[],
-    p_embeddings vector[]
+    p_embeddings vector[],
+    p_notes      text[] default null
 )
 returns text[]
 language plpgsql
@@ -2645,14 +3853,15 @@ declare
     v_outcomes text[];
 begin
     begin
-        return evervec.write_vectors(p_source, p_row_keys, p_hashes, p_embeddings);
+        return evervec.write_vectors(p_source, p_row_keys, p_hashes, p_embeddings, p_notes);
     exception when lock_not_available then
         null;
     end;
     for v_ordinal in 1 .. cardinality(p_row_keys) loop
         begin
             v_outcomes := v_outcomes || evervec.write_vectors(
-                p_source, p_row_keys[v_ordinal : v_ordinal], p_hashes[v_ordinal : v_ordinal], p_embeddings[v_ordinal : v_ordinal]);
+                p_source, p_row_keys[v_ordinal : v_ordinal], p_hashes[v_ordinal : v_ordinal], p_embeddings[v_ordinal : v_ordinal],
+                p_notes[v_ordinal : v_ordinal]);
         exception when lock_not_available then
             v_outcomes := v_outcomes || 'locked'::text;
             -- The whole table may be locked: do not wait for it once a row.
@@ -2663,10 +3872,30 @@ begin
 end
 $$;
 
-comment on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]) is
+comment on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) is
 $$Internal. Stores vectors of one source; returns completed, superseded, locked or gone a key, in order. Raises VE109.$$;
 
-revoke execute on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]) from public;
+revoke execute on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
+
+-- file: functions/queue/with_failure.sql
+-- with_failure: a job's history with one failed attempt more; of a long history the beginning goes, except for its first entry.
+--
+-- A class that never gives up would else grow its history for ever.
+-- Locks:  none.
+create or replace function evervec.with_failure(p_failures jsonb, p_error_class text, p_message text, p_status_code integer)
+returns jsonb
+language sql volatile
+set search_path from current
+as $$
+    select (case when jsonb_array_length(p_failures) >= 20 then p_failures - 1 else p_failures end)
+           || jsonb_build_object('at', clock_timestamp(), 'class', p_error_class, 'status', p_status_code,
+                                 'message', left(p_message, 1000))
+$$;
+
+comment on function evervec.with_failure(jsonb, text, text, integer) is
+$$Internal. The failures of a job with one more; the first and the last 19 are kept.$$;
+
+revoke execute on function evervec.with_failure(jsonb, text, text, integer) from public;
 
 -- file: functions/queue/write_vectors.sql
 -- write_vectors: stores vectors of one source where they are still true; vectors of rows that are gone are dropped.
@@ -2677,7 +3906,8 @@ create or replace function evervec.write_vectors(
     p_source     evervec.source,
     p_row_keys   jsonb[],
     p_hashes     bytea[],
-    p_embeddings vector[]
+    p_embeddings vector[],
+    p_notes      text[] default null
 )
 returns text[]
 language plpgsql
@@ -2700,9 +3930,9 @@ begin
             hint    = 'Embed with the model that claim_jobs names; report the jobs with evervec.fail_jobs(…, ''invalid_response'', …).';
     end if;
 
-    execute format('select array_agg(w.outcome order by w.ordinal) from evervec.%I($1, $2, $3, $4) w', 'write_' || p_source.name)
+    execute format('select array_agg(w.outcome order by w.ordinal) from evervec.%I($1, $2, $3, $4, $5) w', 'write_' || p_source.name)
     into v_outcomes
-    using p_row_keys, p_hashes, p_embeddings, p_source.model_id;
+    using p_row_keys, p_hashes, p_embeddings, p_source.model_id, p_notes;
 
     if 'gone' = any (v_outcomes) then
         perform evervec.erase_vectors(p_source, array(
@@ -2712,10 +3942,10 @@ begin
 end
 $$;
 
-comment on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[]) is
+comment on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) is
 $$Internal. Stores vectors of one source; returns completed, superseded, locked or gone a key, in order. Raises VE109.$$;
 
-revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[]) from public;
+revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
 
 -- file: functions/search/check_row_key.sql
 -- check_row_key: a row_key in its canonical form, or the reason why it is none.
@@ -3620,7 +4850,7 @@ as $$
         (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
          target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
          text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
-         version_column, distance, index_method, priority, priority_sql)
+         version_column, distance, index_method, priority, priority_sql, too_long)
     select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
            p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
            p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
@@ -3629,7 +4859,8 @@ as $$
            evervec.qualified_name(p_source.target),
            coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
            coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
-           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql
+           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
+           coalesce(p_source.too_long, 'cut')
     returning *
 $$;
 
@@ -4052,7 +5283,7 @@ revoke execute on function evervec.compile_recipe(regclass, text[], text, text, 
 -- create_column_functions: write_<source> and erase_<source> for vectors in columns of the user's own table.
 --
 -- They write under evervec.bypass, so that no trigger of ours notices what evervec itself writes, whatever a user's BEFORE trigger
--- makes of it.
+-- makes of it. There is no column for notes; the job's receipt has them.
 -- Locks:  none that matter.
 create or replace function evervec.create_column_functions(p_source evervec.source)
 returns void
@@ -4075,7 +5306,7 @@ begin
       from unnest(p_source.key_columns) with ordinality as c (name, ordinality)
       join unnest(p_source.key_operators) with ordinality as o (operator, ordinality) using (ordinality);
     perform evervec.create_row_function(
-        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer',
+        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer, p_notes text[]',
         'table (ordinal integer, outcome text)', false,
         format(
             $body$
@@ -4696,30 +5927,31 @@ begin
       into v_keys
       from unnest(p_source.key_columns) with ordinality as c (name, ordinality);
     perform evervec.create_row_function(
-        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer',
+        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer, p_notes text[]',
         'table (ordinal integer, outcome text)', false,
         format(
             $body$
         begin
             return query
             with k as materialized (
-                select u.row_key, u.content_hash, u.embedding, u.ordinality
-                  from unnest($1, $2, $3) with ordinality
-                       as u (row_key, content_hash, embedding, ordinality)
+                select u.row_key, u.content_hash, u.embedding, u.note, u.ordinality
+                  from unnest($1, $2, $3, $5) with ordinality
+                       as u (row_key, content_hash, embedding, note, ordinality)
             ), locked as materialized (
-                select k.ordinality, k.content_hash, k.embedding, %1$s as content, %2$s
+                select k.ordinality, k.content_hash, k.embedding, k.note, %1$s as content, %2$s
                   from k
                   join %3$s s on %4$s
                    for key share of s skip locked
             ), written as (
-                insert into %5$s (content_hash, model_id, embedding, %6$s)
-                select l.content_hash, $4, l.embedding, %7$s
+                insert into %5$s (content_hash, model_id, embedding, note, %6$s)
+                select l.content_hash, $4, l.embedding, l.note, %7$s
                   from locked l
                  where sha256(convert_to(l.content, 'UTF8')) = l.content_hash
                 on conflict (%6$s) do update
                    set content_hash = excluded.content_hash,
                        model_id     = excluded.model_id,
                        embedding    = excluded.embedding,
+                       note         = excluded.note,
                        updated_at   = now()
             )
             select k.ordinality::integer,
@@ -4803,6 +6035,7 @@ begin
             content_hash bytea%6$s,
             model_id     integer     not null,
             embedding    vector(%4$s) not null,
+            note         text,
             %7$s
             created_at   timestamptz not null default now(),
             updated_at   timestamptz not null default now(),
@@ -4820,7 +6053,7 @@ begin
     -- index answers at once. MAIN keeps in the row what fits into a page.
     execute format('alter table %s.%I alter column embedding set storage main', v_schema, v_target);
     execute format('comment on table %s.%I is %L', v_schema, v_target, format(
-        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for.', p_source.relation));
+        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text.', p_source.relation));
     if v_owner <> current_user::regrole then
         execute format('alter table %s.%I owner to %s', v_schema, v_target, v_owner);
         execute format('grant select, insert, update, delete on %s.%I to current_user', v_schema, v_target);
@@ -5356,14 +6589,15 @@ revoke execute on function evervec.pinned_settings() from public;
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
 -- Locks:  those of track and untrack.
--- Raises: VE101 unknown source · VE103, VE104, VE105, VE110 as track · 55P03 the table stays locked
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source     text,
     p_columns    text[] default null,
     p_template   text default null,
     p_text_sql   text default null,
     p_where      text default null,
-    p_depends_on jsonb default null
+    p_depends_on jsonb default null,
+    p_too_long   text default null
 )
 returns void
 language plpgsql
@@ -5393,6 +6627,8 @@ begin
     v_source.condition := nullif(coalesce(p_where, v_source.condition), '');
     v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
     v_source := evervec.with_recipe(v_source);
+    v_source.too_long := coalesce(p_too_long, v_source.too_long);
+    perform evervec.check_option('p_too_long', v_source.too_long, array['cut', 'dead_letter']);
     perform evervec.match_key_types(v_source);
     if v_source.state = 'suspended' then
         v_source.state := 'active';
@@ -5400,7 +6636,7 @@ begin
     v_source.last_error := null;
     perform evervec.update_source(v_source);
     delete from evervec.dependency d where d.source_id = v_source.source_id;
-    delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+    perform evervec.drop_jobs(v_source.source_id, 'superseded', p_tasks => false);
 
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
@@ -5411,10 +6647,10 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -5491,7 +6727,7 @@ returns text
 language sql immutable
 set search_path from current
 as $$
-    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at',
+    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at', 'note',
                                   'metadata', 'distance', 'similarity', 'p_query', 'p_limit')
                 then left('key_' || p_column, 63) else p_column end
 $$;
@@ -5606,7 +6842,8 @@ create or replace function evervec.track(
     p_depends_on      jsonb default null,
     p_storage         text default 'table',
     p_storage_columns jsonb default null,
-    p_foreign_key     boolean default false
+    p_foreign_key     boolean default false,
+    p_too_long        text default 'cut'
 )
 returns text
 language plpgsql
@@ -5626,6 +6863,7 @@ begin
         perform evervec.check_option(format('p_index, with %s dimensions,', v_model.dimensions), p_index, array['none']);
     end if;
     perform evervec.check_option('p_storage', p_storage, array['table', 'column', 'manual']);
+    perform evervec.check_option('p_too_long', p_too_long, array['cut', 'dead_letter']);
     if p_foreign_key and p_storage = 'column' then
         perform evervec.check_option('p_foreign_key with p_storage ''column''', 'true', array['false']);
     end if;
@@ -5639,6 +6877,7 @@ begin
     v_source.depends_on := coalesce(p_depends_on, '{}');
     v_source.storage := p_storage;
     v_source.foreign_key := p_foreign_key;
+    v_source.too_long := p_too_long;
     v_source.distance := p_distance;
     v_source.index_method := p_index;
     v_source := evervec.with_priority(v_source, p_priority::text);
@@ -5664,10 +6903,10 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text) from public;
 
 -- file: functions/track/untrack.sql
 -- untrack: takes back all that track made; the vectors stay unless they are to go.
@@ -5696,7 +6935,10 @@ begin
             execute format('drop table %s', v_source.target);
         end if;
     end if;
-    delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+    perform evervec.drop_jobs(v_source.source_id, 'gone', p_tasks => true);
+    update evervec.dead_letter d
+       set resolved_at = now(), resolved_by = 'untrack', note = format('source "%s" is not tracked any more', v_source.name)
+     where d.source_id = v_source.source_id and d.resolved_at is null;
     delete from evervec.source s where s.source_id = v_source.source_id;
 end
 $$;
@@ -5732,6 +6974,7 @@ as $$
            watched_columns    = p_source.watched_columns,
            watched_attributes = p_source.watched_attributes,
            text_expression    = p_source.text_expression,
+           too_long           = p_source.too_long,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id
@@ -5982,22 +7225,24 @@ revoke execute on function evervec.with_recipe(evervec.source) from public;
 -- file: views/alerts.sql
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
 --
--- Needs neither the tracked tables nor their recipes, so it answers whatever is broken.
+-- Reads neither the tracked tables nor their recipes, so it answers whatever is broken.
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
+-- needs: functions/index/index_statement.sql
+-- needs: functions/queue/estimated_rows.sql
 create or replace view evervec.alerts as
 with change as (
     select l.source_id, count(*) as changes, min(l.logged_at) as since from evervec.change_log l group by l.source_id
 ),
 
 job as (
-    select q.source_id, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
+    select q.source_id, count(*) as jobs, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
 ),
 
 letter as (
-    select d.source_id, count(*) as letters, min(d.last_failed_at) as since
+    select d.source_id, count(*) as letters, min(d.first_failed_at) as since, sum(count(*)) over () as total
       from evervec.dead_letter d
      where d.resolved_at is null
      group by d.source_id
@@ -6024,12 +7269,12 @@ union all
 select s.name as source,
        'dead letters' as alert,
        l.since,
-       format('%s rows of "%s" gave up and have no vector of their present text.', l.letters, s.name) as problem,
-       format('select * from evervec.dead_letter where source_id = %s and resolved_at is null order by last_failed_at desc;',
-              s.source_id) as remedy
-  from evervec.source s
-  join letter l using (source_id)
- where l.letters > evervec.setting_number('alert_dead_letters', 50)
+       case when s.name is null then format('%s tasks gave up.', l.letters)
+            else format('%s rows of "%s" gave up and have no vector of their present text.', l.letters, s.name) end as problem,
+       format('select * from evervec.dead_letters(%s);', quote_literal(s.name)) as remedy
+  from letter l
+  left join evervec.source s using (source_id)
+ where l.total > evervec.setting_number('alert_dead_letters', 50)
 union all
 select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   from evervec.source s
@@ -6040,13 +7285,24 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   cross join lateral evervec.doctor_triggers(s) f
  where s.state <> 'suspended' and exists (select from pg_class c where c.oid = s.relation)
 union all
+select s.name as source, 'index not built' as alert, null as since,
+       format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
+       format('select evervec.build_index(%L);', s.name) as remedy
+  from evervec.source s
+  left join job j using (source_id)
+  cross join lateral (select evervec.estimated_rows(s.target) as vectors) v
+ where s.pass_kind is null and v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
+   -- Workers build it when most is embedded.
+   and coalesce(j.jobs, 0) <= 0.05 * v.vectors
+   and evervec.index_statement(s.name) is not null
+union all
 select s.name as source, 'failing' as alert, null as since, s.last_error as problem,
        format('select * from evervec.doctor(%L);', s.name) as remedy
   from evervec.source s
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), paused models, missing or disabled triggers, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
 
 -- file: views/status.sql
 -- status: one row a source: what it is, and how much of its work is not done yet.
@@ -6091,4 +7347,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'e6b099e5787496278ea1a4aeeda16db8753e43586c05f63a52acd4898e6abfed');
+values ('evervec_0002_functions', 'ce9c27e9a8b44bbbfd7272e83c9f7ee0ce0b90a4618cff51a4846ca14927ad5b');

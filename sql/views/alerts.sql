@@ -1,21 +1,23 @@
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
 --
--- Needs neither the tracked tables nor their recipes, so it answers whatever is broken.
+-- Reads neither the tracked tables nor their recipes, so it answers whatever is broken.
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
+-- needs: functions/index/index_statement.sql
+-- needs: functions/queue/estimated_rows.sql
 create or replace view evervec.alerts as
 with change as (
     select l.source_id, count(*) as changes, min(l.logged_at) as since from evervec.change_log l group by l.source_id
 ),
 
 job as (
-    select q.source_id, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
+    select q.source_id, count(*) as jobs, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
 ),
 
 letter as (
-    select d.source_id, count(*) as letters, min(d.last_failed_at) as since
+    select d.source_id, count(*) as letters, min(d.first_failed_at) as since, sum(count(*)) over () as total
       from evervec.dead_letter d
      where d.resolved_at is null
      group by d.source_id
@@ -42,12 +44,12 @@ union all
 select s.name as source,
        'dead letters' as alert,
        l.since,
-       format('%s rows of "%s" gave up and have no vector of their present text.', l.letters, s.name) as problem,
-       format('select * from evervec.dead_letter where source_id = %s and resolved_at is null order by last_failed_at desc;',
-              s.source_id) as remedy
-  from evervec.source s
-  join letter l using (source_id)
- where l.letters > evervec.setting_number('alert_dead_letters', 50)
+       case when s.name is null then format('%s tasks gave up.', l.letters)
+            else format('%s rows of "%s" gave up and have no vector of their present text.', l.letters, s.name) end as problem,
+       format('select * from evervec.dead_letters(%s);', quote_literal(s.name)) as remedy
+  from letter l
+  left join evervec.source s using (source_id)
+ where l.total > evervec.setting_number('alert_dead_letters', 50)
 union all
 select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   from evervec.source s
@@ -58,10 +60,21 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   cross join lateral evervec.doctor_triggers(s) f
  where s.state <> 'suspended' and exists (select from pg_class c where c.oid = s.relation)
 union all
+select s.name as source, 'index not built' as alert, null as since,
+       format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
+       format('select evervec.build_index(%L);', s.name) as remedy
+  from evervec.source s
+  left join job j using (source_id)
+  cross join lateral (select evervec.estimated_rows(s.target) as vectors) v
+ where s.pass_kind is null and v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
+   -- Workers build it when most is embedded.
+   and coalesce(j.jobs, 0) <= 0.05 * v.vectors
+   and evervec.index_statement(s.name) is not null
+union all
 select s.name as source, 'failing' as alert, null as since, s.last_error as problem,
        format('select * from evervec.doctor(%L);', s.name) as remedy
   from evervec.source s
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), paused models, missing or disabled triggers, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;

@@ -31,11 +31,12 @@ _NEVER = {
         "VE204",
     },
     "retrack": {"VE201", "VE204"},
+    "alerts": {"VE101"},  # it asks about sources that there are
     "find_similar_to": {"VE201"},  # its query is a vector of the source itself
 }
 
 # What they call may raise, and they handle it.
-_CATCH = {"follow_renames"}
+_CATCH = {"follow_renames", "run_task"}
 
 
 def registered() -> dict[str, tuple[str, str]]:

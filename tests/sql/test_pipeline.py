@@ -214,8 +214,8 @@ def test_a_failed_job_waits_and_a_dead_one_is_kept(film: psycopg.Connection) -> 
             wait = value(film, "select %s - clock_timestamp()", outcome["available_at"])
             assert 2 ** (attempt - 1) * 0.9 < wait.total_seconds() <= 2 ** (attempt - 1) * 1.3
             film.execute(
-                "update evervec.processing_queue set available_at = now() - interval '1 day'"
-                " where job_id = %s",
+                "update evervec.processing_queue"
+                " set available_at = now() - interval '1 day', priority = 1 where job_id = %s",
                 [job_id],
             )
             token = claim(film, 1)[0]["lease_token"]

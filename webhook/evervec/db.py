@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, LiteralString, Self, TypeVar
+from typing import Any, Literal, LiteralString, Self, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -28,7 +28,10 @@ from evervec.records import (
     Claim,
     ClaimedJob,
     Coverage,
+    DeadLetter,
     Finding,
+    JobStatus,
+    LetterStatistics,
     Model,
     Neighbour,
     Outcome,
@@ -43,6 +46,14 @@ from evervec.records import (
 Vector = NDArray[np.float32]
 Connection = psycopg.Connection[DictRow]
 T = TypeVar("T")
+
+_LETTERS: LiteralString = (
+    "select dead_letter_id, job_id, source, task_type, row_key::text, task_data, error_class,"
+    " status_code, message, attempts, failures, metadata, queued_at, first_failed_at,"
+    " last_failed_at, resolved_at, resolved_by, note"
+    " from evervec.dead_letters(p_source => %s, p_class => %s, p_resolved => %s::boolean,"
+    " p_limit => %s::int)"
+)
 
 # pgvector may live in any schema, and no search_path can be relied upon: the type is found through
 # its extension.
@@ -221,6 +232,7 @@ class Database:
         storage: str = "table",
         storage_columns: str | None = None,
         foreign_key: bool = False,
+        too_long: str = "cut",
     ) -> str:
         """Begin to keep embeddings of a table; the source's name.
 
@@ -233,7 +245,7 @@ class Database:
                 " p_model => %s, p_name => %s, p_distance => %s, p_index => %s, p_backfill => %s,"
                 " p_priority => %s::text, p_text_sql => %s, p_where => %s,"
                 " p_depends_on => %s::jsonb, p_storage => %s, p_storage_columns => %s::jsonb,"
-                " p_foreign_key => %s)",
+                " p_foreign_key => %s, p_too_long => %s)",
                 relation,
                 None if columns is None else list(columns),
                 template,
@@ -249,6 +261,7 @@ class Database:
                 storage,
                 storage_columns,
                 foreign_key,
+                too_long,
             )
         )
 
@@ -271,17 +284,19 @@ class Database:
         text_sql: str | None = None,
         where: str | None = None,
         depends_on: str | None = None,
+        too_long: str | None = None,
     ) -> None:
         """Bring a source back, with the recipe that it has or another; depends_on: JSON text."""
         self._value(
             "select evervec.retrack(%s, p_columns => %s::text[], p_template => %s, p_text_sql =>"
-            " %s, p_where => %s, p_depends_on => %s::jsonb)",
+            " %s, p_where => %s, p_depends_on => %s::jsonb, p_too_long => %s)",
             source,
             None if columns is None else list(columns),
             template,
             text_sql,
             where,
             depends_on,
+            too_long,
         )
 
     def pause(self, source: str | None = None) -> int:
@@ -295,6 +310,14 @@ class Database:
     def reset(self, source: str) -> int:
         """Drop every vector of a source and begin to make them anew; how many there were."""
         return int(self._value("select evervec.reset(%s)", source))
+
+    def pause_model(self, model: str, reason: str | None = None) -> None:
+        """Stop the work on all sources of a model. Raises VE108."""
+        self._value("select evervec.pause_model(%s, p_reason => %s)", model, reason)
+
+    def resume_model(self, model: str) -> bool:
+        """Take the work on all sources of a model up again; whether it was paused."""
+        return bool(self._value("select evervec.resume_model(%s)", model))
 
     # -- health ----------------------------------------------------------------------------------
 
@@ -350,6 +373,131 @@ class Database:
             source,
         )
 
+    # -- asking for work ---------------------------------------------------------------------------
+
+    def enqueue(
+        self,
+        source: str,
+        row_keys: Sequence[str],
+        *,
+        operation: str = "update",
+        priority: int | None = None,
+        triggered_by: str = "api",
+        metadata: str = "{}",
+    ) -> list[int]:
+        """Queue rows by their keys; one job id a key, in that order.
+
+        Keys and metadata are JSON texts. Raises VE101, VE111, VE202, VE302, VE303.
+        """
+        with self._transaction() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            return cursor.execute(
+                "select e.job_id from evervec.enqueue(%s, %s::text[]::jsonb[], %s, %s::int, %s,"
+                " %s::jsonb) with ordinality as e (job_id, n) order by e.n",
+                (source, list(row_keys), operation, priority, triggered_by, metadata),
+            ).fetchall()
+
+    def enqueue_source(
+        self,
+        source: str,
+        rows: Literal["all", "missing"],
+        *,
+        operation: str = "update",
+        priority: int | None = None,
+        triggered_by: str = "api",
+        metadata: str = "{}",
+    ) -> int:
+        """Queue a task: make all vectors anew, or those that are missing; its job id."""
+        return int(
+            self._value(
+                "select evervec.enqueue(%s, %s::text, %s, %s::int, %s, %s::jsonb)",
+                source,
+                rows,
+                operation,
+                priority,
+                triggered_by,
+                metadata,
+            )
+        )
+
+    def enqueue_task(self, task_type: str, task_data: str = "{}", priority: int = 5) -> int:
+        """Queue a task, its data as JSON text; its job id. Raises VE101, VE111, VE202, VE302."""
+        return int(
+            self._value(
+                "select evervec.enqueue_task(%s, %s::jsonb, %s::int)",
+                task_type,
+                task_data,
+                priority,
+            )
+        )
+
+    def job_status(self, job_id: int) -> JobStatus:
+        """What became of a job; of state "unknown" when nobody knows."""
+        return self._row(
+            JobStatus,
+            "select job_id, state, task_type, source, row_key::text, progress, attempt,"
+            " max_attempts, next_try_at, last_error, queued_at, started_at, ended_at, metadata,"
+            " note from evervec.job_status(%s)",
+            job_id,
+        )
+
+    # -- dead letters ------------------------------------------------------------------------------
+
+    def dead_letters(
+        self,
+        source: str | None = None,
+        error_class: str | None = None,
+        *,
+        resolved: bool | None = False,
+        limit: int | None = 100,
+    ) -> list[DeadLetter]:
+        """Jobs that gave up, the newest first; resolved: None for both. Raises VE101."""
+        return self._rows(DeadLetter, _LETTERS, source, error_class, resolved, limit)
+
+    def dead_letter(self, dead_letter_id: int) -> DeadLetter | None:
+        """One of them by its id, open or not."""
+        found = self._rows(
+            DeadLetter,
+            _LETTERS + " where dead_letter_id = %s",
+            None,
+            None,
+            None,
+            None,
+            dead_letter_id,
+        )
+        return found[0] if found else None
+
+    def dead_letter_statistics(self, source: str | None = None) -> LetterStatistics:
+        """How many, of which classes, the newest and the oldest. Raises VE101."""
+        return self._row(
+            LetterStatistics,
+            "select open, resolved, by_class, recent, oldest"
+            " from evervec.dead_letter_statistics(%s)",
+            source,
+        )
+
+    def retry_dead_letter(self, dead_letter_id: int) -> int:
+        """Queue one anew; the job's id. Raises VE303, VE304."""
+        return int(self._value("select evervec.retry_dead_letter(%s)", dead_letter_id))
+
+    def retry_dead_letter_of_job(self, job_id: int) -> int:
+        """Queue the one of a job anew; the new job's id. Raises VE303, VE304."""
+        return int(self._value("select evervec.retry_dead_letter_of_job(%s)", job_id))
+
+    def retry_dead_letters(self, source: str | None = None, error_class: str | None = None) -> int:
+        """Queue up to 10,000 anew; how many. Call it until 0. Raises VE101."""
+        return int(self._value("select evervec.retry_dead_letters(%s, %s)", source, error_class))
+
+    def resolve_dead_letter(
+        self, dead_letter_id: int, by: str | None = None, note: str | None = None
+    ) -> None:
+        """Settle one without another attempt; by: the role that is connected. Raises VE304."""
+        self._value(
+            "select evervec.resolve_dead_letter(%s, coalesce(%s, current_user), %s)",
+            dead_letter_id,
+            by,
+            note,
+        )
+
     # -- the worker's calls ----------------------------------------------------------------------
 
     def claim_jobs(
@@ -362,8 +510,8 @@ class Database:
         """Take up to `limit` jobs under one lease; None when there is nothing to do now."""
         with self._transaction() as connection, connection.cursor() as cursor:
             rows = cursor.execute(
-                "select lease_token, job_id, source, task_type, attempts, state, content,"
-                " content_hash, model"
+                "select lease_token, job_id, coalesce(source, '') as source, task_type, attempts,"
+                " state, content, content_hash, model, too_long"
                 " from evervec.claim_jobs(p_limit => %s, p_lease => %s, p_worker => %s,"
                 " p_sources => %s::text[])",
                 (limit, lease, worker, None if sources is None else list(sources)),
@@ -377,17 +525,23 @@ class Database:
         )
 
     def complete_jobs(
-        self, lease: UUID, job_ids: Sequence[int], vectors: Sequence[Vector]
+        self,
+        lease: UUID,
+        job_ids: Sequence[int],
+        vectors: Sequence[Vector],
+        notes: Sequence[str | None] | None = None,
     ) -> list[Outcome]:
-        """Store one vector a job, each of shape (dimensions,), where lease and text still"
-        " hold.
+        """Store one vector a job, each of shape (dimensions,), where lease and text still hold.
+
+        notes: one a job, kept beside the vector and in the job's receipt.
         """
         return self._rows(
             Outcome,
-            "select job_id, outcome from evervec.complete_jobs(%s, %s::bigint[], %b)",
+            "select job_id, outcome from evervec.complete_jobs(%s, %s::bigint[], %b, %s::text[])",
             lease,
             list(job_ids),
             list(vectors),
+            None if notes is None else list(notes),
         )
 
     def fail_jobs(

@@ -172,7 +172,10 @@ class Stored:
 class ClaimedJob:
     """One row of evervec.claim_jobs.
 
-    state  "embed" when a vector is wanted; "unchanged", "gone", "empty", "failed" are settled
+    source    empty for a task that concerns none
+    state     "embed" when a vector is wanted; "unchanged", "gone", "empty", "failed", and "done" of
+              a task, are settled
+    too_long  "cut" or "dead_letter": what the source wants of a text beyond the model's limit
     """
 
     job_id: int
@@ -183,6 +186,7 @@ class ClaimedJob:
     content: str | None
     content_hash: bytes | None
     model: str | None
+    too_long: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,72 @@ class Outcome:
 
     job_id: int
     outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """What became of a job.
+
+    state         queued, processing, retrying, completed, superseded, gone, dead or unknown
+    row_key       the key as JSON text, or None of a task
+    progress      0 to 1, None where there is none
+    max_attempts  None: never gives up
+    """
+
+    job_id: int
+    state: str
+    task_type: str | None
+    source: str | None
+    row_key: str | None
+    progress: float | None
+    attempt: int | None
+    max_attempts: int | None
+    next_try_at: datetime | None
+    last_error: str | None
+    queued_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    metadata: dict[str, Any] | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A job that gave up.
+
+    row_key   the key as JSON text, or None of a task
+    failures  every attempt with "at", "class", "status" and "message"
+    """
+
+    dead_letter_id: int
+    job_id: int | None
+    source: str | None
+    task_type: str
+    row_key: str | None
+    task_data: dict[str, Any] | None
+    error_class: str
+    status_code: int | None
+    message: str
+    attempts: int
+    failures: list[dict[str, Any]]
+    metadata: dict[str, Any]
+    queued_at: datetime
+    first_failed_at: datetime
+    last_failed_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterStatistics:
+    """Dead letters in numbers; by_class, recent and oldest are about those that are open."""
+
+    open: int
+    resolved: int
+    by_class: dict[str, int]
+    recent: list[dict[str, Any]]
+    oldest: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

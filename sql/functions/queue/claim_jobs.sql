@@ -1,10 +1,10 @@
 -- claim_jobs: the next jobs for a worker, with the text to embed.
 --
 -- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, leases what is most
--- urgent, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
+-- urgent, runs the tasks among them, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
 --
 -- Locks:  the claimed jobs; ROW SHARE on the sources, waited for half a second at most (a source under ALTER TABLE is
---         tried again later).
+--         tried again later); for a task regenerate those of reset, tried for a tenth of a second.
 -- Raises: VE301 bad arguments
 create or replace function evervec.claim_jobs(
     p_limit   integer default 100,
@@ -22,7 +22,8 @@ returns table (
     state        text,
     content      text,
     content_hash bytea,
-    model        text
+    model        text,
+    too_long     text
 )
 language plpgsql security definer
 set search_path from current
@@ -32,7 +33,10 @@ declare
     v_token   uuid := gen_random_uuid();
     v_sources integer[];
     v_source  evervec.source;
-    v_leased  bigint := 0;
+    v_job     evervec.processing_queue;
+    v_state   text;
+    v_more    record;
+    v_jobs    bigint[] := '{}';
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -50,27 +54,44 @@ begin
 
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
     loop
-        v_leased := v_leased + evervec.lease_jobs(p_limit - v_leased, p_lease, v_token, v_sources);
-        exit when v_leased >= p_limit
+        select array_agg(l.job_id) as job_ids, bool_or(l.suspect) as suspect into v_more
+          from evervec.lease_jobs(p_limit - cardinality(v_jobs), p_lease, v_token, v_sources, v_jobs = '{}') l;
+        v_jobs := v_jobs || v_more.job_ids;
+        exit when cardinality(v_jobs) >= p_limit
+               or v_more.suspect
                or clock_timestamp() > v_began + interval '1 second'
                or evervec.feed(greatest(p_limit, 1000), v_sources) = 0;
+    end loop;
+
+    for v_job in
+        select q.*
+          from evervec.processing_queue q
+         where q.job_id = any (v_jobs) and q.task_type <> 'embed'
+         order by q.job_id
+    loop
+        v_state := evervec.run_task(v_job);
+        if v_state is not null then
+            return query
+            select v_job.job_id, v_token, (select s.name from evervec.source s where s.source_id = v_job.source_id), v_job.task_type,
+                   null::jsonb, v_job.attempts::integer, v_state, null::text, null::bytea, null::text, null::text;
+        end if;
     end loop;
 
     for v_source in
         select s.*
           from evervec.source s
-         where s.source_id in (select q.source_id from evervec.processing_queue q where q.lease_token = v_token)
+         where s.source_id in (select q.source_id from evervec.processing_queue q where q.job_id = any (v_jobs) and q.task_type = 'embed')
     loop
         return query
         select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
-               m.name
-          from evervec.render_jobs(v_source, v_token) r
+               m.name, v_source.too_long
+          from evervec.render_jobs(v_source, v_token, v_jobs) r
           join evervec.model m on m.model_id = v_source.model_id;
     end loop;
 end
 $$;
 
 comment on function evervec.claim_jobs(integer, interval, text, text[]) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
 
 revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) from public;

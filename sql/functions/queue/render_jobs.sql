@@ -2,7 +2,7 @@
 --
 -- All rows are rendered in one statement. When that fails, they are rendered one by one, so that an error hurts its row only.
 -- Locks:  ROW SHARE on the source; vectors of vanished rows, SKIP LOCKED.
-create or replace function evervec.render_jobs(p_source evervec.source, p_lease_token uuid)
+create or replace function evervec.render_jobs(p_source evervec.source, p_lease_token uuid, p_job_ids bigint[])
 returns table (
     job_id       bigint,
     task_type    text,
@@ -28,7 +28,7 @@ begin
            array_agg(q.task_type order by q.job_id) as task_types, array_agg(q.attempts order by q.job_id) as attempts
       into v_jobs
       from evervec.processing_queue q
-     where q.lease_token = p_lease_token and q.source_id = p_source.source_id;
+     where q.job_id = any (p_job_ids) and q.source_id = p_source.source_id and q.task_type = 'embed';
 
     begin
         select r.states, r.texts, r.hashes into v_states, v_texts, v_hashes
@@ -84,7 +84,7 @@ begin
 end
 $$;
 
-comment on function evervec.render_jobs(evervec.source, uuid) is
-$$Internal. Renders the leased jobs of one source; settles those whose row is gone, empty or unchanged and fails those that do not render.$$;
+comment on function evervec.render_jobs(evervec.source, uuid, bigint[]) is
+$$Internal. Renders those of some leased jobs that are of one source; settles those whose row is gone, empty or unchanged and fails those that do not render.$$;
 
-revoke execute on function evervec.render_jobs(evervec.source, uuid) from public;
+revoke execute on function evervec.render_jobs(evervec.source, uuid, bigint[]) from public;

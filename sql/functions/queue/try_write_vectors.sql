@@ -8,7 +8,8 @@ create or replace function evervec.try_write_vectors(
     p_source     evervec.source,
     p_row_keys   jsonb[],
     p_hashes     bytea[],
-    p_embeddings vector[]
+    p_embeddings vector[],
+    p_notes      text[] default null
 )
 returns text[]
 language plpgsql
@@ -19,14 +20,15 @@ declare
     v_outcomes text[];
 begin
     begin
-        return evervec.write_vectors(p_source, p_row_keys, p_hashes, p_embeddings);
+        return evervec.write_vectors(p_source, p_row_keys, p_hashes, p_embeddings, p_notes);
     exception when lock_not_available then
         null;
     end;
     for v_ordinal in 1 .. cardinality(p_row_keys) loop
         begin
             v_outcomes := v_outcomes || evervec.write_vectors(
-                p_source, p_row_keys[v_ordinal : v_ordinal], p_hashes[v_ordinal : v_ordinal], p_embeddings[v_ordinal : v_ordinal]);
+                p_source, p_row_keys[v_ordinal : v_ordinal], p_hashes[v_ordinal : v_ordinal], p_embeddings[v_ordinal : v_ordinal],
+                p_notes[v_ordinal : v_ordinal]);
         exception when lock_not_available then
             v_outcomes := v_outcomes || 'locked'::text;
             -- The whole table may be locked: do not wait for it once a row.
@@ -37,7 +39,7 @@ begin
 end
 $$;
 
-comment on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]) is
+comment on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) is
 $$Internal. Stores vectors of one source; returns completed, superseded, locked or gone a key, in order. Raises VE109.$$;
 
-revoke execute on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[]) from public;
+revoke execute on function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;

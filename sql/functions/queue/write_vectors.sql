@@ -6,7 +6,8 @@ create or replace function evervec.write_vectors(
     p_source     evervec.source,
     p_row_keys   jsonb[],
     p_hashes     bytea[],
-    p_embeddings vector[]
+    p_embeddings vector[],
+    p_notes      text[] default null
 )
 returns text[]
 language plpgsql
@@ -29,9 +30,9 @@ begin
             hint    = 'Embed with the model that claim_jobs names; report the jobs with evervec.fail_jobs(…, ''invalid_response'', …).';
     end if;
 
-    execute format('select array_agg(w.outcome order by w.ordinal) from evervec.%I($1, $2, $3, $4) w', 'write_' || p_source.name)
+    execute format('select array_agg(w.outcome order by w.ordinal) from evervec.%I($1, $2, $3, $4, $5) w', 'write_' || p_source.name)
     into v_outcomes
-    using p_row_keys, p_hashes, p_embeddings, p_source.model_id;
+    using p_row_keys, p_hashes, p_embeddings, p_source.model_id, p_notes;
 
     if 'gone' = any (v_outcomes) then
         perform evervec.erase_vectors(p_source, array(
@@ -41,7 +42,7 @@ begin
 end
 $$;
 
-comment on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[]) is
+comment on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) is
 $$Internal. Stores vectors of one source; returns completed, superseded, locked or gone a key, in order. Raises VE109.$$;
 
-revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[]) from public;
+revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;

@@ -1,7 +1,7 @@
 -- create_column_functions: write_<source> and erase_<source> for vectors in columns of the user's own table.
 --
 -- They write under evervec.bypass, so that no trigger of ours notices what evervec itself writes, whatever a user's BEFORE trigger
--- makes of it.
+-- makes of it. There is no column for notes; the job's receipt has them.
 -- Locks:  none that matter.
 create or replace function evervec.create_column_functions(p_source evervec.source)
 returns void
@@ -24,7 +24,7 @@ begin
       from unnest(p_source.key_columns) with ordinality as c (name, ordinality)
       join unnest(p_source.key_operators) with ordinality as o (operator, ordinality) using (ordinality);
     perform evervec.create_row_function(
-        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer',
+        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer, p_notes text[]',
         'table (ordinal integer, outcome text)', false,
         format(
             $body$

@@ -19,30 +19,31 @@ begin
       into v_keys
       from unnest(p_source.key_columns) with ordinality as c (name, ordinality);
     perform evervec.create_row_function(
-        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer',
+        p_source, 'write', 'p_row_keys jsonb[], p_hashes bytea[], p_embeddings vector[], p_model_id integer, p_notes text[]',
         'table (ordinal integer, outcome text)', false,
         format(
             $body$
         begin
             return query
             with k as materialized (
-                select u.row_key, u.content_hash, u.embedding, u.ordinality
-                  from unnest($1, $2, $3) with ordinality
-                       as u (row_key, content_hash, embedding, ordinality)
+                select u.row_key, u.content_hash, u.embedding, u.note, u.ordinality
+                  from unnest($1, $2, $3, $5) with ordinality
+                       as u (row_key, content_hash, embedding, note, ordinality)
             ), locked as materialized (
-                select k.ordinality, k.content_hash, k.embedding, %1$s as content, %2$s
+                select k.ordinality, k.content_hash, k.embedding, k.note, %1$s as content, %2$s
                   from k
                   join %3$s s on %4$s
                    for key share of s skip locked
             ), written as (
-                insert into %5$s (content_hash, model_id, embedding, %6$s)
-                select l.content_hash, $4, l.embedding, %7$s
+                insert into %5$s (content_hash, model_id, embedding, note, %6$s)
+                select l.content_hash, $4, l.embedding, l.note, %7$s
                   from locked l
                  where sha256(convert_to(l.content, 'UTF8')) = l.content_hash
                 on conflict (%6$s) do update
                    set content_hash = excluded.content_hash,
                        model_id     = excluded.model_id,
                        embedding    = excluded.embedding,
+                       note         = excluded.note,
                        updated_at   = now()
             )
             select k.ordinality::integer,

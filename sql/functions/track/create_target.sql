@@ -41,6 +41,7 @@ begin
             content_hash bytea%6$s,
             model_id     integer     not null,
             embedding    vector(%4$s) not null,
+            note         text,
             %7$s
             created_at   timestamptz not null default now(),
             updated_at   timestamptz not null default now(),
@@ -58,7 +59,7 @@ begin
     -- index answers at once. MAIN keeps in the row what fits into a page.
     execute format('alter table %s.%I alter column embedding set storage main', v_schema, v_target);
     execute format('comment on table %s.%I is %L', v_schema, v_target, format(
-        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for.', p_source.relation));
+        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text.', p_source.relation));
     if v_owner <> current_user::regrole then
         execute format('alter table %s.%I owner to %s', v_schema, v_target, v_owner);
         execute format('grant select, insert, update, delete on %s.%I to current_user', v_schema, v_target);

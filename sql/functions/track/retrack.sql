@@ -2,14 +2,15 @@
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
 -- Locks:  those of track and untrack.
--- Raises: VE101 unknown source · VE103, VE104, VE105, VE110 as track · 55P03 the table stays locked
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source     text,
     p_columns    text[] default null,
     p_template   text default null,
     p_text_sql   text default null,
     p_where      text default null,
-    p_depends_on jsonb default null
+    p_depends_on jsonb default null,
+    p_too_long   text default null
 )
 returns void
 language plpgsql
@@ -39,6 +40,8 @@ begin
     v_source.condition := nullif(coalesce(p_where, v_source.condition), '');
     v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
     v_source := evervec.with_recipe(v_source);
+    v_source.too_long := coalesce(p_too_long, v_source.too_long);
+    perform evervec.check_option('p_too_long', v_source.too_long, array['cut', 'dead_letter']);
     perform evervec.match_key_types(v_source);
     if v_source.state = 'suspended' then
         v_source.state := 'active';
@@ -46,7 +49,7 @@ begin
     v_source.last_error := null;
     perform evervec.update_source(v_source);
     delete from evervec.dependency d where d.source_id = v_source.source_id;
-    delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+    perform evervec.drop_jobs(v_source.source_id, 'superseded', p_tasks => false);
 
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
@@ -57,7 +60,7 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text) from public;

@@ -24,7 +24,10 @@ begin
             execute format('drop table %s', v_source.target);
         end if;
     end if;
-    delete from evervec.processing_queue q where q.source_id = v_source.source_id;
+    perform evervec.drop_jobs(v_source.source_id, 'gone', p_tasks => true);
+    update evervec.dead_letter d
+       set resolved_at = now(), resolved_by = 'untrack', note = format('source "%s" is not tracked any more', v_source.name)
+     where d.source_id = v_source.source_id and d.resolved_at is null;
     delete from evervec.source s where s.source_id = v_source.source_id;
 end
 $$;

@@ -23,6 +23,7 @@ as $$
            watched_columns    = p_source.watched_columns,
            watched_attributes = p_source.watched_attributes,
            text_expression    = p_source.text_expression,
+           too_long           = p_source.too_long,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id

@@ -17,8 +17,11 @@ from evervec.cli.app import App, Group, common_options
 from evervec.cli.backfill import backfill
 from evervec.cli.coverage import coverage
 from evervec.cli.demo import demo
+from evervec.cli.dlq import dlq
 from evervec.cli.embedded import embedded
+from evervec.cli.enqueue import enqueue
 from evervec.cli.health import alerts, doctor
+from evervec.cli.job import job
 from evervec.cli.migrate import migrate
 from evervec.cli.pause import pause, resume
 from evervec.cli.reconcile import reconcile
@@ -71,6 +74,9 @@ for command in (
     coverage,
     doctor,
     alerts,
+    dlq,
+    enqueue,
+    job,
     reconcile,
     pause,
     resume,

@@ -14,6 +14,7 @@ from evervec.cli.recipe import named_columns, recipe_options
 )
 @click.argument("source")
 @recipe_options
+@click.option("--too-long", help="A text beyond the model's limit: cut, or dead_letter.")
 @common_options
 @pass_app
 def retrack(
@@ -24,6 +25,7 @@ def retrack(
     text_sql: str | None,
     where: str | None,
     depends_on: str | None,
+    too_long: str | None,
 ) -> None:
     """Bring SOURCE back after `evervec suspend`, or change how its text is made.
 
@@ -37,6 +39,7 @@ def retrack(
             text_sql=text_sql,
             where=where,
             depends_on=depends_on,
+            too_long=too_long,
         )
     if app.as_json:
         app.print_json({"source": source, "state": "active"})

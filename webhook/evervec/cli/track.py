@@ -43,6 +43,12 @@ from evervec.cli.recipe import named_columns, recipe_options
 )
 @click.option("--storage-columns", metavar="JSON", help="Names of the columns of column storage.")
 @click.option("--foreign-key", is_flag=True, help="Vectors go with their rows by a foreign key.")
+@click.option(
+    "--too-long",
+    default="cut",
+    show_default=True,
+    help="A text beyond the model's limit: cut, or dead_letter.",
+)
 @click.option("--no-backfill", is_flag=True, help="Leave the rows that are there alone.")
 @common_options
 @pass_app
@@ -62,6 +68,7 @@ def track(
     storage: str,
     storage_columns: str | None,
     foreign_key: bool,
+    too_long: str,
     no_backfill: bool,
 ) -> None:
     """Keep an embedding of every row of TABLE from now on."""
@@ -81,6 +88,7 @@ def track(
             storage=storage,
             storage_columns=storage_columns,
             foreign_key=foreign_key,
+            too_long=too_long,
             backfill=not no_backfill,
         )
     if app.as_json:

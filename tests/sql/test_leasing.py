@@ -1,0 +1,82 @@
+"""Which jobs are leased, in which order, and at what cost."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.sql_worker import add_toy_model, rows, value
+
+LEASE = "select * from evervec.lease_jobs(%s, '5 min', gen_random_uuid(), %s)"
+
+
+@pytest.fixture
+def two(film: psycopg.Connection) -> dict[str, int]:
+    """The ids of two sources of different models, nothing of which is queued."""
+    add_toy_model(film, "other_toy")
+    film.execute("create table other (id integer primary key, title text)")
+    film.execute("select evervec.track('other', '{title}', p_model => 'other_toy')")
+    film.execute("update evervec.source set pass_kind = null, pass_stage = null")
+    return {row["name"]: row["source_id"] for row in rows(film, "select * from evervec.source")}
+
+
+def queue(conn: psycopg.Connection, source_id: int | None, jobs: str) -> None:
+    """Jobs of a source; `jobs` gives n, priority and age."""
+    conn.execute(
+        "insert into evervec.processing_queue (source_id, row_key, priority, available_at)"
+        " select %s, jsonb_build_object('id', n), priority, now() - age"
+        f" from ({jobs}) j (n, priority, age)",
+        [source_id],
+    )
+
+
+def test_jobs_of_several_sources_are_leased_by_priority_and_age(
+    film: psycopg.Connection, two: dict[str, int]
+) -> None:
+    queue(film, two["film"], "values (1, 5, interval '4 s'), (2, 3, '1 s'), (3, 5, '2 s')")
+    queue(film, two["other"], "values (4, 5, interval '3 s'), (5, 3, '2 s'), (6, 9, '1 day')")
+    queue(film, None, "values (7, 5, interval '3.5 s'), (8, 9, '1 s'), (9, 1, '-1 s')")
+
+    order = []
+    for _ in range(9):
+        for leased in rows(film, LEASE, 1, list(two.values())):
+            job_id = leased["job_id"]
+            order.append(
+                value(
+                    film,
+                    "select (row_key ->> 'id')::int from evervec.processing_queue"
+                    " where job_id = %s",
+                    job_id,
+                )
+            )
+
+    assert order == [5, 2, 1, 7, 4, 3, 6, 8]
+
+
+def test_a_lease_has_as_many_jobs_as_it_may(film: psycopg.Connection, two: dict[str, int]) -> None:
+    for source_id in two.values():
+        queue(film, source_id, "select n, 5, interval '1 s' from generate_series(1, 30) n")
+
+    counts = [len(rows(film, LEASE, 40, list(two.values()))) for _ in range(3)]
+
+    assert counts == [40, 20, 0]
+
+
+def test_peer_23_the_backlog_of_a_paused_model_is_not_walked_over(
+    film: psycopg.Connection, two: dict[str, int]
+) -> None:
+    queue(film, two["film"], "select n, 5, interval '1 h' from generate_series(1, 50000) n")
+    queue(film, two["other"], "select n, 5, interval '1 s' from generate_series(1, 10000) n")
+    film.execute("vacuum analyze evervec.processing_queue")
+
+    plan: list[dict[str, Any]] = value(
+        film,
+        "explain (analyze, buffers, format json) select * from evervec.lease_jobs(1, '5 min',"
+        " gen_random_uuid(), %s)".replace("%s", f"array[{two['other']}]"),
+    )
+
+    read = plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
+    assert read < 250, json.dumps(plan)
