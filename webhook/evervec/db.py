@@ -511,7 +511,7 @@ class Database:
         with self._transaction() as connection, connection.cursor() as cursor:
             rows = cursor.execute(
                 "select lease_token, job_id, coalesce(source, '') as source, task_type, attempts,"
-                " state, content, content_hash, model, too_long"
+                " state, content, content_hash, model, too_long, last_class, expiries"
                 " from evervec.claim_jobs(p_limit => %s, p_lease => %s, p_worker => %s,"
                 " p_sources => %s::text[])",
                 (limit, lease, worker, None if sources is None else list(sources)),

@@ -23,7 +23,9 @@ returns table (
     content      text,
     content_hash bytea,
     model        text,
-    too_long     text
+    too_long     text,
+    last_class   text,
+    expiries     integer
 )
 language plpgsql security definer
 set search_path from current
@@ -73,7 +75,8 @@ begin
         if v_state is not null then
             return query
             select v_job.job_id, v_token, (select s.name from evervec.source s where s.source_id = v_job.source_id), v_job.task_type,
-                   null::jsonb, v_job.attempts::integer, v_state, null::text, null::bytea, null::text, null::text;
+                   null::jsonb, v_job.attempts::integer, v_state, null::text, null::bytea, null::text, null::text,
+                   v_job.failures #>> '{-1,class}', v_job.expiries::integer;
         end if;
     end loop;
 
@@ -84,14 +87,15 @@ begin
     loop
         return query
         select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
-               m.name, v_source.too_long
+               m.name, v_source.too_long, q.failures #>> '{-1,class}', coalesce(q.expiries, 0)::integer
           from evervec.render_jobs(v_source, v_token, v_jobs) r
-          join evervec.model m on m.model_id = v_source.model_id;
+          join evervec.model m on m.model_id = v_source.model_id
+          left join evervec.processing_queue q on q.job_id = r.job_id;
     end loop;
 end
 $$;
 
 comment on function evervec.claim_jobs(integer, interval, text, text[]) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
 
 revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) from public;
