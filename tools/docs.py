@@ -71,7 +71,7 @@ select p.oid, p.proname, p.prorettype::regtype::text, p.proretset,
        obj_description(p.oid, 'pg_proc')
   from pg_proc p
  where p.pronamespace = 'evervec'::regnamespace
- order by p.proname, p.pronargs
+ order by p.proname, p.pronargs, pg_get_function_identity_arguments(p.oid)
 """
 
 _VIEWS = """
