@@ -117,6 +117,8 @@ def test_a_batch_embeds_the_rows_that_it_names(idle: psycopg.Connection) -> None
     assert status(idle, job_id)["progress"] == 0
     complete(idle, jobs[:1])
     assert status(idle, job_id)["progress"] == 0.5
+    look_again(idle)
+    assert claim(idle) == []
     complete(idle, jobs[1:])
     look_again(idle)
 
