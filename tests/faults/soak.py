@@ -10,6 +10,7 @@ import argparse
 import platform
 import random
 import re
+import signal
 import sys
 import tempfile
 import threading
@@ -52,6 +53,7 @@ class Soak:
     seconds: float
     seed: int
     over: threading.Event = field(default_factory=threading.Event)
+    crashed: threading.Event = field(default_factory=threading.Event)
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[BaseException] = field(default_factory=list)
 
@@ -101,24 +103,39 @@ class Soak:
                 time.sleep(0.1)
 
     def _kill(self) -> None:
-        """Two workers; every 15 seconds one of them is killed, and another takes its place."""
+        """Two workers; every 15 seconds one of them is killed, and another takes its place.
+
+        One that finds no server when it starts says so and ends; as under systemd, it is started
+        again.
+        """
         running = [self.stage.workers.start(**WORKER) for _ in range(2)]
-        while not self.over.wait(KILL_SECONDS):
-            victim = running.pop(0)
-            assert victim.poll() is None, "a worker ended by itself"
-            victim.kill()
-            victim.wait()
-            self.counts["workers killed"] += 1
-            running.append(self.stage.workers.start(**WORKER))
+        next_kill = time.monotonic() + KILL_SECONDS
+        while not self.over.wait(0.5):
+            for place, worker in enumerate(running):
+                if worker.poll() is not None:
+                    assert self.crashed.is_set(), "a worker ended by itself"
+                    running[place] = self.stage.workers.start(**WORKER)
+            if time.monotonic() >= next_kill:
+                next_kill += KILL_SECONDS
+                victim = running.pop(0)
+                victim.kill()
+                victim.wait()
+                self.counts["workers killed"] += 1
+                running.append(self.stage.workers.start(**WORKER))
         for worker in running:
-            assert self.stage.workers.stop(worker) == 0
+            # One that has only just been started does not listen yet: the signal ends it.
+            assert self.stage.workers.stop(worker) in (0, -signal.SIGTERM)
 
     def _crash(self) -> None:
         if not self.over.wait(self.seconds / 2):
+            self.crashed.set()
             self.cluster.crash()
             self.counts["server crashes"] += 1
             time.sleep(1)
             self.cluster.start()
+            # Who was starting meanwhile may take a moment to find out.
+            self.over.wait(10)
+            self.crashed.clear()
 
     def _recover(self) -> None:
         """The API is well again; what gave up meanwhile is retried."""
