@@ -92,6 +92,13 @@ class Stage:
         """Until the API has been asked so often."""
         wait_for(lambda: len(self.api.journal) >= count)
 
+    def wait_until_done(self) -> None:
+        """Until nothing of note is left to do: a vector may be there before its change is folded,
+        where a backfill has found the row first.
+        """
+        query = "select * from evervec.pending('note')"
+        wait_for(lambda: not any(rows(self.conn, query)[0].values()))
+
     def wait_for_line(self, event: str, **fields: object) -> Line:
         """Until a worker has said this; the line."""
         found: list[Line] = []

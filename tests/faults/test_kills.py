@@ -87,6 +87,7 @@ def test_peer_15_a_server_that_crashes_loses_nothing(
     wait_for(lambda: own_stage.embedded() == set(range(1, ROWS + 1)), 40)
     own_stage.write(1, first=1000)  # the worker that was there goes on
     wait_for(lambda: 1000 in own_stage.embedded(), 40)
+    own_stage.wait_until_done()
     assert own_stage.workers.stop(worker) == 0
     assert own_stage.lines("database_gone") or own_stage.lines("heartbeat_failed")
     consistent(own_stage, paid_twice=ROWS)
@@ -118,6 +119,7 @@ def test_an_api_killed_in_mid_call_is_asked_again_when_it_is_back(stage: Stage) 
     stage.api.start()
 
     wait_for(lambda: len(stage.embedded()) == ROWS)
+    stage.wait_until_done()
     assert stage.workers.stop(worker) == 0
     consistent(stage, told="network", paid_twice=ROWS)
 

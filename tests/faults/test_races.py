@@ -25,9 +25,7 @@ def in_flight(stage: Stage) -> Iterator[None]:
     stage.wait_for_requests()
     yield
     stage.api.release()
-    wait_for(
-        lambda: not any(stage.conn.execute("select * from evervec.pending()").fetchone() or ())
-    )
+    stage.wait_until_done()
     assert stage.workers.stop(worker) == 0
 
 
@@ -106,9 +104,7 @@ def test_the_same_job_for_two_workers_at_once_is_one_payment_and_one_receipt(sta
     for _ in range(10):  # while it is queued, at the API, and done
         stage.conn.execute("select evervec.enqueue('note', array['{\"id\": 1}'::jsonb])")
         time.sleep(0.1)
-    wait_for(
-        lambda: not any(stage.conn.execute("select * from evervec.pending()").fetchone() or ())
-    )
+    stage.wait_until_done()
     for worker in working:
         assert stage.workers.stop(worker) == 0
 
@@ -167,6 +163,7 @@ def test_peer_20_a_429_met_by_one_worker_is_heeded_by_the_other(stage: Stage) ->
     stage.api.script(Answer(status=429, headers={"Retry-After": "2"}))
     wait_for(lambda: any(sent.status == 429 for sent in stage.api.journal))
     wait_for(lambda: len(stage.embedded()) == 200)
+    stage.wait_until_done()
     for worker in working:
         assert stage.workers.stop(worker) == 0
 
@@ -192,6 +189,7 @@ def test_peer_20_and_23_a_429_or_a_missing_key_stalls_only_its_own_sources(stage
     stage.write(ROWS)
 
     wait_for(lambda: len(stage.embedded()) == ROWS)
+    stage.wait_until_done()
 
     assert stage.workers.stop(worker) == 0
     assert sum(sent.model == "limited" for sent in stage.api.journal) <= 2
@@ -217,6 +215,7 @@ def test_peer_21_fresh_work_goes_before_retries(stage: Stage) -> None:
     assert len(stage.api.journal) - before < 20
     stage.api.rules(Rules())
     wait_for(lambda: len(stage.embedded()) == 305, 40)
+    stage.wait_until_done()
     assert stage.workers.stop(worker) == 0
     consistent(stage, told="server_error")
 
