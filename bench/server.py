@@ -65,14 +65,17 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """A fresh server with evervec and the model MODEL, for the time of the block."""
+def running_server(**settings: str) -> Iterator[Server]:
+    """A fresh server with evervec and the model MODEL, for the time of the block.
+
+    settings: server parameters beside SETTINGS, or instead of them.
+    """
     WORK.mkdir(exist_ok=True)
     _remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"server-{os.getpid()}-", dir=WORK))
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        started = embedded.start(folder / "pgdata", SETTINGS)
+        started = embedded.start(folder / "pgdata", SETTINGS | settings)
         migrate.apply(embedded.prepare(started))
         server = Server(started)
         with server.connect() as conn:

@@ -142,11 +142,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run as a command."""
     parser = argparse.ArgumentParser(prog="bench.shape", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of it; writes no docs")
+    parser.add_argument("--seconds", type=float, default=240.0, help="of each line of autovacuum")
     parser.add_argument("--no-docs", action="store_true", help="print only")
     options = parser.parse_args(arguments)
     console = Console()
-    jobs, seconds = (100_000, 20.0) if options.quick else (1_000_000, 240.0)
-    with running_server() as server, server.connect() as owner:
+    jobs, seconds = (100_000, 20.0) if options.quick else (1_000_000, options.seconds)
+    # What stands on the command line of the server, ALTER SYSTEM cannot change.
+    with running_server(autovacuum="on") as server, server.connect() as owner:
+        _nap(server, "1d")
         waves = Waves(owner)
         waves.create()
         console.print(f"{thousands(jobs)} jobs in waves of {thousands(WAVE)} …")
@@ -194,34 +197,36 @@ def _kept(shape: Shape) -> Table:
 
 def _between(server: Server, waves: Waves, seconds: float, console: Console) -> Table:
     lines = []
-    with psycopg.connect(server.superuser_url, autocommit=True) as superuser:
-        for setting in SETTINGS:
-            console.print(f"{setting.title} …")
-            _configure(superuser, waves, setting)
-            largest: Sizes = {}
-            done, end = 0, time.monotonic() + seconds
-            began = time.monotonic()
-            while time.monotonic() < end:
-                done += waves.wave()
-                for name, found in waves.sizes().items():
-                    largest[name] = max(largest.get(name, 0), found)
-            rate = done / (time.monotonic() - began)
-            log = sum(n for name, n in largest.items() if name.startswith("change_log"))
-            queue = sum(n for name, n in largest.items() if name.startswith("processing_queue"))
-            lines.append((setting.title, thousands(rate), size(log), size(queue)))
-        superuser.execute("alter system set autovacuum = off")
-        superuser.execute("select pg_reload_conf()")
+    for setting in SETTINGS:
+        console.print(f"{setting.title} …")
+        _configure(server, waves, setting)
+        largest: Sizes = {}
+        done, end = 0, time.monotonic() + seconds
+        began = time.monotonic()
+        while time.monotonic() < end:
+            done += waves.wave()
+            for name, found in waves.sizes().items():
+                largest[name] = max(largest.get(name, 0), found)
+        rate = done / (time.monotonic() - began)
+        log = sum(n for name, n in largest.items() if name.startswith("change_log"))
+        queue = sum(n for name, n in largest.items() if name.startswith("processing_queue"))
+        lines.append((setting.title, thousands(rate), size(log), size(queue)))
     columns = ("one worker at full speed", "jobs a second", "change_log", "processing_queue")
     return Table(
         "Largest sizes between two runs of autovacuum, with indexes", columns, tuple(lines)
     )
 
 
-def _configure(superuser: psycopg.Connection, waves: Waves, setting: Setting) -> None:
-    """Fresh tables under this setting; the server's own parameters are restored at the end."""
-    superuser.execute("alter system set autovacuum = on")
-    superuser.execute(f"alter system set autovacuum_naptime = '{setting.naptime}'".encode())
-    superuser.execute("select pg_reload_conf()")
+def _nap(server: Server, naptime: str) -> None:
+    """How long autovacuum waits between two looks at the database."""
+    with psycopg.connect(server.superuser_url, autocommit=True) as superuser:
+        superuser.execute(f"alter system set autovacuum_naptime = '{naptime}'".encode())
+        superuser.execute("select pg_reload_conf()")
+
+
+def _configure(server: Server, waves: Waves, setting: Setting) -> None:
+    """Fresh tables under this setting; the server's own parameters come last."""
+    _nap(server, setting.naptime)
     for table in TABLES:
         waves.conn.execute(f"vacuum full evervec.{table}".encode())
         if not setting.own:
