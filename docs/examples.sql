@@ -89,6 +89,11 @@ select evervec.pause_model('text-embedding-3-small', now() + interval '1 hour', 
 -- example: resume_model
 select evervec.resume_model('text-embedding-3-small');
 
+-- example: cache_delete
+-- A text that was embedded is not paid for again for 30 days after its last use. Call it until 0.
+select evervec.cache_delete('film_in_words');
+select evervec.cache_delete(p_model => 'local', p_older_than => '7 days');
+
 -- example: reset
 select evervec.reset('film_in_words');
 

@@ -128,6 +128,7 @@ create table evervec.source (
     priority           smallint    not null default 5,
     priority_sql       text,
     too_long           text        not null default 'cut',
+    cache              boolean     not null default true,
     state              text        not null default 'active',
     pass_kind          text,
     pass_stage         text,
@@ -337,6 +338,28 @@ values ('timeout',          3,    '1 second',   '60 seconds', true,  false),
        ('render',           3,    '1 second',   '60 seconds', true,  false),
        ('database',         null, '60 seconds', '60 seconds', false, false);
 
+create table evervec.embedding_cache (
+    model_id     integer     not null,
+    content_hash bytea       not null,
+    embedding    vector      not null,
+    note         text,
+    source_id    integer     not null,
+    hits         bigint      not null default 0,
+    created_at   timestamptz not null default now(),
+    used_at      timestamptz not null default now(),
+    constraint embedding_cache_pkey primary key (model_id, content_hash),
+    constraint embedding_cache_model_id_fkey foreign key (model_id) references evervec.model (model_id) on delete cascade
+);
+create index embedding_cache_used_at_idx on evervec.embedding_cache (used_at);
+-- Out of line, so that counting a hit does not write the vector again, and looking for a hash reads no vectors.
+alter table evervec.embedding_cache alter column embedding set storage external;
+comment on table evervec.embedding_cache is
+$$Vectors by model and SHA-256 of the text: the same text is not paid for twice while it is here (setting cache_keep, from its last use). No texts.$$;
+comment on column evervec.embedding_cache.note is
+$$Where the vector does not stand for the whole text; sources that want no text cut do not use it.$$;
+comment on column evervec.embedding_cache.source_id is
+$$The source whose text was paid for; it may be gone.$$;
+
 create table evervec.setting (
     name  text  not null,
     value jsonb not null,
@@ -351,6 +374,7 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('alert_pending_age', '"1 hour"', 'alerts: the oldest pending job is older than'),
        ('alert_rate_limited', '"15 minutes"', 'alerts: a model is held back by rate limits for longer than'),
        ('alert_vectors_without_index', '10000', 'alerts: a source has no index and as many vectors as'),
+       ('cache_keep', '"30 days"', 'a vector of a text is used again, and then forgotten by tick, this long after its last use'),
        ('dead_letter_keep', '"90 days"', 'tick: dead letters are forgotten after'),
        ('dead_letter_keep_resolved', '"7 days"', 'tick: resolved dead letters are forgotten after'),
        ('dead_letter_most', '100000', 'tick: dead letters are kept at most, the newest');
@@ -377,4 +401,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '567f0bb37f81ab0372772c79a02af178ade27b7c66a118c3e9916f5343856f1a');
+values ('evervec_0001_tables', 'be8068290421b3fb76dd03b738bfaa489840f1613bb47093af1c158e891b29f2');

@@ -43,14 +43,16 @@ def value(conn: psycopg.Connection, query: str, *parameters: Any) -> Any:
     return row[0]
 
 
-def claim(conn: psycopg.Connection, limit: int = 100) -> list[Row]:
+def claim(conn: psycopg.Connection, limit: int = 100, *, cached: bool = True) -> list[Row]:
     """The jobs of one call of claim_jobs."""
-    return rows(conn, "select * from evervec.claim_jobs(%s)", limit)
+    return rows(conn, "select * from evervec.claim_jobs(%s, p_cached => %s)", limit, cached)
 
 
 def complete(conn: psycopg.Connection, jobs: list[Row]) -> Counter[str]:
-    """Complete the jobs that need a vector; how many came to which outcome."""
-    needy = [job for job in jobs if job["state"] == "embed"]
+    """Complete the jobs that need a vector, or get it from the cache; how many came to which
+    outcome.
+    """
+    needy = [job for job in jobs if job["state"] in ("embed", "cached")]
     if not needy:
         return Counter()
     outcomes = rows(
@@ -58,7 +60,7 @@ def complete(conn: psycopg.Connection, jobs: list[Row]) -> Counter[str]:
         "select * from evervec.complete_jobs(%s, %s, %s::vector[])",
         needy[0]["lease_token"],
         [job["job_id"] for job in needy],
-        [toy_vector(job["content"]) for job in needy],
+        [toy_vector(job["content"]) if job["content"] else None for job in needy],
     )
     return Counter(outcome["outcome"] for outcome in outcomes)
 

@@ -173,8 +173,8 @@ class ClaimedJob:
     """One row of evervec.claim_jobs.
 
     source    empty for a task that concerns none
-    state     "embed" when a vector is wanted; "unchanged", "gone", "empty", "failed", and "done" of
-              a task, are settled
+    state     "embed" when a vector is wanted; "cached" when the database has it; "unchanged",
+              "gone", "empty", "failed", and "done" of a task, are settled
     too_long  "cut" or "dead_letter": what the source wants of a text beyond the model's limit
     """
 
