@@ -11,6 +11,7 @@ drop table
     evervec.change_log,
     evervec.dependency,
     evervec.source,
+    evervec.model_call,
     evervec.model,
     evervec.schema_version;
 drop schema evervec;

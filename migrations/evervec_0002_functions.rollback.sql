@@ -167,7 +167,9 @@ drop function evervec.hold_model(integer, timestamptz, text, text);
 drop function evervec.get_model(text);
 drop function evervec.model_named(text);
 drop function evervec.free_model(integer);
-drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer);
+drop function evervec.end_call(bigint, bigint);
+drop function evervec.begin_call(text, bigint, interval);
+drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text);
 drop function evervec.metric(text);
@@ -276,6 +278,10 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/index/index_statement.sql
 
 -- removed: functions/model/add_model.sql
+
+-- removed: functions/model/begin_call.sql
+
+-- removed: functions/model/end_call.sql
 
 -- removed: functions/model/free_model.sql
 

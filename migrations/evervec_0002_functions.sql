@@ -1337,7 +1337,8 @@ create or replace function evervec.add_model(
     p_requests_per_minute      integer default null,
     p_tokens_per_minute        integer default null,
     p_batch_texts              integer default 100,
-    p_batch_tokens             integer default 100000
+    p_batch_tokens             integer default 100000,
+    p_concurrent_requests      integer default null
 )
 returns text
 language plpgsql
@@ -1349,11 +1350,11 @@ declare
 begin
     insert into evervec.model
         (name, provider, provider_model, dimensions, input_limit, price_per_million_tokens, document_prefix,
-         query_prefix, request, requests_per_minute, tokens_per_minute, batch_texts, batch_tokens)
+         query_prefix, request, requests_per_minute, tokens_per_minute, batch_texts, batch_tokens, concurrent_requests)
     values
         (p_name, p_provider, coalesce(p_provider_model, p_name), p_dimensions, p_input_limit,
          p_price_per_million_tokens, p_document_prefix, p_query_prefix, p_request, p_requests_per_minute,
-         p_tokens_per_minute, p_batch_texts, p_batch_tokens)
+         p_tokens_per_minute, p_batch_texts, p_batch_tokens, p_concurrent_requests)
     on conflict (name) do nothing;
 
     if not exists (
@@ -1382,10 +1383,111 @@ exception
 end
 $$;
 
-comment on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer) is
-$$Makes an embedding model known and returns its name. p_provider: local or openai (any compatible API). p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
+comment on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) is
+$$Makes an embedding model known and returns its name. p_provider: local or openai (any compatible API). p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
 
-revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer) from public;
+revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) from public;
+
+-- file: functions/model/begin_call.sql
+-- begin_call: asks whether a request may be sent to a model now, for all workers on all machines.
+--
+-- A call counts against requests and tokens a minute from here until a minute after its end, and not after its beginning: it may reach
+-- the provider at any time between, so no minute as the provider sees it has one call too many. In flight it counts as concurrent. A call
+-- that nobody ends, because its worker was killed, ends when it expires. More tokens than a minute allows go when nothing else went.
+--
+-- Locks:  an advisory lock of the model, to the end of the transaction: commit at once.
+-- Raises: VE108 unknown model · VE301 bad arguments, or a transaction with one snapshot
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.begin_call(
+    p_model     text,
+    p_tokens    bigint,
+    p_timeout   interval default '2 minutes',
+    out call_id bigint,
+    out wait    interval
+)
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_model  evervec.model := evervec.model_named(p_model);
+    v_window interval := greatest(evervec.setting_interval('rate_window', '60 seconds'), '0');
+    v_now    timestamptz;
+begin
+    if coalesce(p_tokens < 0, true) or coalesce(p_timeout <= interval '0', true)
+       or current_setting('transaction_isolation') <> 'read committed' then
+        raise exception using
+            errcode = 'VE301', message = 'begin_call needs the tokens of the request, a time limit, and READ COMMITTED',
+            detail  = format('p_tokens is %s, p_timeout is %s, the transaction is %s.', coalesce(p_tokens::text, 'NULL'),
+                             coalesce(p_timeout::text, 'NULL'), current_setting('transaction_isolation')),
+            hint    = 'In a transaction of its own: SELECT * FROM evervec.begin_call(''text-embedding-3-small'', 1200);';
+    end if;
+    perform pg_advisory_xact_lock(evervec.lock_key('calls of model ' || v_model.model_id));
+    -- Only now: what the others began must be seen, and time has gone by.
+    select * into v_model from evervec.model m where m.model_id = v_model.model_id;
+    v_now := clock_timestamp();
+
+    delete from evervec.model_call c
+     where c.model_id = v_model.model_id and coalesce(c.finished_at, c.expires_at) <= v_now - v_window;
+
+    with counted as materialized (
+        -- frees_at: when it leaves the window at the earliest.
+        select c.tokens, c.finished_at is null and c.expires_at > v_now as in_flight,
+               coalesce(c.finished_at, least(c.expires_at, v_now)) + v_window as frees_at
+          from evervec.model_call c
+         where c.model_id = v_model.model_id
+    ), ordered as (
+        select c.frees_at, row_number() over (order by c.frees_at desc) as requests,
+               sum(c.tokens) over (order by c.frees_at desc rows unbounded preceding) as tokens
+          from counted c
+    )
+    select greatest(
+               -- The newest that may stay are those that leave room for one more; the first beyond them must leave.
+               (select max(o.frees_at) from ordered o where o.requests >= v_model.requests_per_minute),
+               (select max(o.frees_at) from ordered o where o.tokens + p_tokens > v_model.tokens_per_minute),
+               (select v_now + interval '100 milliseconds' from counted c where c.in_flight
+                having count(*) >= v_model.concurrent_requests),
+               -- An end that nobody knows is asked for again.
+               case when v_model.paused_until > v_now then least(v_model.paused_until, v_now + interval '1 hour') end) - v_now
+      into wait;
+    if wait is not null then
+        wait := greatest(wait, interval '1 millisecond');
+        return;
+    end if;
+
+    insert into evervec.model_call (model_id, tokens, started_at, expires_at)
+    values (v_model.model_id, p_tokens, v_now, v_now + p_timeout)
+    returning model_call.call_id into call_id;
+    wait := interval '0';
+end
+$$;
+
+comment on function evervec.begin_call(text, bigint, interval) is
+$$Asks whether a request of about p_tokens tokens may be sent to a model now, within its requests and tokens a minute and concurrent requests, whoever else sends. call_id: yes, tell end_call when it has ended, at the latest after p_timeout (default 2 minutes). NULL: not now; ask again after wait. Commit at once: the next caller waits for it. Raises VE108, VE301.$$;
+
+revoke execute on function evervec.begin_call(text, bigint, interval) from public;
+
+-- file: functions/model/end_call.sql
+-- end_call: says that a request that begin_call allowed has ended, well or not.
+--
+-- Locks:  the call.
+create or replace function evervec.end_call(p_call_id bigint, p_tokens bigint default null)
+returns boolean
+language sql security definer
+set search_path from current
+as $$
+    with ended as (
+        update evervec.model_call c
+           set finished_at = clock_timestamp(), tokens = case when p_tokens >= 0 then p_tokens else c.tokens end
+         where c.call_id = p_call_id and c.finished_at is null
+        returning 1
+    )
+    select exists (select from ended)
+$$;
+
+comment on function evervec.end_call(bigint, bigint) is
+$$Ends a call of begin_call; p_tokens: what it really had (NULL: what was said then). Returns false for one that is not known or has ended already.$$;
+
+revoke execute on function evervec.end_call(bigint, bigint) from public;
 
 -- file: functions/model/free_model.sql
 -- free_model: a success shows that what paused a model by an error is over.
@@ -1457,28 +1559,31 @@ revoke execute on function evervec.model_named(text) from public;
 -- needs: functions/model/model_named.sql
 create or replace function evervec.get_model(p_name text)
 returns table (
-    name            text,
-    provider        text,
-    provider_model  text,
-    dimensions      integer,
-    input_limit     integer,
-    document_prefix text,
-    query_prefix    text,
-    request         jsonb,
-    batch_texts     integer,
-    batch_tokens    integer,
-    paused_until    timestamptz
+    name                text,
+    provider            text,
+    provider_model      text,
+    dimensions          integer,
+    input_limit         integer,
+    document_prefix     text,
+    query_prefix        text,
+    request             jsonb,
+    batch_texts         integer,
+    batch_tokens        integer,
+    paused_until        timestamptz,
+    concurrent_requests integer,
+    limited             boolean
 )
 language sql stable security definer
 set search_path from current
 as $$
     select m.name, m.provider, m.provider_model, m.dimensions, m.input_limit, m.document_prefix, m.query_prefix,
-           m.request, m.batch_texts, m.batch_tokens, m.paused_until
+           m.request, m.batch_texts, m.batch_tokens, m.paused_until, m.concurrent_requests,
+           num_nonnulls(m.requests_per_minute, m.tokens_per_minute, m.concurrent_requests) > 0
       from evervec.model_named(p_name) m
 $$;
 
 comment on function evervec.get_model(text) is
-$$One model by its name: provider, the provider's name for it, dimensions, limits, prefixes, extra request body. Raises VE108.$$;
+$$One model by its name: provider, the provider's name for it, dimensions, limits, prefixes, extra request body. limited: each request needs begin_call. Raises VE108.$$;
 
 revoke execute on function evervec.get_model(text) from public;
 
@@ -3994,6 +4099,9 @@ begin
         delete from evervec.batch_log b
          where b.batch_id in (select o.batch_id from evervec.batch_log o where o.finished_at < now() - interval '90 days' limit 10000)
         returning 1
+    ), old_calls as (
+        delete from evervec.model_call c
+         where c.ctid in (select o.ctid from evervec.model_call o where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour' limit 10000)
     )
     select (select count(*) from old_receipts) + (select count(*) from old_batches) + evervec.forget_letters() + evervec.forget_cached()
       into cleaned;
@@ -7544,4 +7652,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'cdaea8e87430b1f1ce7933f4c5744768a34bca77faf764e8ffcc8bd674ad7460');
+values ('evervec_0002_functions', '23fa05244844906fefcb6d8ef018f5c6b201b83f3e0847d7f2f5526699fa6e11');

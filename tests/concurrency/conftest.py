@@ -46,7 +46,6 @@ def film(races_database: Database, foreign_key: bool) -> Iterator[psycopg.Connec
             conn.execute(
                 "rollback; reset all; select evervec.untrack('film', true); drop table film"
             )
-            conn.execute("select evervec.cache_delete()")
             conn.execute("delete from evervec.change_log; delete from evervec.dead_letter")
 
 

@@ -8,16 +8,25 @@ from collections import Counter
 import psycopg
 import pytest
 
+from tests.support import sql_worker
 from tests.support.sql_worker import (
+    Drained,
+    Row,
     add_toy_model,
-    claim,
     complete,
-    drain,
     raises,
     rows,
     toy_vector,
     value,
 )
+
+
+def claim(conn: psycopg.Connection, limit: int = 100) -> list[Row]:
+    return sql_worker.claim(conn, limit, cached=True)
+
+
+def drain(conn: psycopg.Connection) -> Drained:
+    return sql_worker.drain(conn, cached=True)
 
 
 def entries(conn: psycopg.Connection) -> int:

@@ -43,8 +43,11 @@ def value(conn: psycopg.Connection, query: str, *parameters: Any) -> Any:
     return row[0]
 
 
-def claim(conn: psycopg.Connection, limit: int = 100, *, cached: bool = True) -> list[Row]:
-    """The jobs of one call of claim_jobs."""
+def claim(conn: psycopg.Connection, limit: int = 100, *, cached: bool = False) -> list[Row]:
+    """The jobs of one call of claim_jobs; cached: those too whose vector the cache has, as such.
+
+    Most tests ask which texts come, not which of them are paid for.
+    """
     return rows(conn, "select * from evervec.claim_jobs(%s, p_cached => %s)", limit, cached)
 
 
@@ -73,11 +76,11 @@ class Drained:
     states: Counter[str] = field(default_factory=Counter)
 
 
-def drain(conn: psycopg.Connection, limit: int = 100) -> Drained:
+def drain(conn: psycopg.Connection, limit: int = 100, *, cached: bool = False) -> Drained:
     """Work until log, queue and passes are empty."""
     drained = Drained()
     for _ in range(10_000):
-        jobs = claim(conn, limit)
+        jobs = claim(conn, limit, cached=cached)
         drained.states.update(job["state"] for job in jobs)
         drained.texts += [job["content"] for job in jobs if job["state"] == "embed"]
         complete(conn, jobs)

@@ -25,6 +25,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from evervec.errors import EvervecError
 from evervec.records import (
     Alert,
+    Call,
     Claim,
     ClaimedJob,
     Coverage,
@@ -201,7 +202,8 @@ class Database:
             Model,
             "select name, provider, provider_model, dimensions, input_limit, document_prefix,"
             " query_prefix, request,"
-            " batch_texts, batch_tokens, paused_until from evervec.get_model(%s)",
+            " batch_texts, batch_tokens, paused_until, concurrent_requests, limited"
+            " from evervec.get_model(%s)",
             name,
         )
 
@@ -579,6 +581,20 @@ class Database:
             status_code,
             retry_after,
         )
+
+    def begin_call(self, model: str, tokens: int, timeout: timedelta) -> Call:
+        """Ask whether a request of about so many tokens may be sent to a limited model now."""
+        return self._row(
+            Call,
+            "select call_id, wait from evervec.begin_call(%s, %s::bigint, %s)",
+            model,
+            tokens,
+            timeout,
+        )
+
+    def end_call(self, call_id: int, tokens: int | None = None) -> bool:
+        """Say that it has ended, well or not; tokens: what it really had. Whether it was open."""
+        return bool(self._value("select evervec.end_call(%s, %s::bigint)", call_id, tokens))
 
     def release_jobs(self, lease: UUID, job_ids: Sequence[int]) -> int:
         """Give jobs back unharmed; how many were still ours."""

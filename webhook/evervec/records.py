@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ class Model:
     request       further fields of the request's body
     batch_texts   texts in one request at most; batch_tokens the same for the sum of their tokens
     paused_until  no requests before that time (rate limit), or None
+    limited       every request needs Database.begin_call, and end_call when it has ended
     """
 
     name: str
@@ -34,6 +35,16 @@ class Model:
     batch_texts: int = 100
     batch_tokens: int = 100_000
     paused_until: datetime | None = None
+    concurrent_requests: int | None = None
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What evervec.begin_call answers: go on under call_id, or (None) ask again after wait."""
+
+    call_id: int | None
+    wait: timedelta
 
 
 @dataclass(frozen=True, slots=True)

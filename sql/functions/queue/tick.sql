@@ -23,6 +23,9 @@ begin
         delete from evervec.batch_log b
          where b.batch_id in (select o.batch_id from evervec.batch_log o where o.finished_at < now() - interval '90 days' limit 10000)
         returning 1
+    ), old_calls as (
+        delete from evervec.model_call c
+         where c.ctid in (select o.ctid from evervec.model_call o where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour' limit 10000)
     )
     select (select count(*) from old_receipts) + (select count(*) from old_batches) + evervec.forget_letters() + evervec.forget_cached()
       into cleaned;
