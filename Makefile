@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint verify migration docs bench clean
+.PHONY: help demo test soak lint verify migration docs bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -22,6 +22,10 @@ demo: $(RUN) ## real films, embedded and searched, on an embedded server
 
 test: $(DEV) ## the whole suite; make test ARGS="-k fold" for parts of it
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+SECONDS ?= 600
+soak: $(DEV) ## SECONDS=600: everything is killed, again and again; it must end consistent
+	@$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(ARGS)
 
 lint: $(DEV) ## format, style, types, SQL
 	$(BIN)/ruff format --check .
@@ -36,8 +40,8 @@ migration: $(DEV) ## name=…: freeze what changed under sql/ into the next migr
 	@test -n "$(name)" || { echo 'Give it a name: make migration name=faster_claims' >&2; exit 2; }
 	@$(BIN)/python -m tools.freeze $(name)
 
-bench: $(DEV) ## NAME=write_overhead or NAME=fold: measure on a server of its own; ARGS=--quick for a taste
-	@test -n "$(NAME)" || { echo 'Which one? make bench NAME=write_overhead, or NAME=fold' >&2; exit 2; }
+bench: $(DEV) ## NAME=write_overhead, fold or shape: measure on a server of its own; ARGS=--quick for a taste
+	@test -n "$(NAME)" || { echo 'Which one? make bench NAME=write_overhead, fold or shape' >&2; exit 2; }
 	@$(BIN)/python -m bench.$(NAME) $(ARGS)
 
 docs: $(DEV) ## write docs/sql-api.md anew, from the comments of a migrated database

@@ -37,7 +37,7 @@ def waiting(url: str) -> int:
     return int(migrating.rows(url, query)[0][0])
 
 
-def test_two_hosts_at_once_apply_every_migration_once(
+def test_peer_38_two_hosts_at_once_apply_every_migration_once(
     bare_database: Database, database: Database
 ) -> None:
     url = bare_database.url

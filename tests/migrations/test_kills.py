@@ -19,7 +19,7 @@ PLACES = range(1, len(migrating.MIGRATION_IDS) + 1)
 
 @pytest.mark.parametrize("kill", [killed_evervec, killed_yoyo])
 @pytest.mark.parametrize("nth", PLACES)
-def test_a_killed_migrate_is_mended_and_goes_on(
+def test_peer_38_a_killed_migrate_is_mended_and_goes_on(
     bare_database: Database, url: str, kill: Kill, nth: int
 ) -> None:
     broken = bare_database.url

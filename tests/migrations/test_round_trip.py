@@ -79,7 +79,7 @@ def test_yoyo_rolls_back_what_evervec_applied_one_by_one(bare_database: Database
     assert "evervec" not in migrating.relations(url)
 
 
-def test_migrating_twice_changes_nothing_and_says_so(bare_database: Database) -> None:
+def test_peer_38_migrating_twice_changes_nothing_and_says_so(bare_database: Database) -> None:
     url = bare_database.url
     migrate.apply(url)
     log = migrating.log(url)

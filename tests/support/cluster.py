@@ -38,6 +38,10 @@ SETTINGS = {
     "log_min_messages": "fatal",
 }
 
+# Processes are killed, the machine is not: the operating system keeps what was written, but a
+# commit has to be written before it is reported.
+CRASHED_SETTINGS = SETTINGS | {"synchronous_commit": "on", "full_page_writes": "on"}
+
 _FOLDER = re.compile(r"evervec-tests-(\d+)-")
 
 
@@ -168,6 +172,38 @@ def running_cluster() -> Iterator[Cluster]:
         yield cluster
     finally:
         embedded.stop(folder / "pgdata")
+        shutil.rmtree(folder)
+
+
+@dataclass(frozen=True)
+class OwnCluster:
+    """A server that may be crashed: what is committed there survives, as it does in production."""
+
+    cluster: Cluster
+    data_dir: Path
+
+    def crash(self) -> None:
+        """Immediate shutdown: every process of the server ends at once, nothing is flushed."""
+        result = embedded.pg_ctl(self.data_dir, "stop", "-w", "-m", "immediate")
+        assert result.returncode == 0, result.stdout
+
+    def start(self) -> None:
+        """Start it again; returns when recovery is through."""
+        embedded.start(self.data_dir, CRASHED_SETTINGS)
+
+
+@contextmanager
+def running_own_cluster() -> Iterator[OwnCluster]:
+    """An embedded server of one's own for the time of the block."""
+    folder = Path(tempfile.mkdtemp(prefix=f"evervec-tests-{os.getpid()}-"))
+    data_dir = folder / "pgdata"
+    try:
+        server = embedded.start(data_dir, CRASHED_SETTINGS)
+        cluster = Cluster(server.url("postgres", embedded.SUPERUSER), uuid.uuid4().hex[:12])
+        _create_owner(cluster)
+        yield OwnCluster(cluster, data_dir)
+    finally:
+        embedded.stop(data_dir)
         shutil.rmtree(folder)
 
 

@@ -56,6 +56,8 @@ class Answer:
     value                    every vector consists of this number (NaN, 0, 1e39)
     bad_row                  `value` applies to this row only
     slow                     seconds before the answer
+    held                     no answer before `release`
+    drip                     seconds between one byte of the body and the next
     """
 
     status: int = 200
@@ -71,16 +73,27 @@ class Answer:
     value: float | None = None
     bad_row: int | None = None
     slow: float = 0.0
+    held: bool = False
+    drip: float = 0.0
 
 
 class OpenAIServer:
-    """The server; `requests` is what it was asked, in order."""
+    """The server; `requests` is what it was asked, in order.
 
-    def __init__(self) -> None:
+    port      0: any that is free
+    answered  called with each request and what it will be answered, before that takes time
+    """
+
+    def __init__(
+        self, port: int = 0, answered: Callable[[Request, Answer], None] | None = None
+    ) -> None:
         self.requests: list[Request] = []
+        self.control: Callable[[str, Any], Any] = lambda *_: None
+        self._answered = answered or (lambda *_: None)
         self._script: list[Answer] = []
         self._rule: Callable[[Request], Answer | None] = lambda _: None
         self._lock = threading.Lock()
+        self._released = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -88,12 +101,20 @@ class OpenAIServer:
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length", "0"))
-                outer.respond(self, json.loads(self.rfile.read(length)))
+                body = json.loads(self.rfile.read(length))
+                if self.path.startswith("/control/"):
+                    outer.steer(self, body)
+                else:
+                    outer.respond(self, body)
 
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: object) -> None:
+                pass  # clients are killed here
+
+        self._http = Server(("127.0.0.1", port), Handler)
         self._http.daemon_threads = True
 
     @property
@@ -110,6 +131,10 @@ class OpenAIServer:
         """Answer the next requests like this, then as usual."""
         self._script.extend(answers)
 
+    def release(self) -> None:
+        """Answer what is held, and hold nothing more."""
+        self._released.set()
+
     def rule(self, rule: Callable[[Request], Answer | None]) -> None:
         """Answer every request for which the rule has an answer; None: as usual."""
         self._rule = rule
@@ -125,10 +150,22 @@ class OpenAIServer:
         with self._lock:
             self.requests.append(request)
             scripted = self._script.pop(0) if self._script else None
-        answer = scripted or self._rule(request) or Answer()
+            answer = scripted or self._rule(request) or Answer()
+            self._answered(request, answer)
         time.sleep(answer.slow)
+        if answer.held:
+            self._released.wait()
         with suppress(BrokenPipeError, ConnectionResetError):  # the client did not wait
             self._send(handler, request, answer)
+
+    def steer(self, handler: BaseHTTPRequestHandler, body: Any) -> None:
+        """Answer a request of a test in another process."""
+        with self._lock:
+            payload = json.dumps(self.control(handler.path, body)).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(payload)))
+        handler.end_headers()
+        handler.wfile.write(payload)
 
     def _send(self, handler: BaseHTTPRequestHandler, request: Request, answer: Answer) -> None:
         kind = "application/json"
@@ -144,13 +181,23 @@ class OpenAIServer:
         for name, value in answer.headers.items():
             handler.send_header(name, value)
         handler.end_headers()
+        handler.wfile.flush()
         if answer.cut:
             handler.wfile.write(payload[: len(payload) // 2])
             handler.wfile.flush()
             handler.close_connection = True
             handler.connection.close()
             return
+        if answer.drip:
+            for byte in payload:
+                handler.wfile.write(bytes([byte]))
+                time.sleep(answer.drip)
+            return
         handler.wfile.write(payload)
+
+    def serve(self) -> None:
+        """Serve until the process ends."""
+        self._http.serve_forever(0.05)
 
     @contextmanager
     def running(self) -> Iterator[OpenAIServer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -106,12 +107,15 @@ def test_a_text_beyond_the_input_limit_is_cut(openai_server: OpenAIServer) -> No
         (Answer(status=400, error={"code": "model_not_found"}), "not_found"),
         (Answer(status=401), "auth"),
         (Answer(status=403), "auth"),
+        (Answer(status=407), "auth"),
+        (Answer(status=304), "not_found"),
         (Answer(status=402), "quota"),
         (Answer(status=404), "not_found"),
         (Answer(status=408), "timeout"),
         (Answer(status=429), "rate_limit"),
         (Answer(status=429, error={"code": "insufficient_quota"}), "quota"),
         (Answer(status=500), "server_error"),
+        (Answer(status=502), "server_error"),
         (Answer(status=503), "server_error"),
         (Answer(status=529), "server_error"),
     ],
@@ -207,6 +211,48 @@ def test_a_slow_answer_is_a_timeout(openai_server: OpenAIServer, model: Model) -
     openai_server.script(Answer(slow=2))
 
     assert failure(model, timeout=0.2).error_class == "timeout"
+
+
+def test_an_answer_that_drips_is_a_timeout(openai_server: OpenAIServer, model: Model) -> None:
+    openai_server.script(Answer(drip=0.05))
+    started = time.monotonic()
+
+    assert failure(model, timeout=0.3).error_class == "timeout"
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "This model's maximum context length is 8192 tokens, however you requested 9000"),
+        (400, "the input length exceeds the context length"),
+        (400, "Invalid 'input[0]': maximum input length is 8192 tokens."),
+        (400, "Input text too long"),
+        (422, "Input validation error: `inputs` must have less than 512 tokens. Given: 1000"),
+        (413, "Payload too large"),
+        (413, "no"),
+    ],
+)
+def test_a_text_too_long_is_told_from_other_refusals(
+    openai_server: OpenAIServer, model: Model, status: int, message: str
+) -> None:
+    openai_server.script(Answer(status=status, error={"message": message}))
+
+    error = failure(model)
+
+    assert (error.error_class, error.too_long) == ("bad_input", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(400, "'$.input' is invalid"), (422, "no"), (429, "exceeded your tokens per minute")],
+)
+def test_other_refusals_are_not_taken_for_too_long(
+    openai_server: OpenAIServer, model: Model, status: int, message: str
+) -> None:
+    openai_server.script(Answer(status=status, error={"message": message}))
+
+    assert not failure(model).too_long
 
 
 def test_nobody_at_the_address_is_a_network_error(

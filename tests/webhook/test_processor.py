@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import LiteralString
 
@@ -15,7 +16,9 @@ import pytest
 from evervec import processor as processor_module
 from evervec.db import DatabaseUnavailableError
 from evervec.errors import EvervecError
+from evervec.heartbeat import Heartbeat
 from evervec.providers import Embeddings, Kind, ProviderError
+from tests.support.migrating import wait_for
 from tests.support.openai_server import words_vector
 from tests.webhook.conftest import Service, WordsProvider, poisoned_by
 
@@ -354,10 +357,10 @@ def test_a_value_that_the_column_cannot_hold_costs_its_row_only(
 ) -> None:
     complete = service.db.complete_jobs
 
-    def narrow(lease: object, job_ids: Sequence[int], vectors: Sequence[object]) -> object:
+    def narrow(lease: object, job_ids: Sequence[int], *rest: object) -> object:
         if bad & set(job_ids):
             raise EvervecError("value out of range", sqlstate="22003")
-        return complete(lease, job_ids, vectors)  # type: ignore[arg-type]
+        return complete(lease, job_ids, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(service.db, "complete_jobs", narrow)
     service.track(rows=[(i, f"row {i}", "x") for i in range(8)])
@@ -388,21 +391,127 @@ def test_a_lease_that_ran_out_in_flight_discards_the_result(service: Service) ->
     assert service.vectors() == set()
 
 
-def test_a_long_batch_extends_its_lease(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    extended: list[object] = []
+def test_a_call_longer_than_its_lease_keeps_it(service: Service) -> None:
+    expired: list[object] = []
 
-    def extend(*arguments: object) -> int:
-        extended.append(arguments)
-        return 1
+    def dawdle(_: Sequence[str]) -> None:
+        time.sleep(2.5)
+        expired.append(service.value("select reclaimed from evervec.tick()"))
 
-    monkeypatch.setattr(service.db, "extend_lease", extend)
-    service.provider.fail = lambda _: time.sleep(0.3)
+    service.provider.fail = dawdle
+    service.track(rows=ROWS)
+
+    batch = service.batch(lease_seconds=1.0)
+
+    assert (batch.embedded, batch.lost, expired) == (3, 0, [0])
+
+
+def test_a_lease_that_is_lost_stops_the_batch_before_it_is_paid_for(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    def steal(_: Sequence[str]) -> None:
+        service.conn.execute(
+            "update evervec.processing_queue set lease_token = gen_random_uuid()"
+            " where status = 'processing'"
+        )
+        time.sleep(0.7)
+
+    service.provider.fail = steal
+    service.track(rows=[(i, f"row {i}", "x") for i in range(6)])
+    service.conn.execute("update evervec.model set batch_texts = 2 where name = 'words'")
+
+    with caplog.at_level("INFO", "evervec"):
+        batch = service.batch(lease_seconds=1.0)
+
+    assert (len(service.provider.batches), batch.lost) == (1, 6)
+    assert {"lease_lost", "result_discarded"} <= {record.message for record in caplog.records}
+
+
+def test_a_worker_that_was_asleep_asks_for_its_lease_before_it_pays(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expire(_: Sequence[str]) -> None:
+        service.conn.execute("update evervec.processing_queue set lease_expires_at = now()")
+        service.conn.execute("select pg_sleep(0.01); select from evervec.tick()")
+        time.sleep(0.8)
+
+    monkeypatch.setattr(Heartbeat, "_beat", lambda *_: None)
+    service.provider.fail = expire
     service.track(rows=[(i, f"row {i}", "x") for i in range(4)])
     service.conn.execute("update evervec.model set batch_texts = 1 where name = 'words'")
 
-    service.batch(lease_seconds=1.0)
+    batch = service.batch(lease_seconds=1.0)
 
-    assert len(extended) == 1
+    assert (len(service.provider.batches), batch.lost) == (1, 4)
+
+
+def test_a_stuck_process_lets_its_lease_go(service: Service) -> None:
+    service.track(rows=ROWS)
+    lease = timedelta(seconds=1)
+    claim = service.db.claim_jobs(10, lease, "stuck")
+    assert claim is not None
+    heartbeat = Heartbeat(replace(service.config, lease_seconds=1.0), stuck_seconds=0.5)
+
+    with heartbeat.keeping(claim.lease_token, time.monotonic()):
+        wait_for(lambda: service.value("select reclaimed from evervec.tick()") == 3)
+
+
+def test_a_service_in_trouble_is_asked_twice_a_batch_at_most(service: Service) -> None:
+    def refuse(_: Sequence[str]) -> None:
+        raise ProviderError("timeout", "no answer")
+
+    service.provider.fail = refuse
+    service.track(rows=[(i, f"row {i}", "x") for i in range(10)])
+    service.conn.execute("update evervec.model set batch_texts = 2 where name = 'words'")
+
+    batch = service.batch()
+
+    assert (len(service.provider.batches), batch.retrying, batch.released) == (2, 4, 6)
+
+
+def test_another_workers_pause_is_seen_before_the_next_request(service: Service) -> None:
+    def pause(_: Sequence[str]) -> None:
+        service.conn.execute(
+            "update evervec.model set paused_until = now() + interval '1 minute'"
+            " where name = 'words'"
+        )
+
+    service.provider.fail = pause
+    service.track(rows=[(i, f"row {i}", "x") for i in range(6)])
+    service.conn.execute("update evervec.model set batch_texts = 2 where name = 'words'")
+
+    batch = service.batch()
+
+    assert (len(service.provider.batches), batch.embedded, batch.released) == (1, 2, 4)
+
+
+def refuse_longer_than(characters: int) -> Callable[[Sequence[str]], None]:
+    def refuse(texts: Sequence[str]) -> None:
+        if any(len(text) > characters for text in texts):
+            raise ProviderError("bad_input", "too long", status_code=400, too_long=True)
+
+    return refuse
+
+
+def test_a_text_that_the_provider_finds_too_long_is_halved_until_it_passes(
+    service: Service,
+) -> None:
+    service.provider.fail = refuse_longer_than(300)
+    service.track("{title}", rows=[(1, "x" * 2000, ""), *ROWS[1:]])
+
+    batch = service.batch()
+
+    assert (batch.embedded, batch.dead) == (3, 0)
+    assert max(map(len, service.provider.batches[-2] + service.provider.batches[-1])) <= 300
+
+
+def test_a_text_that_stays_too_long_is_given_up(service: Service) -> None:
+    service.provider.fail = refuse_longer_than(1)
+    service.track("{title}", rows=[(1, "x" * 4000, "")])
+
+    batch = service.batch()
+
+    assert (batch.dead, len(service.provider.batches)) == (1, 5)
 
 
 def test_slices_shrink_when_they_take_long_and_grow_when_they_are_quick(service: Service) -> None:

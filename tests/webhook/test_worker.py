@@ -282,6 +282,20 @@ def test_a_paused_source_is_not_waited_for(service: Service) -> None:
     assert service.worker().drain().embedded == 0
 
 
+def test_a_model_that_somebody_stopped_is_not_waited_for(service: Service) -> None:
+    service.track(rows=ROWS)
+    service.conn.execute("select evervec.pause_model('words')")
+
+    assert service.worker().drain().embedded == 0
+
+
+def test_a_model_that_is_held_for_a_moment_is_waited_for(service: Service) -> None:
+    service.track(rows=ROWS)
+    service.conn.execute("select evervec.pause_model('words', now() + interval '0.5 seconds')")
+
+    assert service.worker().drain().embedded == 3
+
+
 def test_expired_leases_of_a_dead_worker_are_taken_over(service: Service) -> None:
     from datetime import timedelta
 

@@ -22,6 +22,7 @@ from psycopg.rows import DictRow, class_row, dict_row, scalar_row
 from psycopg.types import TypeInfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from evervec import failpoints
 from evervec.errors import EvervecError
 from evervec.records import (
     Alert,
@@ -202,7 +203,8 @@ class Database:
             Model,
             "select name, provider, provider_model, dimensions, input_limit, document_prefix,"
             " query_prefix, request,"
-            " batch_texts, batch_tokens, paused_until, concurrent_requests, limited"
+            " batch_texts, batch_tokens, nullif(paused_until, 'infinity') as paused_until,"
+            " coalesce(paused_until > now(), false) as paused, concurrent_requests, limited"
             " from evervec.get_model(%s)",
             name,
         )
@@ -533,7 +535,10 @@ class Database:
         token: UUID = rows[0]["lease_token"]
         return Claim(
             token,
-            tuple(ClaimedJob(**{name: row[name] for name in ClaimedJob.__slots__}) for row in rows),
+            tuple(
+                ClaimedJob(**{name: row[name] for name in ClaimedJob.__slots__ if name in row})
+                for row in rows
+            ),
         )
 
     def complete_jobs(
@@ -548,14 +553,17 @@ class Database:
         None: the vector that the cache has of the job's text, claimed as "cached".
         notes: one a job, kept beside the vector and in the job's receipt.
         """
-        return self._rows(
-            Outcome,
-            "select job_id, outcome from evervec.complete_jobs(%s, %s::bigint[], %b, %s::text[])",
-            lease,
-            list(job_ids),
-            list(vectors),
-            None if notes is None else list(notes),
-        )
+        with (
+            self._transaction() as connection,
+            connection.cursor(row_factory=class_row(Outcome)) as cursor,
+        ):
+            outcomes = cursor.execute(
+                "select job_id, outcome from evervec.complete_jobs(%s, %s::bigint[], %b,"
+                " %s::text[])",
+                (lease, list(job_ids), list(vectors), None if notes is None else list(notes)),
+            ).fetchall()
+            failpoints.hit("mid_complete")
+        return outcomes
 
     def fail_jobs(
         self,

@@ -90,12 +90,17 @@ def stop(data_dir: Path | None = None) -> bool:
     server = find(data_dir)
     if server is None:
         return False
-    result = _run(data_dir, "pg_ctl", "stop", "-w", "-m", "fast")
+    result = pg_ctl(data_dir, "stop", "-w", "-m", "fast")
     if result.returncode != 0:
         raise EvervecError("the embedded server does not stop", detail=result.stdout.strip())
     if server.socket_dir != data_dir:
         server.socket_dir.rmdir()  # made by us below the temporary folder; empty by now
     return True
+
+
+def pg_ctl(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pg_ctl on a data folder, as the user who owns it."""
+    return _run(data_dir, "pg_ctl", *arguments)
 
 
 def find(data_dir: Path | None = None) -> EmbeddedServer | None:

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-Field = str | int | float | bool | None
+Field = str | int | float | bool | list[int] | None
 
 _LOGGER: Final = logging.getLogger("evervec")
 
@@ -68,8 +68,8 @@ def _fields(record: logging.LogRecord) -> dict[str, Field]:
 
 def _shown(value: Field) -> str:
     if isinstance(value, float):
-        return f"{value:.1f}"
-    text = str(value)
+        return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     # Quoted as JSON when it holds a space or a control character: one event stays one line.
     return (
         text

@@ -8,25 +8,30 @@ its lease running out.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from evervec import logs
+from evervec import failpoints, logs
 from evervec.db import DatabaseUnavailableError
 from evervec.errors import EvervecError
-from evervec.providers import ProviderError, estimated_tokens, unusable_rows
+from evervec.heartbeat import Heartbeat
+from evervec.providers import ProviderError, room, unusable_rows
+from evervec.records import Outcome
+from evervec.texts import TROUBLE, distinct, jobs_of, requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from uuid import UUID
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from evervec.config import Config
     from evervec.db import Database
+    from evervec.heartbeat import Lease
     from evervec.providers import Providers, Vectors
-    from evervec.records import Claim, ClaimedJob, Model, Outcome
+    from evervec.records import Claim, ClaimedJob, Model
+    from evervec.texts import Text
 
 # A transaction that writes vectors holds locks on the users' rows and has to stay under 50 ms. How
 # many vectors that is depends on the index (20 with a standing HNSW, thousands without), so the
@@ -50,15 +55,32 @@ _MOST_REFUSALS: Final = 8
 # Errors of these classes concern the whole service: the next request would meet the same one.
 _STOPS_THE_MODEL: Final = frozenset({"rate_limit", "quota", "auth"})
 
-# How long vectors that are paid for wait for a database that went away (a restart takes seconds).
+# Of these, a person has to hear: waiting alone does not mend them.
+_NEEDS_A_PERSON: Final = frozenset({"auth", "quota"})
+
+# After so many requests in a row that met trouble the rest of a batch waits: fresh work goes first.
+_MOST_TROUBLES: Final = 2
+
+# Outcomes that leave a paid vector unused, and how the log calls them.
+_WASTED: Final = (
+    ("lost", "result_discarded", logging.WARNING),
+    ("locked", "row_locked", logging.INFO),
+)
+
+# How long results that are paid for wait for a database that went away (a restart takes seconds).
 _PATIENCE_SECONDS: Final = 30.0
+
+# Job numbers in one line of the log.
+_MOST_IDS: Final = 10
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What became of one batch. Counts are jobs; `tokens` is what the providers counted.
 
-    setup_error  the error of class auth that stopped a model, or None
+    setup_error  the error of class auth or quota that stopped a model, or None
     """
 
     claimed: int = 0
@@ -79,16 +101,25 @@ class Batch:
         return self.embedded + self.unchanged + self.vanished + self.dead
 
 
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """A vector of shape (dimensions,) and the job that it is for; note: see Text."""
+
+    job: ClaimedJob
+    vector: Vectors
+    note: str | None
+
+
 @dataclass(slots=True)
 class _Hand:
     """The claim in hand: the jobs that still have to leave, and what became of the others."""
 
-    token: UUID
-    claimed_at: float
+    lease: Lease
     open: dict[int, ClaimedJob]
     tally: Counter[str] = field(default_factory=Counter)
     tokens: int = 0
     refusals: int = 0
+    troubles: int = 0
     embed_seconds: float = 0.0
     complete_seconds: float = 0.0
     setup_error: ProviderError | None = None
@@ -97,14 +128,6 @@ class _Hand:
         for outcome in outcomes:
             self.open.pop(outcome.job_id, None)
             self.tally[outcome.outcome] += 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A text and the jobs that share it: the same text is paid for once a batch."""
-
-    content: str
-    jobs: tuple[ClaimedJob, ...]
 
 
 class Processor:
@@ -124,6 +147,7 @@ class Processor:
         self._providers = providers
         self._config = config
         self._stop = stop or threading.Event()
+        self._heartbeat = Heartbeat(config)
         self._slice = SLICE_START
 
     def run_batch(self, sources: Sequence[str] | None = None) -> Batch:
@@ -140,60 +164,86 @@ class Processor:
         if claim is None:
             return Batch()
         claim_seconds = time.monotonic() - started
+        failpoints.hit("after_claim")
+        _log_claim(claim)
 
         wanted = [job for job in claim.jobs if job.state == "embed"]
-        hand = _Hand(claim.lease_token, started, {job.job_id: job for job in wanted})
-        try:
-            for model_name, jobs in _by_model(wanted):
-                self._embed_all(hand, self._db.get_model(model_name), jobs)
-        finally:
-            self._release(hand, list(hand.open))
+        with self._heartbeat.keeping(claim.lease_token, started) as lease:
+            hand = _Hand(lease, {job.job_id: job for job in wanted})
+            try:
+                for model_name, jobs in _by_model(wanted):
+                    self._embed_all(hand, model_name, jobs)
+            finally:
+                self._release(hand, list(hand.open.values()))
 
         batch = _summary(claim, hand)
-        self._log(claim, hand, batch, claim_seconds)
+        self._report(claim, hand, batch, claim_seconds)
         return batch
 
     # -- embed -----------------------------------------------------------------------------------
 
-    def _embed_all(self, hand: _Hand, model: Model, jobs: Sequence[ClaimedJob]) -> None:
+    def _embed_all(self, hand: _Hand, name: str, jobs: Sequence[ClaimedJob]) -> None:
         """Every job of one model, request by request, until done or the model is out of order."""
-        for texts in _requests(model, jobs):
-            if self._stop.is_set():
+        hand.troubles = 0
+        model = self._db.get_model(name)
+        texts = self._fitting(hand, model, jobs)
+        for request in requests(model, texts):
+            # Another worker may have met a limit since; the model is the same for all of them.
+            model = self._db.get_model(name)
+            if model.paused:
+                _log("model_paused", jobs_of(request), model=name)
                 return
-            error = self._embed(hand, model, texts)
-            if error is not None and error.error_class in _STOPS_THE_MODEL:
-                if error.error_class == "auth":
-                    hand.setup_error = error
+            error = self._embed(hand, model, request)
+            if error is None:
+                continue
+            if error.error_class in _NEEDS_A_PERSON:
+                hand.setup_error = error
+            if error.error_class in _STOPS_THE_MODEL or hand.troubles >= _MOST_TROUBLES:
                 return
 
-    def _embed(self, hand: _Hand, model: Model, texts: Sequence[_Text]) -> ProviderError | None:
+    def _fitting(self, hand: _Hand, model: Model, jobs: Sequence[ClaimedJob]) -> Iterator[Text]:
+        """Distinct texts, cut where the model would not read on, or given up, as their source says.
+
+        A limit in tokens, estimated in characters: what it lets pass, the provider may refuse.
+        """
+        most = room(model)
+        for text in distinct(jobs):
+            if len(text.content) <= most:
+                yield text
+            elif text.may_be_cut:
+                yield text.cut(most, model.input_limit)
+            else:
+                self._fail(hand, text.jobs, model, text.refused(model), 0.0)
+
+    def _embed(self, hand: _Hand, model: Model, texts: Sequence[Text]) -> ProviderError | None:
         """One request and what follows from it; the error when it failed as a whole."""
-        self._keep_lease(hand)
+        if not self._may_go_on(hand):
+            return None
         started = time.monotonic()
         try:
             answer = self._providers.embed(model, [text.content for text in texts], "document")
         except ProviderError as error:
-            hand.embed_seconds += time.monotonic() - started
-            if error.error_class == "bad_input" and len(texts) > 1:
-                # One of them is poison: halve until it stands alone, the others succeed.
-                middle = len(texts) // 2
-                for half in (texts[:middle], texts[middle:]):
-                    failure = self._embed(hand, model, half)
-                    if failure is not None and failure.error_class != "bad_input":
-                        return failure
-                return None
-            self._fail(hand, _jobs(texts), model, error)
+            seconds = time.monotonic() - started
+            hand.embed_seconds += seconds
+            if error.error_class == "bad_input":
+                hand.troubles = 0
+                return self._without_the_culprit(hand, model, texts, error, seconds)
+            hand.troubles += error.error_class in TROUBLE
+            self._fail(hand, jobs_of(texts), model, error, seconds)
             return error
-        hand.embed_seconds += time.monotonic() - started
+        seconds = time.monotonic() - started
+        hand.embed_seconds += seconds
         hand.tokens += answer.tokens
+        hand.troubles = 0
 
         unusable = unusable_rows(answer.vectors)
         for row, reason in unusable.items():
-            self._fail(hand, texts[row].jobs, model, ProviderError("invalid_response", reason))
+            refusal = ProviderError("invalid_response", reason)
+            self._fail(hand, texts[row].jobs, model, refusal, seconds)
         self._complete(
             hand,
             [
-                (job, answer.vectors[row])
+                _Result(job, answer.vectors[row], text.note)
                 for row, text in enumerate(texts)
                 if row not in unusable
                 for job in text.jobs
@@ -201,25 +251,62 @@ class Processor:
         )
         return None
 
-    def _keep_lease(self, hand: _Hand) -> None:
-        """Extend the lease when less than half of it is left, so that no request outlives it."""
-        if time.monotonic() - hand.claimed_at > self._config.lease_seconds / 2:
-            self._db.extend_lease(hand.token, self._config.lease)
-            hand.claimed_at = time.monotonic()
+    def _without_the_culprit(
+        self,
+        hand: _Hand,
+        model: Model,
+        texts: Sequence[Text],
+        error: ProviderError,
+        seconds: float,
+    ) -> ProviderError | None:
+        """After a refusal. One of the texts is poison: halve until it stands alone, and where it is
+        its length, halve the text itself.
+        """
+        if len(texts) > 1:
+            _log("request_halved", jobs_of(texts), error_class="bad_input", model=model.name)
+            middle = len(texts) // 2
+            for half in (texts[:middle], texts[middle:]):
+                failure = self._embed(hand, model, half)
+                if failure is not None and failure.error_class != "bad_input":
+                    return failure
+            return None
+        shorter = texts[0].halved() if error.too_long else None
+        if shorter is not None:
+            _log("text_halved", shorter.jobs, error_class="bad_input", model=model.name)
+            return self._embed(hand, model, [shorter])
+        self._fail(hand, texts[0].jobs, model, error, seconds)
+        return error
+
+    def _may_go_on(self, hand: _Hand) -> bool:
+        """Whether the rows are still ours, and nobody has told us to stop."""
+        hand.lease.progress()
+        if self._stop.is_set():
+            return False
+        if hand.lease.overdue:
+            # We were asleep, or the heartbeat finds no connection: ask before paying.
+            hand.lease.extend(self._db, self._config)
+        if hand.lease.lost and hand.open:
+            jobs = list(hand.open.values())
+            _log("lease_lost", jobs, logging.WARNING, error_class="timeout")
+            hand.settle(Outcome(job.job_id, "lost") for job in jobs)
+        return not hand.lease.lost
 
     # -- complete --------------------------------------------------------------------------------
 
-    def _complete(self, hand: _Hand, results: Sequence[tuple[ClaimedJob, Vectors]]) -> None:
+    def _complete(self, hand: _Hand, results: Sequence[_Result]) -> None:
         """Store vectors in slices short enough that nobody waits for their locks."""
+        failpoints.hit("before_complete")
         started = time.monotonic()
         position = 0
         while position < len(results):
+            hand.lease.progress()
             piece = results[position : position + self._slice]
             position += len(piece)
             slice_started = time.monotonic()
             self._complete_slice(hand, piece)
             self._adapt(len(piece), time.monotonic() - slice_started)
         hand.complete_seconds += time.monotonic() - started
+        failpoints.hit("after_complete")
 
     def _adapt(self, rows: int, seconds: float) -> None:
         if seconds > SLICE_SLOW_SECONDS:
@@ -227,10 +314,10 @@ class Processor:
         elif seconds < SLICE_QUICK_SECONDS and rows == self._slice:
             self._slice = min(SLICE_MOST, rows * 2)
 
-    def _complete_slice(self, hand: _Hand, results: Sequence[tuple[ClaimedJob, Vectors]]) -> None:
-        job_ids = [job.job_id for job, _ in results]
+    def _complete_slice(self, hand: _Hand, results: Sequence[_Result]) -> None:
+        jobs = [result.job for result in results]
         try:
-            hand.settle(self._stored(hand, job_ids, [vector for _, vector in results]))
+            outcomes = self._patiently(lambda: self._store(hand, results))
         except DatabaseUnavailableError:
             raise
         except EvervecError as error:
@@ -239,9 +326,7 @@ class Processor:
             if not transient and not (error.sqlstate or "").startswith(_DATA):
                 # Not the data's fault: a missing privilege, a dropped table. Its rows wait, at no
                 # attempt, so that they are not paid for again at once and others have their turn.
-                self._fail(
-                    hand, [job for job, _ in results], None, ProviderError("auth", error.message)
-                )
+                self._fail(hand, jobs, None, ProviderError("database", error.message), 0.0)
                 raise
             if len(results) > 1 and hand.refusals <= _MOST_REFUSALS:
                 # One of them: a row that somebody holds, a value that the column cannot hold.
@@ -249,27 +334,36 @@ class Processor:
                 self._complete_slice(hand, results[:middle])
                 self._complete_slice(hand, results[middle:])
             elif transient:
-                logs.info("complete_later", jobs=len(job_ids), sqlstate=error.sqlstate)
-                self._release(hand, job_ids)
+                _log("complete_later", jobs, sqlstate=error.sqlstate)
+                self._release(hand, jobs)
             else:
-                self._fail(
-                    hand,
-                    [results[0][0]],
-                    None,
-                    ProviderError("invalid_response", f"the database refused it: {error.message}"),
-                )
+                message = f"the database refused it: {error.message}"
+                self._fail(hand, jobs[:1], None, ProviderError("invalid_response", message), 0.0)
+            return
+        hand.settle(outcomes)
+        for outcome, event, level in _WASTED:
+            wasted = {found.job_id for found in outcomes if found.outcome == outcome}
+            if wasted:
+                those = [job for job in jobs if job.job_id in wasted]
+                _log(event, those, level, error_class="timeout" if outcome == "lost" else None)
 
-    def _stored(
-        self, hand: _Hand, job_ids: Sequence[int], vectors: Sequence[Vectors]
-    ) -> list[Outcome]:
-        """complete_jobs, repeated while the database is away: the vectors are paid for.
+    def _store(self, hand: _Hand, results: Sequence[_Result]) -> list[Outcome]:
+        return self._db.complete_jobs(
+            hand.lease.token,
+            [result.job.job_id for result in results],
+            [result.vector for result in results],
+            [result.note for result in results],
+        )
 
-        Calling it twice is harmless: what the first call stored, the second reports as lost.
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Repeat a call while the database is away: what it reports is paid for.
+
+        Calling it twice is harmless: what the first call settled, the second reports as lost.
         """
-        give_up = time.monotonic() + min(_PATIENCE_SECONDS, self._config.lease_seconds / 2)
+        give_up = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
-                return self._db.complete_jobs(hand.token, job_ids, vectors)
+                return call()
             except DatabaseUnavailableError as error:
                 if time.monotonic() > give_up or self._stop.wait(0.5):
                     raise
@@ -278,54 +372,68 @@ class Processor:
     # -- fail, release ---------------------------------------------------------------------------
 
     def _fail(
-        self, hand: _Hand, jobs: Sequence[ClaimedJob], model: Model | None, error: ProviderError
+        self,
+        hand: _Hand,
+        jobs: Sequence[ClaimedJob],
+        model: Model | None,
+        error: ProviderError,
+        seconds: float,
     ) -> None:
-        outcomes = self._db.fail_jobs(
-            hand.token,
-            [job.job_id for job in jobs],
-            error.error_class,
-            error.message,
-            error.status_code,
-            error.retry_after,
+        outcomes = self._patiently(
+            lambda: self._db.fail_jobs(
+                hand.lease.token,
+                [job.job_id for job in jobs],
+                error.error_class,
+                error.message,
+                error.status_code,
+                error.retry_after,
+            )
         )
         hand.settle(outcomes)
-        # The message stays in the database: it may quote a text.
-        logs.warning(
-            "embed_failed",
-            model=model.name if model else None,
-            error_class=error.error_class,
-            status_code=error.status_code,
-            jobs=len(jobs),
-            dead=sum(outcome.outcome == "dead" for outcome in outcomes),
-        )
+        dead = {outcome.job_id for outcome in outcomes if outcome.outcome == "dead"}
+        lost = {outcome.job_id for outcome in outcomes if outcome.outcome == "lost"}
+        for source, of_source in _by_source(jobs):
+            # The message stays in the database: it may quote a text.
+            _log(
+                "embed_failed",
+                of_source,
+                logging.WARNING,
+                source=source,
+                model=model.name if model else None,
+                error_class=error.error_class,
+                status_code=error.status_code,
+                dead=sum(job.job_id in dead for job in of_source),
+                lost=sum(job.job_id in lost for job in of_source) or None,
+                seconds=round(seconds, 3),
+            )
 
-    def _release(self, hand: _Hand, job_ids: Sequence[int]) -> None:
+    def _release(self, hand: _Hand, jobs: Sequence[ClaimedJob]) -> None:
         """Give jobs back. Never raises: where it fails, the lease runs out and does the same."""
-        if not job_ids:
+        if not jobs:
             return
+        job_ids = [job.job_id for job in jobs]
         try:
-            hand.tally["released"] += self._db.release_jobs(hand.token, job_ids)
+            hand.tally["released"] += self._db.release_jobs(hand.lease.token, job_ids)
         except EvervecError as error:
-            logs.warning("release_failed", jobs=len(job_ids), message=error.message)
+            _log("release_failed", jobs, logging.WARNING, message=error.message)
         for job_id in job_ids:
             hand.open.pop(job_id, None)
 
     # -- report ----------------------------------------------------------------------------------
 
-    def _log(self, claim: Claim, hand: _Hand, batch: Batch, claim_seconds: float) -> None:
-        """The batch in the service's log and in the database's; the latter is no reason to"
-        " fail.
-        """
+    def _report(self, claim: Claim, hand: _Hand, batch: Batch, claim_seconds: float) -> None:
+        """The batch in the service's log and in the database's; the latter is no reason to fail."""
         claim_ms, embed_ms, complete_ms = (
             round(seconds * 1000, 1)
             for seconds in (claim_seconds, hand.embed_seconds, hand.complete_seconds)
         )
-        source = _only({job.source for job in claim.jobs})
+        source = _only({job.source for job in claim.jobs if job.source})
         model = _only({job.model for job in claim.jobs if job.model is not None})
         failed = batch.retrying + batch.dead
-        logs.debug(
+        _log(
             "batch",
-            source=source,
+            claim.jobs,
+            logging.DEBUG,
             claimed=batch.claimed,
             embedded=batch.embedded,
             failed=failed,
@@ -359,27 +467,50 @@ def _by_model(jobs: Iterable[ClaimedJob]) -> Iterator[tuple[str, list[ClaimedJob
     yield from groups.items()
 
 
-def _requests(model: Model, jobs: Iterable[ClaimedJob]) -> Iterator[list[_Text]]:
-    """Distinct texts, cut into requests within the model's limits of texts and tokens."""
-    sharing: dict[bytes | None, list[ClaimedJob]] = {}
+def _by_source(jobs: Iterable[ClaimedJob]) -> Iterator[tuple[str, list[ClaimedJob]]]:
+    groups: dict[str, list[ClaimedJob]] = {}
     for job in jobs:
-        sharing.setdefault(job.content_hash, []).append(job)
-    request: list[_Text] = []
-    tokens = 0
-    for same in sharing.values():
-        text = _Text(same[0].content or "", tuple(same))
-        more = min(estimated_tokens(text.content), model.input_limit)
-        if request and (len(request) >= model.batch_texts or tokens + more > model.batch_tokens):
-            yield request
-            request, tokens = [], 0
-        request.append(text)
-        tokens += more
-    if request:
-        yield request
+        groups.setdefault(job.source, []).append(job)
+    yield from groups.items()
 
 
-def _jobs(texts: Iterable[_Text]) -> list[ClaimedJob]:
-    return [job for text in texts for job in text.jobs]
+def _log(
+    event: str, jobs: Sequence[ClaimedJob], level: int = logging.INFO, **fields: logs.Field
+) -> None:
+    """An event of some jobs: their sources, how many, the numbers of the first, the attempt."""
+    sources = dict.fromkeys(job.source for job in jobs)
+    logs.log(
+        level,
+        event,
+        **{
+            "source": ",".join(filter(None, sources)) or None,
+            "jobs": len(jobs),
+            "job_ids": [job.job_id for job in jobs[:_MOST_IDS]],
+            "attempt": max((job.attempts for job in jobs), default=0) + 1,
+            **fields,
+        },
+    )
+
+
+def _log_claim(claim: Claim) -> None:
+    """What the claim itself tells: rows that could not be rendered, and jobs that failed before."""
+    for source, jobs in _by_source(claim.jobs):
+        failed = [job for job in jobs if job.state == "failed"]
+        rows = [job for job in failed if job.task_type == "embed"]
+        if rows:
+            _log("render_failed", rows, logging.WARNING, source=source, error_class="render")
+        for job in failed:
+            if job.task_type != "embed":
+                _log("task_failed", [job], logging.WARNING, task_type=job.task_type)
+        for error_class in sorted({job.last_class for job in jobs if job.last_class is not None}):
+            again = [job for job in jobs if job.last_class == error_class]
+            _log(
+                "tried_again",
+                again,
+                source=source,
+                error_class=error_class,
+                expiries=max(job.expiries for job in again) or None,
+            )
 
 
 def _only(names: set[str]) -> str | None:

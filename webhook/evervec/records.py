@@ -20,7 +20,7 @@ class Model:
     input_limit   tokens it reads of one text
     request       further fields of the request's body
     batch_texts   texts in one request at most; batch_tokens the same for the sum of their tokens
-    paused_until  no requests before that time (rate limit), or None
+    paused_until  no requests before that time, or None; paused: whether that is so now
     limited       every request needs Database.begin_call, and end_call when it has ended
     """
 
@@ -34,9 +34,15 @@ class Model:
     request: dict[str, Any] = field(default_factory=dict)
     batch_texts: int = 100
     batch_tokens: int = 100_000
-    paused_until: datetime | None = None
-    concurrent_requests: int | None = None
-    limited: bool = False
+    paused_until: datetime | None = field(default=None, compare=False)
+    paused: bool = field(default=False, compare=False)
+    concurrent_requests: int | None = field(default=None, compare=False)
+    limited: bool = field(default=False, compare=False)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it is paused without an end, which only a person does."""
+        return self.paused and self.paused_until is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +204,8 @@ class ClaimedJob:
     content_hash: bytes | None
     model: str | None
     too_long: str | None = None
+    last_class: str | None = None
+    expiries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,13 @@ _INDEX_SECONDS: Final = 5.0
 
 @dataclass(slots=True)
 class Summary:
-    """What one run of a worker did. Counts are jobs."""
+    """What one run of a worker did. Counts are jobs.
+
+    lost  results that came too late: the lease was somebody else's by then
+    """
 
     batches: int = 0
+    claimed: int = 0
     embedded: int = 0
     unchanged: int = 0
     vanished: int = 0
@@ -50,11 +54,13 @@ class Summary:
     released: int = 0
     retried: int = 0
     dead: int = 0
+    lost: int = 0
     tokens: int = 0
 
     def add(self, batch: Batch) -> None:
         """Count a batch in."""
         self.batches += 1
+        self.claimed += batch.claimed
         self.embedded += batch.embedded
         self.unchanged += batch.unchanged
         self.vanished += batch.vanished
@@ -62,7 +68,31 @@ class Summary:
         self.released += batch.released
         self.retried += batch.retrying
         self.dead += batch.dead
+        self.lost += batch.lost
         self.tokens += batch.tokens
+
+    def report(self, seconds: float) -> dict[str, int | float]:
+        """The run as its last line of the log has it, and --json.
+
+        records is all that was claimed; of it, generated cost a call, cached did not, errors were
+        failed attempts (retried or dead).
+        """
+        return {
+            "records": self.claimed,
+            "generated": self.embedded,
+            "cached": 0,  # there is no cache yet
+            "unchanged": self.unchanged,
+            "errors": self.retried + self.dead,
+            "seconds": round(seconds, 3),
+            "vanished": self.vanished,
+            "superseded": self.superseded,
+            "released": self.released,
+            "retried": self.retried,
+            "dead": self.dead,
+            "lost": self.lost,
+            "batches": self.batches,
+            "tokens": self.tokens,
+        }
 
 
 class Worker:
@@ -187,19 +217,21 @@ class Worker:
         return batch
 
     def _left(self) -> int:
-        """Rows still to be done, but for those of sources that somebody has paused."""
+        """Rows still to be done, but for those that wait until a person says so."""
         return sum(
             self._db.pending(status.source).total
             for status in self._db.status()
             if status.state not in _AT_REST
             and (self._sources is None or status.source in self._sources)
+            and not self._db.get_model(status.model).is_stopped
         )
 
     def _cannot_go_on(self, error: EvervecError) -> EvervecError:
         return EvervecError(
             error.message,
             detail=f"{self._left()} rows are still queued; none is lost.",
-            hint=error.hint or "Mend the provider's settings, then start the worker again.",
+            hint=error.hint
+            or "Mend the provider's settings; evervec.resume_model() ends the pause of its model.",
         )
 
     def _tick_when_due(self, every: float = _TICK_SECONDS) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import click
 
-from evervec import logs
+from evervec import failpoints, logs
 from evervec.cli.app import App, Command, common_options, pass_app
 from evervec.worker import Worker, stopping_on_signals
 
@@ -22,20 +23,27 @@ from evervec.worker import Worker, stopping_on_signals
     help="Longest wait between two looks for work, in seconds. [default: 1]",
 )
 @click.option("--source", "sources", multiple=True, help="Only work for this source; repeatable.")
+@click.option("--json-logs", is_flag=True, help="Log lines as JSON; so does EVERVEC_LOG_FORMAT.")
 @common_options
 @pass_app
 def worker(
-    app: App, drain: bool, once: bool, interval: float | None, sources: tuple[str, ...]
+    app: App,
+    drain: bool,
+    once: bool,
+    interval: float | None,
+    sources: tuple[str, ...],
+    json_logs: bool,
 ) -> None:
     """Embed what changes, until told to stop.
 
     SIGTERM or Ctrl-C ends it after the request in hand; the rest goes back to the queue. Any
-    number of workers may run. Logs go to standard error (EVERVEC_LOG_FORMAT=json for JSON).
+    number of workers may run. Logs go to standard error.
     """
     if drain and once:
         raise click.UsageError("--drain and --once exclude one another.")
     config = app.config if interval is None else replace(app.config, poll_seconds=interval)
-    logs.configure(config.log_format, config.log_level)
+    logs.configure("json" if json_logs else config.log_format, config.log_level)
+    failpoints.arm(os.environ.get(failpoints.VARIABLE, ""))
     stop = threading.Event()
     started = time.monotonic()
     with app.database() as db, stopping_on_signals(stop):
@@ -51,7 +59,7 @@ def worker(
             else:
                 run.run()
         finally:
-            seconds = round(time.monotonic() - started, 3)
-            logs.info("finished", seconds=seconds, **asdict(run.summary))
+            report = run.summary.report(time.monotonic() - started)
+            logs.info("finished", worker=config.worker_name, **report)
     if app.as_json:
-        app.print_json({"seconds": seconds, **asdict(run.summary)})
+        app.print_json(report)

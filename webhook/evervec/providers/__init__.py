@@ -13,6 +13,7 @@ from evervec.providers.base import (
     ProviderSetupError,
     Vectors,
     estimated_tokens,
+    room,
     unusable_rows,
 )
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from evervec.records import Model
 
 __all__ = [
+    "CHARACTERS_A_TOKEN",
     "Embeddings",
     "Kind",
     "Provider",
@@ -30,6 +32,7 @@ __all__ = [
     "Providers",
     "Vectors",
     "estimated_tokens",
+    "room",
     "unusable_rows",
 ]
 
@@ -73,8 +76,8 @@ class Providers:
         Adds the model's prefix and cuts what is beyond its input limit. Raises ProviderError.
         """
         prefix = model.document_prefix if kind == "document" else model.query_prefix
-        most = model.input_limit * CHARACTERS_A_TOKEN
-        answer = self._of(model).embed([(prefix + text)[:most] for text in texts], kind)
+        most = room(model, kind)
+        answer = self._of(model).embed([prefix + text[:most] for text in texts], kind)
         wanted = (len(texts), model.dimensions)
         if answer.vectors.shape != wanted:
             raise ProviderError(

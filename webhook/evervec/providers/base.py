@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
+    from evervec.records import Model
+
 Vectors = NDArray[np.float32]
 
 Kind = Literal["document", "query"]
@@ -28,6 +30,8 @@ ErrorClass = Literal[
     "bad_input",
     "not_found",
     "invalid_response",
+    # Not of a provider: the database refuses to store a vector.
+    "database",
 ]
 
 # English prose has a little over four characters a token, everything else has fewer. A tokenizer
@@ -54,6 +58,7 @@ class ProviderError(EvervecError):
     error_class  decides in the database about another attempt
     status_code  of the HTTP answer, when there was one
     retry_after  how long the provider asks us to wait
+    too_long     whether it is the length that was refused (of class bad_input then)
     """
 
     def __init__(
@@ -63,12 +68,14 @@ class ProviderError(EvervecError):
         *,
         status_code: int | None = None,
         retry_after: timedelta | None = None,
+        too_long: bool = False,
         hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.error_class: ErrorClass = error_class
         self.status_code = status_code
         self.retry_after = retry_after
+        self.too_long = too_long
 
 
 class ProviderSetupError(ProviderError):
@@ -99,6 +106,12 @@ def unusable_rows(vectors: Vectors) -> dict[int, str]:
     zero = ~vectors.any(axis=1)
     reasons = {int(i): "the vector has values that are not finite" for i in np.flatnonzero(~finite)}
     return reasons | {int(i): "the vector is zero" for i in np.flatnonzero(zero)}
+
+
+def room(model: Model, kind: Kind = "document") -> int:
+    """How many characters of a text the model reads, its prefix taken off."""
+    prefix = model.document_prefix if kind == "document" else model.query_prefix
+    return max(1, model.input_limit * CHARACTERS_A_TOKEN - len(prefix))
 
 
 def estimated_tokens(text: str) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from evervec import failpoints
 from evervec.providers.base import (
     Embeddings,
     Kind,
@@ -52,6 +53,7 @@ class LocalProvider:
     def embed(self, texts: Sequence[str], kind: Kind) -> Embeddings:
         """Unit vectors, shape (len(texts), 512)."""
         del kind  # the model makes no difference
+        failpoints.hit("during_call")
         try:
             vectors = self._encode(list(texts))
         except Exception as error:

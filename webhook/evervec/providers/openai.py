@@ -7,6 +7,9 @@ import binascii
 import json
 import math
 import os
+import re
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import openai
 
+from evervec import failpoints
 from evervec.providers.base import (
     Embeddings,
     ErrorClass,
@@ -24,18 +28,22 @@ from evervec.providers.base import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evervec.records import Model
 
+# The library that the client is built on: httpx, or httpx2 in its later versions.
+httpx: Any = sys.modules[openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0]]
+
 # What a 4xx means for the rows that were sent. Every other 4xx is `bad_input`, every 5xx
-# `server_error`.
+# `server_error`, every redirect that leads nowhere `not_found`.
 _CLASS_OF_STATUS: Final[dict[int, ErrorClass]] = {
     401: "auth",
     402: "quota",
     403: "auth",
     404: "not_found",
     405: "not_found",
+    407: "auth",
     408: "timeout",
     409: "server_error",
     410: "not_found",
@@ -46,6 +54,15 @@ _CLASS_OF_STATUS: Final[dict[int, ErrorClass]] = {
 # A 400 about one of these condemns the model's registration, not the texts: looking for a culprit
 # among them would be in vain.
 _PARAMETERS_OF_THE_MODEL: Final = frozenset({"model", "dimensions", "encoding_format"})
+
+# A text too long is told in as many ways as there are servers: OpenAI and vLLM ("maximum context
+# length is 8192 tokens"), TEI ("must have less than 512 tokens"), Ollama ("the input length exceeds
+# the context length"), Cohere and Voyage ("too long", "too many tokens").
+_TOO_LONG: Final = re.compile(
+    r"context.length|input.length|too.long|too many tokens|less than \d+ tokens"
+    r"|max\w* (number of )?tokens|(tokens?|length)\b.*\bexceed|exceed\w*\b.*\b(tokens?|length)",
+    re.IGNORECASE,
+)
 
 # Beyond a day the number is a mistake (or a timestamp) rather than a wish.
 _LONGEST_WAIT: Final = timedelta(days=1)
@@ -68,7 +85,11 @@ class OpenAIProvider:
         self._key = key
         # A server of one's own (vLLM, TEI, Ollama) wants no key, but the client wants one to send.
         self._client = openai.OpenAI(
-            api_key=key or "none", base_url=base_url, timeout=timeout, max_retries=0
+            api_key=key or "none",
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=0,
+            http_client=_client(timeout),
         )
         self._model = model
         self._body = _request_body(model)
@@ -101,7 +122,7 @@ class OpenAIProvider:
 
     def _refusal(self, error: openai.APIStatusError) -> ProviderError:
         status = error.status_code
-        error_class = _CLASS_OF_STATUS.get(status, "bad_input" if status < 500 else "server_error")
+        error_class = _CLASS_OF_STATUS.get(status) or _class_of_range(status)
         if status == 429 and "insufficient_quota" in (error.code, error.type):
             # OpenAI's way of saying that the money is gone: waiting a minute does not help.
             error_class = "quota"
@@ -114,6 +135,8 @@ class OpenAIProvider:
             self._redacted(f"the provider refused the request: {error.message}"),
             status_code=status,
             retry_after=retry_after(error.response.headers),
+            too_long=error_class == "bad_input"
+            and (status == 413 or _TOO_LONG.search(f"{error.code} {error.message}") is not None),
         )
 
     def _redacted(self, message: str) -> str:
@@ -121,6 +144,51 @@ class OpenAIProvider:
         if self._key:
             message = message.replace(self._key, "***")
         return message if len(message) <= 500 else message[:499] + "…"
+
+
+class _InTime(httpx.SyncByteStream):  # type: ignore[misc]
+    """A body that has to end by a deadline. The client's own limit starts anew with every chunk: a
+    server that sends a byte now and then would keep us for ever.
+    """
+
+    def __init__(self, stream: Any, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._stream:
+            if time.monotonic() > self._deadline:
+                raise httpx.ReadTimeout("the answer did not end in time")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _client(timeout: float) -> Any:
+    """The openai client's own HTTP client, with a limit for the whole answer."""
+
+    def before(request: Any) -> None:
+        request.extensions["evervec_deadline"] = time.monotonic() + timeout
+        if failpoints.is_armed("during_call"):
+            request.extensions["trace"] = _sent
+
+    def after(response: Any) -> None:
+        deadline = response.request.extensions["evervec_deadline"]
+        response.stream = _InTime(response.stream, deadline)
+
+    return openai.DefaultHttpxClient(event_hooks={"request": [before], "response": [after]})
+
+
+def _sent(event: str, _: object) -> None:
+    if event.endswith("send_request_body.complete"):
+        failpoints.hit("during_call")
+
+
+def _class_of_range(status: int) -> ErrorClass:
+    if status < 400:
+        return "not_found"
+    return "bad_input" if status < 500 else "server_error"
 
 
 def _request_body(model: Model) -> dict[str, Any]:
