@@ -516,7 +516,7 @@ class Database:
         worker: str,
         sources: Sequence[str] | None = None,
         *,
-        cached: bool = False,
+        cached: bool = True,
     ) -> Claim | None:
         """Take up to `limit` jobs under one lease; None when there is nothing to do now.
 
