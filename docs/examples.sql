@@ -89,6 +89,18 @@ select evervec.pause_model('text-embedding-3-small', now() + interval '1 hour', 
 -- example: resume_model
 select evervec.resume_model('text-embedding-3-small');
 
+-- example: cache_delete
+-- A text that was embedded is not paid for again for 30 days after its last use. Call it until 0.
+select evervec.cache_delete('film_in_words');
+select evervec.cache_delete(p_model => 'local', p_older_than => '7 days');
+
+-- example: begin_call
+-- What a worker asks before a request to a model with limits: a call_id, or how long to wait.
+select * from evervec.begin_call('text-embedding-3-small', 1200);
+
+-- example: end_call
+select evervec.end_call(call_id, p_tokens => 1187) from evervec.begin_call('text-embedding-3-small', 1200);
+
 -- example: reset
 select evervec.reset('film_in_words');
 

@@ -1,6 +1,7 @@
 -- By now no source is tracked (0003) and no function stands (0002): nothing outside the schema depends on it.
 drop table
     evervec.batch_log,
+    evervec.embedding_cache,
     evervec.setting,
     evervec.retry_policy,
     evervec.dead_letter,
@@ -10,6 +11,7 @@ drop table
     evervec.change_log,
     evervec.dependency,
     evervec.source,
+    evervec.model_call,
     evervec.model,
     evervec.schema_version;
 drop schema evervec;

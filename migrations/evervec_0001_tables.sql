@@ -65,6 +65,7 @@ create table evervec.model (
     request                  jsonb       not null default '{}',
     requests_per_minute      integer,
     tokens_per_minute        integer,
+    concurrent_requests      integer,
     batch_texts              integer     not null default 100,
     batch_tokens             integer     not null default 100000,
     paused_at                timestamptz,
@@ -82,6 +83,7 @@ create table evervec.model (
     constraint model_request_check check (jsonb_typeof(request) = 'object'),
     constraint model_requests_per_minute_check check (requests_per_minute > 0),
     constraint model_tokens_per_minute_check check (tokens_per_minute > 0),
+    constraint model_concurrent_requests_check check (concurrent_requests > 0),
     constraint model_batch_texts_check check (batch_texts > 0),
     constraint model_batch_tokens_check check (batch_tokens > 0)
 );
@@ -91,6 +93,25 @@ comment on column evervec.model.pause_class is
 $$The class of error that paused the model, until a success or resume_model clears it; NULL: paused by hand.$$;
 comment on column evervec.model.paused_at is
 $$When the pause began; errors of one class that follow each other prolong it.$$;
+
+create table evervec.model_call (
+    call_id     bigint      generated always as identity,
+    model_id    integer     not null,
+    tokens      bigint      not null,
+    started_at  timestamptz not null,
+    finished_at timestamptz,
+    expires_at  timestamptz not null,
+    constraint model_call_pkey primary key (call_id),
+    constraint model_call_model_id_fkey foreign key (model_id) references evervec.model (model_id) on delete cascade,
+    constraint model_call_tokens_check check (tokens >= 0)
+);
+create index model_call_model_id_idx on evervec.model_call (model_id);
+-- Rows live for a minute.
+alter table evervec.model_call set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+comment on table evervec.model_call is
+$$Requests to models with limits, in flight or of the last minute: what all workers together have sent.$$;
+comment on column evervec.model_call.expires_at is
+$$When a call that nobody ends counts as finished: its worker was killed.$$;
 
 create table evervec.source (
     source_id          integer     generated always as identity,
@@ -128,6 +149,7 @@ create table evervec.source (
     priority           smallint    not null default 5,
     priority_sql       text,
     too_long           text        not null default 'cut',
+    cache              boolean     not null default true,
     state              text        not null default 'active',
     pass_kind          text,
     pass_stage         text,
@@ -337,6 +359,28 @@ values ('timeout',          3,    '1 second',   '60 seconds', true,  false),
        ('render',           3,    '1 second',   '60 seconds', true,  false),
        ('database',         null, '60 seconds', '60 seconds', false, false);
 
+create table evervec.embedding_cache (
+    model_id     integer     not null,
+    content_hash bytea       not null,
+    embedding    vector      not null,
+    note         text,
+    source_id    integer     not null,
+    hits         bigint      not null default 0,
+    created_at   timestamptz not null default now(),
+    used_at      timestamptz not null default now(),
+    constraint embedding_cache_pkey primary key (model_id, content_hash),
+    constraint embedding_cache_model_id_fkey foreign key (model_id) references evervec.model (model_id) on delete cascade
+);
+create index embedding_cache_used_at_idx on evervec.embedding_cache (used_at);
+-- Out of line, so that counting a hit does not write the vector again, and looking for a hash reads no vectors.
+alter table evervec.embedding_cache alter column embedding set storage external;
+comment on table evervec.embedding_cache is
+$$Vectors by model and SHA-256 of the text: the same text is not paid for twice while it is here (setting cache_keep, from its last use). No texts.$$;
+comment on column evervec.embedding_cache.note is
+$$Where the vector does not stand for the whole text; sources that want no text cut do not use it.$$;
+comment on column evervec.embedding_cache.source_id is
+$$The source whose text was paid for; it may be gone.$$;
+
 create table evervec.setting (
     name  text  not null,
     value jsonb not null,
@@ -351,9 +395,11 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('alert_pending_age', '"1 hour"', 'alerts: the oldest pending job is older than'),
        ('alert_rate_limited', '"15 minutes"', 'alerts: a model is held back by rate limits for longer than'),
        ('alert_vectors_without_index', '10000', 'alerts: a source has no index and as many vectors as'),
+       ('cache_keep', '"30 days"', 'a vector of a text is used again, and then forgotten by tick, this long after its last use'),
        ('dead_letter_keep', '"90 days"', 'tick: dead letters are forgotten after'),
        ('dead_letter_keep_resolved', '"7 days"', 'tick: resolved dead letters are forgotten after'),
-       ('dead_letter_most', '100000', 'tick: dead letters are kept at most, the newest');
+       ('dead_letter_most', '100000', 'tick: dead letters are kept at most, the newest'),
+       ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over');
 
 create table evervec.batch_log (
     batch_id    bigint      generated always as identity,
@@ -377,4 +423,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '567f0bb37f81ab0372772c79a02af178ade27b7c66a118c3e9916f5343856f1a');
+values ('evervec_0001_tables', 'ffca845d1bd6b7e8bb061183b38861fbb740152dc8a7ac182312ff96b339553a');

@@ -33,13 +33,13 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
@@ -118,8 +118,8 @@ drop function evervec.retry_dead_letter_of_job(bigint);
 drop function evervec.retry_dead_letter(bigint);
 drop function evervec.resolve_dead_letter(bigint, text, text);
 drop function evervec.requeue_letters(bigint[]);
-drop function evervec.render_states(evervec.source, jsonb[]);
-drop function evervec.render_jobs(evervec.source, uuid, bigint[]);
+drop function evervec.render_states(evervec.source, jsonb[], timestamptz);
+drop function evervec.render_jobs(evervec.source, uuid, bigint[], boolean);
 drop function evervec.release_jobs(uuid, bigint[]);
 drop function evervec.reconcile(text, integer);
 drop function evervec.reclaim(integer);
@@ -154,7 +154,7 @@ drop function evervec.dead_letters(text, text, boolean, integer);
 drop function evervec.dead_letter_statistics(text);
 drop function evervec.coverage(text);
 drop function evervec.complete_jobs(uuid, bigint[], vector[], text[]);
-drop function evervec.claim_jobs(integer, interval, text, text[]);
+drop function evervec.claim_jobs(integer, interval, text, text[], boolean);
 drop function evervec.checked_keys(evervec.source, jsonb[]);
 drop function evervec.check_request(integer, jsonb, text);
 drop function evervec.bury_jobs(bigint[], text, text, integer);
@@ -167,7 +167,9 @@ drop function evervec.hold_model(integer, timestamptz, text, text);
 drop function evervec.get_model(text);
 drop function evervec.model_named(text);
 drop function evervec.free_model(integer);
-drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer);
+drop function evervec.end_call(bigint, bigint);
+drop function evervec.begin_call(text, bigint, interval);
+drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text);
 drop function evervec.metric(text);
@@ -189,7 +191,6 @@ drop function evervec.doctor_recipe(evervec.source);
 drop function evervec.doctor_privileges(evervec.source);
 drop function evervec.doctor_pgvector();
 drop function evervec.doctor_model(evervec.source);
-drop function evervec.setting_interval(text, interval);
 drop function evervec.doctor_log();
 drop function evervec.setting_number(text, numeric);
 drop function evervec.doctor_leases(evervec.source);
@@ -204,6 +205,19 @@ drop function evervec.track_statement(evervec.source, text, text);
 drop function evervec.qualified_name(regclass);
 drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.doctor(text);
+drop function evervec.forget_cached(integer);
+drop function evervec.fill_cache(uuid, bigint[], vector[], text[]);
+drop function evervec.setting_interval(text, interval);
+drop function evervec.count_hits(integer, bytea[]);
+drop function evervec.cache_delete(text, text, interval);
+
+-- removed: functions/cache/cache_delete.sql
+
+-- removed: functions/cache/count_hits.sql
+
+-- removed: functions/cache/fill_cache.sql
+
+-- removed: functions/cache/forget_cached.sql
 
 -- removed: functions/control/doctor.sql
 
@@ -264,6 +278,10 @@ drop function evervec.doctor(text);
 -- removed: functions/index/index_statement.sql
 
 -- removed: functions/model/add_model.sql
+
+-- removed: functions/model/begin_call.sql
+
+-- removed: functions/model/end_call.sql
 
 -- removed: functions/model/free_model.sql
 

@@ -28,6 +28,173 @@ $$;
 
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
+-- file: functions/cache/cache_delete.sql
+-- cache_delete: removes vectors from the cache; those beside their rows stay.
+--
+-- For texts that must not be remembered, and to have vectors made anew. Entries that another source made, and that a row of this one
+-- stands for now, go too.
+-- Locks:  the entries, SKIP LOCKED; ACCESS SHARE on the source's embedding table.
+-- Raises: VE101 unknown source · VE108 unknown model
+create or replace function evervec.cache_delete(
+    p_source     text default null,
+    p_model      text default null,
+    p_older_than interval default null
+)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source  evervec.source;
+    v_model   integer;
+    v_present text := 'false';
+    v_sql     record;
+    v_removed bigint;
+begin
+    if p_model is not null then
+        v_model := (evervec.model_named(p_model)).model_id;
+    end if;
+    if p_source is not null then
+        v_source := evervec.source_named(p_source);
+        if exists (select from pg_class t where t.oid = v_source.target) then
+            select * into v_sql from evervec.fragments(v_source);
+            v_present := format('c.model_id = $2 and c.content_hash in (select %s from %s e)', v_sql.stored_hash, v_sql.target);
+        end if;
+    end if;
+    execute format(
+        $sql$
+        delete from evervec.embedding_cache d
+         where d.ctid = any (array(
+            select c.ctid
+              from evervec.embedding_cache c
+             where ($1 is null or c.source_id = $1 or %s)
+               and ($3 is null or c.model_id = $3)
+               and ($4 is null or c.used_at < now() - $4)
+             limit 10000
+               for update of c skip locked))
+        $sql$, v_present)
+    using v_source.source_id, v_source.model_id, v_model, p_older_than;
+    get diagnostics v_removed = row_count;
+    return v_removed;
+end
+$$;
+
+comment on function evervec.cache_delete(text, text, interval) is
+$$Removes up to 10,000 vectors from the cache, and returns how many: call it until 0. p_source: those that its texts made, and those of the texts that its rows have now. p_model: of that model. p_older_than: last used longer ago. What is NULL does not count; without any, all go. Vectors beside their rows stay. Raises VE101, VE108.$$;
+
+revoke execute on function evervec.cache_delete(text, text, interval) from public;
+
+-- file: functions/cache/count_hits.sql
+-- count_hits: notes that vectors of the cache were used.
+--
+-- The time is written once a day at most: an update that changes no indexed column is cheap.
+-- Locks:  the entries, SKIP LOCKED: a count may be missed, nobody waits for it.
+create or replace function evervec.count_hits(p_model_id integer, p_hashes bytea[])
+returns void
+language sql
+set search_path from current
+as $$
+    with used as (
+        select c.ctid as address, n.times
+          from (select u.hash, count(*) as times from unnest(p_hashes) as u (hash) group by u.hash) n
+          join evervec.embedding_cache c on c.model_id = p_model_id and c.content_hash = n.hash
+           for no key update of c skip locked
+    )
+    update evervec.embedding_cache c
+       set hits    = c.hits + u.times,
+           used_at = case when c.used_at < now() - interval '1 day' then now() else c.used_at end
+      from used u
+     where c.ctid = u.address
+$$;
+
+comment on function evervec.count_hits(integer, bytea[]) is
+$$Internal. Counts uses of entries of the cache, one a member of p_hashes, and keeps them from expiring.$$;
+
+revoke execute on function evervec.count_hits(integer, bytea[]) from public;
+
+-- file: functions/control/setting_interval.sql
+-- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
+--
+-- Locks:  none.
+create or replace function evervec.setting_interval(p_name text, p_default interval)
+returns interval
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
+exception when data_exception then
+    return p_default;
+end
+$$;
+
+comment on function evervec.setting_interval(text, interval) is
+$$Internal. An interval from evervec.setting, or the default.$$;
+
+revoke execute on function evervec.setting_interval(text, interval) from public;
+
+-- file: functions/cache/fill_cache.sql
+-- fill_cache: keeps the vectors of leased jobs for the next time that one of these texts comes.
+--
+-- Locks:  the entries, in (model_id, content_hash) order, so that two workers with the same texts wait for each other and no more.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.fill_cache(
+    p_lease_token uuid,
+    p_job_ids     bigint[],
+    p_embeddings  vector[],
+    p_notes       text[]
+)
+returns void
+language sql
+set search_path from current
+as $$
+    insert into evervec.embedding_cache as c (model_id, content_hash, embedding, note, source_id)
+    select distinct on (s.model_id, q.claimed_hash) s.model_id, q.claimed_hash, u.embedding, u.note, s.source_id
+      from unnest(p_job_ids, p_embeddings, p_notes) as u (job_id, embedding, note)
+      join evervec.processing_queue q on q.job_id = u.job_id
+      join evervec.source s on s.source_id = q.source_id
+     where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
+       and u.embedding is not null and s.cache
+     order by s.model_id, q.claimed_hash
+    on conflict (model_id, content_hash) do update
+       set embedding = excluded.embedding, note = excluded.note, source_id = excluded.source_id, hits = 0,
+           created_at = excluded.created_at, used_at = excluded.used_at
+     where c.used_at < now() - evervec.setting_interval('cache_keep', '30 days')
+$$;
+
+comment on function evervec.fill_cache(uuid, bigint[], vector[], text[]) is
+$$Internal. Stores vectors of leased jobs in the cache, those of sources that want it; entries that are there stay unless they have expired.$$;
+
+revoke execute on function evervec.fill_cache(uuid, bigint[], vector[], text[]) from public;
+
+-- file: functions/cache/forget_cached.sql
+-- forget_cached: removes what the cache has kept unused for longer than the setting cache_keep.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.forget_cached(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.embedding_cache c
+         where c.ctid = any (array(
+            select o.ctid
+              from evervec.embedding_cache o
+             where o.used_at < now() - evervec.setting_interval('cache_keep', '30 days')
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_cached(integer) is
+$$Internal. Removes up to p_limit expired entries of the cache; returns how many.$$;
+
+revoke execute on function evervec.forget_cached(integer) from public;
+
 -- file: functions/control/doctor.sql
 -- doctor: what is wrong, each with a sentence and the statement that mends it.
 --
@@ -150,6 +317,7 @@ as $$
         'p_priority => ' || quote_literal(coalesce(p_source.priority_sql, nullif(p_source.priority, 5)::text)),
         'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
         'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),
+        case when not p_source.cache then 'p_cache => false' end,
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,
@@ -438,27 +606,6 @@ comment on function evervec.doctor_log() is
 $$Internal. Finding of doctor: a change log of more rows than setting alert_change_log_rows.$$;
 
 revoke execute on function evervec.doctor_log() from public;
-
--- file: functions/control/setting_interval.sql
--- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
---
--- Locks:  none.
-create or replace function evervec.setting_interval(p_name text, p_default interval)
-returns interval
-language plpgsql stable
-set search_path from current
-as $$
-begin
-    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
-exception when data_exception then
-    return p_default;
-end
-$$;
-
-comment on function evervec.setting_interval(text, interval) is
-$$Internal. An interval from evervec.setting, or the default.$$;
-
-revoke execute on function evervec.setting_interval(text, interval) from public;
 
 -- file: functions/control/doctor_model.sql
 -- doctor_model: finding: a source whose model is paused, by whom or by what.
@@ -1190,7 +1337,8 @@ create or replace function evervec.add_model(
     p_requests_per_minute      integer default null,
     p_tokens_per_minute        integer default null,
     p_batch_texts              integer default 100,
-    p_batch_tokens             integer default 100000
+    p_batch_tokens             integer default 100000,
+    p_concurrent_requests      integer default null
 )
 returns text
 language plpgsql
@@ -1202,11 +1350,11 @@ declare
 begin
     insert into evervec.model
         (name, provider, provider_model, dimensions, input_limit, price_per_million_tokens, document_prefix,
-         query_prefix, request, requests_per_minute, tokens_per_minute, batch_texts, batch_tokens)
+         query_prefix, request, requests_per_minute, tokens_per_minute, batch_texts, batch_tokens, concurrent_requests)
     values
         (p_name, p_provider, coalesce(p_provider_model, p_name), p_dimensions, p_input_limit,
          p_price_per_million_tokens, p_document_prefix, p_query_prefix, p_request, p_requests_per_minute,
-         p_tokens_per_minute, p_batch_texts, p_batch_tokens)
+         p_tokens_per_minute, p_batch_texts, p_batch_tokens, p_concurrent_requests)
     on conflict (name) do nothing;
 
     if not exists (
@@ -1235,10 +1383,111 @@ exception
 end
 $$;
 
-comment on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer) is
-$$Makes an embedding model known and returns its name. p_provider: local or openai (any compatible API). p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
+comment on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) is
+$$Makes an embedding model known and returns its name. p_provider: local or openai (any compatible API). p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
 
-revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer) from public;
+revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) from public;
+
+-- file: functions/model/begin_call.sql
+-- begin_call: asks whether a request may be sent to a model now, for all workers on all machines.
+--
+-- A call counts against requests and tokens a minute from here until a minute after its end, and not after its beginning: it may reach
+-- the provider at any time between, so no minute as the provider sees it has one call too many. In flight it counts as concurrent. A call
+-- that nobody ends, because its worker was killed, ends when it expires. More tokens than a minute allows go when nothing else went.
+--
+-- Locks:  an advisory lock of the model, to the end of the transaction: commit at once.
+-- Raises: VE108 unknown model · VE301 bad arguments, or a transaction with one snapshot
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.begin_call(
+    p_model     text,
+    p_tokens    bigint,
+    p_timeout   interval default '2 minutes',
+    out call_id bigint,
+    out wait    interval
+)
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_model  evervec.model := evervec.model_named(p_model);
+    v_window interval := greatest(evervec.setting_interval('rate_window', '60 seconds'), '0');
+    v_now    timestamptz;
+begin
+    if coalesce(p_tokens < 0, true) or coalesce(p_timeout <= interval '0', true)
+       or current_setting('transaction_isolation') <> 'read committed' then
+        raise exception using
+            errcode = 'VE301', message = 'begin_call needs the tokens of the request, a time limit, and READ COMMITTED',
+            detail  = format('p_tokens is %s, p_timeout is %s, the transaction is %s.', coalesce(p_tokens::text, 'NULL'),
+                             coalesce(p_timeout::text, 'NULL'), current_setting('transaction_isolation')),
+            hint    = 'In a transaction of its own: SELECT * FROM evervec.begin_call(''text-embedding-3-small'', 1200);';
+    end if;
+    perform pg_advisory_xact_lock(evervec.lock_key('calls of model ' || v_model.model_id));
+    -- Only now: what the others began must be seen, and time has gone by.
+    select * into v_model from evervec.model m where m.model_id = v_model.model_id;
+    v_now := clock_timestamp();
+
+    delete from evervec.model_call c
+     where c.model_id = v_model.model_id and coalesce(c.finished_at, c.expires_at) <= v_now - v_window;
+
+    with counted as materialized (
+        -- frees_at: when it leaves the window at the earliest.
+        select c.tokens, c.finished_at is null and c.expires_at > v_now as in_flight,
+               coalesce(c.finished_at, least(c.expires_at, v_now)) + v_window as frees_at
+          from evervec.model_call c
+         where c.model_id = v_model.model_id
+    ), ordered as (
+        select c.frees_at, row_number() over (order by c.frees_at desc) as requests,
+               sum(c.tokens) over (order by c.frees_at desc rows unbounded preceding) as tokens
+          from counted c
+    )
+    select greatest(
+               -- The newest that may stay are those that leave room for one more; the first beyond them must leave.
+               (select max(o.frees_at) from ordered o where o.requests >= v_model.requests_per_minute),
+               (select max(o.frees_at) from ordered o where o.tokens + p_tokens > v_model.tokens_per_minute),
+               (select v_now + interval '100 milliseconds' from counted c where c.in_flight
+                having count(*) >= v_model.concurrent_requests),
+               -- An end that nobody knows is asked for again.
+               case when v_model.paused_until > v_now then least(v_model.paused_until, v_now + interval '1 hour') end) - v_now
+      into wait;
+    if wait is not null then
+        wait := greatest(wait, interval '1 millisecond');
+        return;
+    end if;
+
+    insert into evervec.model_call (model_id, tokens, started_at, expires_at)
+    values (v_model.model_id, p_tokens, v_now, v_now + p_timeout)
+    returning model_call.call_id into call_id;
+    wait := interval '0';
+end
+$$;
+
+comment on function evervec.begin_call(text, bigint, interval) is
+$$Asks whether a request of about p_tokens tokens may be sent to a model now, within its requests and tokens a minute and concurrent requests, whoever else sends. call_id: yes, tell end_call when it has ended, at the latest after p_timeout (default 2 minutes). NULL: not now; ask again after wait. Commit at once: the next caller waits for it. Raises VE108, VE301.$$;
+
+revoke execute on function evervec.begin_call(text, bigint, interval) from public;
+
+-- file: functions/model/end_call.sql
+-- end_call: says that a request that begin_call allowed has ended, well or not.
+--
+-- Locks:  the call.
+create or replace function evervec.end_call(p_call_id bigint, p_tokens bigint default null)
+returns boolean
+language sql security definer
+set search_path from current
+as $$
+    with ended as (
+        update evervec.model_call c
+           set finished_at = clock_timestamp(), tokens = case when p_tokens >= 0 then p_tokens else c.tokens end
+         where c.call_id = p_call_id and c.finished_at is null
+        returning 1
+    )
+    select exists (select from ended)
+$$;
+
+comment on function evervec.end_call(bigint, bigint) is
+$$Ends a call of begin_call; p_tokens: what it really had (NULL: what was said then). Returns false for one that is not known or has ended already.$$;
+
+revoke execute on function evervec.end_call(bigint, bigint) from public;
 
 -- file: functions/model/free_model.sql
 -- free_model: a success shows that what paused a model by an error is over.
@@ -1310,28 +1559,31 @@ revoke execute on function evervec.model_named(text) from public;
 -- needs: functions/model/model_named.sql
 create or replace function evervec.get_model(p_name text)
 returns table (
-    name            text,
-    provider        text,
-    provider_model  text,
-    dimensions      integer,
-    input_limit     integer,
-    document_prefix text,
-    query_prefix    text,
-    request         jsonb,
-    batch_texts     integer,
-    batch_tokens    integer,
-    paused_until    timestamptz
+    name                text,
+    provider            text,
+    provider_model      text,
+    dimensions          integer,
+    input_limit         integer,
+    document_prefix     text,
+    query_prefix        text,
+    request             jsonb,
+    batch_texts         integer,
+    batch_tokens        integer,
+    paused_until        timestamptz,
+    concurrent_requests integer,
+    limited             boolean
 )
 language sql stable security definer
 set search_path from current
 as $$
     select m.name, m.provider, m.provider_model, m.dimensions, m.input_limit, m.document_prefix, m.query_prefix,
-           m.request, m.batch_texts, m.batch_tokens, m.paused_until
+           m.request, m.batch_texts, m.batch_tokens, m.paused_until, m.concurrent_requests,
+           num_nonnulls(m.requests_per_minute, m.tokens_per_minute, m.concurrent_requests) > 0
       from evervec.model_named(p_name) m
 $$;
 
 comment on function evervec.get_model(text) is
-$$One model by its name: provider, the provider's name for it, dimensions, limits, prefixes, extra request body. Raises VE108.$$;
+$$One model by its name: provider, the provider's name for it, dimensions, limits, prefixes, extra request body. limited: each request needs begin_call. Raises VE108.$$;
 
 revoke execute on function evervec.get_model(text) from public;
 
@@ -1661,7 +1913,8 @@ create or replace function evervec.claim_jobs(
     p_limit   integer default 100,
     p_lease   interval default '5 minutes',
     p_worker  text default null,
-    p_sources text[] default null
+    p_sources text[] default null,
+    p_cached  boolean default true
 )
 returns table (
     job_id       bigint,
@@ -1739,25 +1992,26 @@ begin
         return query
         select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
                m.name, v_source.too_long, q.failures #>> '{-1,class}', coalesce(q.expiries, 0)::integer
-          from evervec.render_jobs(v_source, v_token, v_jobs) r
+          from evervec.render_jobs(v_source, v_token, v_jobs, p_cached) r
           join evervec.model m on m.model_id = v_source.model_id
           left join evervec.processing_queue q on q.job_id = r.job_id;
     end loop;
 end
 $$;
 
-comment on function evervec.claim_jobs(integer, interval, text, text[]) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
+comment on function evervec.claim_jobs(integer, interval, text, text[], boolean) is
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); cached: the vector of such a text is there, give it to complete_jobs as NULL; unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. p_cached: false for a worker that does not know the state cached, and embeds what is in the cache once more. No rows: nothing is due now. Raises VE301.$$;
 
-revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) from public;
+revoke execute on function evervec.claim_jobs(integer, interval, text, text[], boolean) from public;
 
 -- file: functions/queue/complete_jobs.sql
 -- complete_jobs: stores the vectors of leased jobs, each only while it is still true.
 --
 -- Fenced twice: the lease token must still be the job's, and the row's text, rendered again under a KEY SHARE lock, must still have the
--- claimed hash. A row that a user's transaction holds is never waited for.
+-- claimed hash. A row that a user's transaction holds is never waited for. Vectors that were paid for go into the cache first, whatever
+-- becomes of their rows.
 --
--- Locks:  the jobs in (source_id, task_type, row_key) order; the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
+-- Locks:  the cache's entries of these texts by (model_id, content_hash); then the jobs in (source_id, task_type, row_key) order; the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
 -- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions
 create or replace function evervec.complete_jobs(
     p_lease_token uuid,
@@ -1773,7 +2027,6 @@ as $$
 declare
     v_batch    record;
     v_outcomes text[];
-    v_model    integer;
 begin
     if p_lease_token is null or p_job_ids is null or p_embeddings is null
        or cardinality(p_job_ids) <> cardinality(p_embeddings)
@@ -1792,10 +2045,16 @@ begin
         select from evervec.processing_queue q
          where q.job_id = u.job_id and q.lease_token = p_lease_token and q.status = 'processing');
 
+    perform evervec.fill_cache(p_lease_token, p_job_ids, p_embeddings, p_notes);
+
     for v_batch in
-        select l.source_id, array_agg(l.job_id order by l.job_id) as job_ids, array_agg(l.row_key order by l.job_id) as row_keys,
-               array_agg(l.claimed_hash order by l.job_id) as hashes, array_agg(l.embedding order by l.job_id) as embeddings,
-               array_agg(l.note order by l.job_id) as notes
+        select l.source_id, s.model_id, array_agg(l.job_id order by l.job_id) as job_ids, array_agg(l.row_key order by l.job_id) as row_keys,
+               array_agg(l.claimed_hash order by l.job_id) as hashes,
+               array_agg(coalesce(l.embedding, c.embedding) order by l.job_id) as embeddings,
+               array_agg(coalesce(l.note, c.note) order by l.job_id) as notes,
+               bool_or(l.embedding is not null) as answered,
+               array_agg(c.content_hash) filter (where c.content_hash is not null) as hits,
+               array_agg(l.job_id) filter (where l.embedding is null and c.embedding is null) as missed
           from (
             select q.source_id, q.job_id, q.row_key, q.claimed_hash, u.embedding, u.note
               from unnest(p_job_ids, p_embeddings, p_notes) as u (job_id, embedding, note)
@@ -1804,21 +2063,43 @@ begin
              order by q.source_id, q.task_type, q.row_key
                for update of q
           ) l
-         group by l.source_id
+          join evervec.source s on s.source_id = l.source_id
+          left join evervec.embedding_cache c
+            on l.embedding is null and s.cache and c.model_id = s.model_id and c.content_hash = l.claimed_hash
+           and (c.note is null or s.too_long = 'cut')
+         group by l.source_id, s.model_id
     loop
-        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes), s.model_id
-          into v_outcomes, v_model
+        if v_batch.missed is not null then
+            -- Forgotten since the claim: the next one gives the text.
+            perform evervec.finish_jobs(v_batch.missed, array_fill('retry'::text, array[cardinality(v_batch.missed)]));
+            return query select u.job_id, 'retry' from unnest(v_batch.missed) as u (job_id);
+            select v_batch.source_id, v_batch.model_id, array_agg(u.job_id) as job_ids, array_agg(u.row_key) as row_keys,
+                   array_agg(u.hash) as hashes, array_agg(u.embedding) as embeddings, array_agg(u.note) as notes,
+                   v_batch.answered as answered, v_batch.hits as hits
+              into v_batch
+              from unnest(v_batch.job_ids, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes)
+                   as u (job_id, row_key, hash, embedding, note)
+             where u.embedding is not null;
+            continue when v_batch.job_ids is null;
+        end if;
+        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes)
+          into v_outcomes
           from evervec.source s
          where s.source_id = v_batch.source_id;
         perform evervec.finish_jobs(v_batch.job_ids, v_outcomes, v_batch.notes);
-        perform evervec.free_model(v_model);
+        if v_batch.hits is not null then
+            perform evervec.count_hits(v_batch.model_id, v_batch.hits);
+        end if;
+        if v_batch.answered then
+            perform evervec.free_model(v_batch.model_id);
+        end if;
         return query select u.job_id, u.outcome from unnest(v_batch.job_ids, v_outcomes) as u (job_id, outcome);
     end loop;
 end
 $$;
 
 comment on function evervec.complete_jobs(uuid, bigint[], vector[], text[]) is
-$$Stores one vector a job and settles the jobs. p_notes: beside the vector and in the receipt, such as where the text was cut; NULL members and NULL: none. outcome: completed; superseded (the row changed meanwhile, queued again); gone (row deleted); locked (a user's transaction holds the row, tried again later); lost (the lease is no longer yours, vector discarded). Keep calls under about 100 jobs so that transactions stay short. Raises VE109, VE301, 55P03.$$;
+$$Stores one vector a job and settles the jobs. A vector is NULL where claim_jobs said cached: it is taken from the cache. p_notes: beside the vector and in the receipt, such as where the text was cut; NULL members and NULL: none. outcome: completed; superseded (the row changed meanwhile, queued again); gone (row deleted); locked (a user's transaction holds the row, tried again later); retry (NULL, and the cache has none: queued again); lost (the lease is no longer yours, vector discarded). Keep calls under about 100 jobs so that transactions stay short. Raises VE109, VE301, 55P03.$$;
 
 revoke execute on function evervec.complete_jobs(uuid, bigint[], vector[], text[]) from public;
 
@@ -2110,7 +2391,7 @@ as $$
 $$;
 
 comment on function evervec.enqueue_task(text, jsonb, integer) is
-$$Queues a task and returns its job id, or that of the same task that has not begun; see job_status. p_task_type and p_task_data: regenerate {"source": …}, throws every vector away and makes it anew, as reset; batch {"source": …, "row_keys": […]}, embeds these rows; batch {"source": …, "pass": "backfill" | "reconcile"}, looks for what is missing or wrong; user_model_update {"user": …, "source": …}. The job ends when the work that it started is done. Another type becomes a dead letter. Raises VE101, VE111, VE202, VE302, VE303.$$;
+$$Queues a task and returns its job id, or that of the same task that has not begun; see job_status. p_task_type and p_task_data: regenerate {"source": …}, throws every vector away and makes it anew, as reset (with "fresh": true what the cache has of the source goes first, so that all is paid for again); batch {"source": …, "row_keys": […]}, embeds these rows; batch {"source": …, "pass": "backfill" | "reconcile"}, looks for what is missing or wrong; user_model_update {"user": …, "source": …}. The job ends when the work that it started is done. Another type becomes a dead letter. Raises VE101, VE111, VE202, VE302, VE303.$$;
 
 revoke execute on function evervec.enqueue_task(text, jsonb, integer) from public;
 
@@ -2407,7 +2688,7 @@ revoke execute on function evervec.feed_slice(evervec.source, integer, boolean, 
 -- finish_jobs: settles leased jobs by what became of their rows.
 --
 -- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, and open dead letters of its row are resolved, unless the row changed since the claim: then it is
--- pending again. superseded: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
+-- pending again. superseded, retry: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
 -- Locks:  the jobs, which the caller has locked or leased in this transaction; dead letters of their rows, SKIP LOCKED.
 create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[], p_notes text[] default null)
 returns void
@@ -2415,7 +2696,7 @@ language sql
 set search_path from current
 as $$
     with settled as materialized (
-        select u.job_id, u.outcome, u.note, u.outcome not in ('superseded', 'locked') as done
+        select u.job_id, u.outcome, u.note, u.outcome not in ('superseded', 'retry', 'locked') as done
           from unnest(p_job_ids, p_outcomes, p_notes) as u (job_id, outcome, note)
     ), removed as (
         delete from evervec.processing_queue q
@@ -3238,7 +3519,7 @@ revoke execute on function evervec.release_jobs(uuid, bigint[]) from public;
 --
 -- All rows are rendered in one statement. When that fails, they are rendered one by one, so that an error hurts its row only.
 -- Locks:  ROW SHARE on the source; vectors of vanished rows, SKIP LOCKED.
-create or replace function evervec.render_jobs(p_source evervec.source, p_lease_token uuid, p_job_ids bigint[])
+create or replace function evervec.render_jobs(p_source evervec.source, p_lease_token uuid, p_job_ids bigint[], p_cached boolean)
 returns table (
     job_id       bigint,
     task_type    text,
@@ -3259,6 +3540,7 @@ declare
     v_errors text[];
     v_erase  integer[];
     v_held   integer;
+    v_since  timestamptz;
 begin
     select array_agg(q.job_id order by q.job_id) as job_ids, array_agg(q.row_key order by q.job_id) as row_keys,
            array_agg(q.task_type order by q.job_id) as task_types, array_agg(q.attempts order by q.job_id) as attempts
@@ -3266,9 +3548,13 @@ begin
       from evervec.processing_queue q
      where q.job_id = any (p_job_ids) and q.source_id = p_source.source_id and q.task_type = 'embed';
 
+    if p_cached and p_source.cache then
+        v_since := now() - evervec.setting_interval('cache_keep', '30 days');
+    end if;
+
     begin
         select r.states, r.texts, r.hashes into v_states, v_texts, v_hashes
-          from evervec.render_states(p_source, v_jobs.row_keys) r;
+          from evervec.render_states(p_source, v_jobs.row_keys, v_since) r;
     exception
         when lock_not_available then
             v_states := array_fill('locked'::text, array[cardinality(v_jobs.job_ids)]);
@@ -3277,7 +3563,7 @@ begin
                 begin
                     select v_states || r.states, v_texts || r.texts, v_hashes || r.hashes
                       into v_states, v_texts, v_hashes
-                      from evervec.render_states(p_source, v_jobs.row_keys[v_ordinal : v_ordinal]) r;
+                      from evervec.render_states(p_source, v_jobs.row_keys[v_ordinal : v_ordinal], v_since) r;
                 exception when others then
                     v_states[v_ordinal] := 'failed';
                     v_texts[v_ordinal] := null;
@@ -3302,28 +3588,28 @@ begin
 
     perform evervec.finish_jobs(array_agg(u.job_id), array_agg(u.state))
        from unnest(v_jobs.job_ids, v_states) as u (job_id, state)
-      where u.state not in ('embed', 'failed');
+      where u.state not in ('embed', 'cached', 'failed');
     perform evervec.fail_jobs(p_lease_token, array[u.job_id], 'render', u.error)
        from unnest(v_jobs.job_ids, v_states, v_errors) as u (job_id, state, error)
       where u.state = 'failed';
     update evervec.processing_queue q
        set claimed_hash = u.hash
       from unnest(v_jobs.job_ids, v_states, v_hashes) as u (job_id, state, hash)
-     where q.job_id = u.job_id and u.state = 'embed';
+     where q.job_id = u.job_id and u.state in ('embed', 'cached');
 
     return query
     select u.job_id, u.task_type, u.row_key, u.attempts::integer, u.state,
            case when u.state = 'embed' then u.content end,
-           case when u.state = 'embed' then u.hash end
+           case when u.state in ('embed', 'cached') then u.hash end
       from unnest(v_jobs.job_ids, v_jobs.task_types, v_jobs.row_keys, v_jobs.attempts, v_states, v_texts, v_hashes)
            as u (job_id, task_type, row_key, attempts, state, content, hash);
 end
 $$;
 
-comment on function evervec.render_jobs(evervec.source, uuid, bigint[]) is
+comment on function evervec.render_jobs(evervec.source, uuid, bigint[], boolean) is
 $$Internal. Renders those of some leased jobs that are of one source; settles those whose row is gone, empty or unchanged and fails those that do not render.$$;
 
-revoke execute on function evervec.render_jobs(evervec.source, uuid, bigint[]) from public;
+revoke execute on function evervec.render_jobs(evervec.source, uuid, bigint[], boolean) from public;
 
 -- file: functions/queue/render_states.sql
 -- render_states: for some keys of a source, the texts as they are now and whether each needs a vector.
@@ -3332,6 +3618,7 @@ revoke execute on function evervec.render_jobs(evervec.source, uuid, bigint[]) f
 create or replace function evervec.render_states(
     p_source   evervec.source,
     p_row_keys jsonb[],
+    p_since    timestamptz,
     out states text[],
     out texts  text[],
     out hashes bytea[]
@@ -3346,6 +3633,9 @@ begin
                               when $3 then 'unchanged'
                               when r.content is null then 'empty'
                               when r.stored_hash = h.hash and r.stored_model_id = $2 then 'unchanged'
+                              when exists (select from evervec.embedding_cache c
+                                            where c.model_id = $2 and c.content_hash = h.hash and c.used_at >= $4
+                                              and (c.note is null or $5)) then 'cached'
                               else 'embed' end order by r.ordinal),
                array_agg(r.content order by r.ordinal),
                array_agg(h.hash order by r.ordinal)
@@ -3354,14 +3644,14 @@ begin
         $sql$,
         'render_' || p_source.name)
     into states, texts, hashes
-    using p_row_keys, p_source.model_id, p_source.storage = 'manual';
+    using p_row_keys, p_source.model_id, p_source.storage = 'manual', p_since, p_source.too_long = 'cut';
 end
 $$;
 
-comment on function evervec.render_states(evervec.source, jsonb[]) is
-$$Internal. Per key, in order: gone, empty, unchanged or embed; the text; its SHA-256.$$;
+comment on function evervec.render_states(evervec.source, jsonb[], timestamptz) is
+$$Internal. Per key, in order: gone, empty, unchanged, cached (since p_since; NULL: no cache) or embed; the text; its SHA-256.$$;
 
-revoke execute on function evervec.render_states(evervec.source, jsonb[]) from public;
+revoke execute on function evervec.render_states(evervec.source, jsonb[], timestamptz) from public;
 
 -- file: functions/queue/requeue_letters.sql
 -- requeue_letters: open dead letters become jobs again, with all their attempts, and are thereby resolved.
@@ -3750,7 +4040,9 @@ begin
 
     v_source := evervec.source_named(p_job.task_data ->> 'source');
     if not p_job.metadata ? 'began' then
-        if p_job.task_type = 'regenerate' then
+        if p_job.task_type = 'regenerate' and p_job.task_data -> 'fresh' = 'true' and evervec.cache_delete(v_source.name) > 0 then
+            return false;
+        elsif p_job.task_type = 'regenerate' then
             perform evervec.lock_relation(v_source.target, 'access exclusive', 1, '100 milliseconds');
             perform evervec.reset(v_source.name);
         elsif p_job.task_data ? 'row_keys' then
@@ -3782,8 +4074,8 @@ $$Internal. One step of a task; true when it is done. Raises VE101, 55P03, and w
 revoke execute on function evervec.task_step(evervec.processing_queue) from public;
 
 -- file: functions/queue/tick.sql
--- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches and
--- dead letters.
+-- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
+-- dead letters and cached vectors.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- Locks:  those of fold, reclaim, and rows of what is forgotten.
@@ -3807,13 +4099,17 @@ begin
         delete from evervec.batch_log b
          where b.batch_id in (select o.batch_id from evervec.batch_log o where o.finished_at < now() - interval '90 days' limit 10000)
         returning 1
+    ), old_calls as (
+        delete from evervec.model_call c
+         where c.ctid in (select o.ctid from evervec.model_call o where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour' limit 10000)
     )
-    select (select count(*) from old_receipts) + (select count(*) from old_batches) + evervec.forget_letters() into cleaned;
+    select (select count(*) from old_receipts) + (select count(*) from old_batches) + evervec.forget_letters() + evervec.forget_cached()
+      into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours and batches older than 90 days (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours and batches older than 90 days (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), and up to 10,000 cached vectors that were not used for 30 days (cache_keep). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -4854,7 +5150,7 @@ as $$
         (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
          target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
          text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
-         version_column, distance, index_method, priority, priority_sql, too_long)
+         version_column, distance, index_method, priority, priority_sql, too_long, cache)
     select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
            p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
            p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
@@ -4864,7 +5160,7 @@ as $$
            coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
            coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
            p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
-           coalesce(p_source.too_long, 'cut')
+           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true)
     returning *
 $$;
 
@@ -6601,7 +6897,8 @@ create or replace function evervec.retrack(
     p_text_sql   text default null,
     p_where      text default null,
     p_depends_on jsonb default null,
-    p_too_long   text default null
+    p_too_long   text default null,
+    p_cache      boolean default null
 )
 returns void
 language plpgsql
@@ -6632,6 +6929,7 @@ begin
     v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
     v_source := evervec.with_recipe(v_source);
     v_source.too_long := coalesce(p_too_long, v_source.too_long);
+    v_source.cache := coalesce(p_cache, v_source.cache);
     perform evervec.check_option('p_too_long', v_source.too_long, array['cut', 'dead_letter']);
     perform evervec.match_key_types(v_source);
     if v_source.state = 'suspended' then
@@ -6651,10 +6949,10 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -6847,7 +7145,8 @@ create or replace function evervec.track(
     p_storage         text default 'table',
     p_storage_columns jsonb default null,
     p_foreign_key     boolean default false,
-    p_too_long        text default 'cut'
+    p_too_long        text default 'cut',
+    p_cache           boolean default true
 )
 returns text
 language plpgsql
@@ -6882,6 +7181,7 @@ begin
     v_source.storage := p_storage;
     v_source.foreign_key := p_foreign_key;
     v_source.too_long := p_too_long;
+    v_source.cache := p_cache;
     v_source.distance := p_distance;
     v_source.index_method := p_index;
     v_source := evervec.with_priority(v_source, p_priority::text);
@@ -6907,10 +7207,10 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean) from public;
 
 -- file: functions/track/untrack.sql
 -- untrack: takes back all that track made; the vectors stay unless they are to go.
@@ -6979,6 +7279,7 @@ as $$
            watched_attributes = p_source.watched_attributes,
            text_expression    = p_source.text_expression,
            too_long           = p_source.too_long,
+           cache              = p_source.cache,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id
@@ -7351,4 +7652,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '12bd8ee3630a54de8a488ac102bd60f5d2ff294af7c2b4b669c97da0ac08bda3');
+values ('evervec_0002_functions', '23fa05244844906fefcb6d8ef018f5c6b201b83f3e0847d7f2f5526699fa6e11');

@@ -27,6 +27,7 @@ AREAS = {
     "storage": "Vectors of your own",
     "control": "Control and health",
     "queue": "Working and watching",
+    "cache": "What is remembered by text",
     "index": "Vector indexes",
     "views": "Views",
 }

@@ -43,14 +43,19 @@ def value(conn: psycopg.Connection, query: str, *parameters: Any) -> Any:
     return row[0]
 
 
-def claim(conn: psycopg.Connection, limit: int = 100) -> list[Row]:
-    """The jobs of one call of claim_jobs."""
-    return rows(conn, "select * from evervec.claim_jobs(%s)", limit)
+def claim(conn: psycopg.Connection, limit: int = 100, *, cached: bool = False) -> list[Row]:
+    """The jobs of one call of claim_jobs; cached: those too whose vector the cache has, as such.
+
+    Most tests ask which texts come, not which of them are paid for.
+    """
+    return rows(conn, "select * from evervec.claim_jobs(%s, p_cached => %s)", limit, cached)
 
 
 def complete(conn: psycopg.Connection, jobs: list[Row]) -> Counter[str]:
-    """Complete the jobs that need a vector; how many came to which outcome."""
-    needy = [job for job in jobs if job["state"] == "embed"]
+    """Complete the jobs that need a vector, or get it from the cache; how many came to which
+    outcome.
+    """
+    needy = [job for job in jobs if job["state"] in ("embed", "cached")]
     if not needy:
         return Counter()
     outcomes = rows(
@@ -58,7 +63,7 @@ def complete(conn: psycopg.Connection, jobs: list[Row]) -> Counter[str]:
         "select * from evervec.complete_jobs(%s, %s, %s::vector[])",
         needy[0]["lease_token"],
         [job["job_id"] for job in needy],
-        [toy_vector(job["content"]) for job in needy],
+        [toy_vector(job["content"]) if job["content"] else None for job in needy],
     )
     return Counter(outcome["outcome"] for outcome in outcomes)
 
@@ -71,11 +76,11 @@ class Drained:
     states: Counter[str] = field(default_factory=Counter)
 
 
-def drain(conn: psycopg.Connection, limit: int = 100) -> Drained:
+def drain(conn: psycopg.Connection, limit: int = 100, *, cached: bool = False) -> Drained:
     """Work until log, queue and passes are empty."""
     drained = Drained()
     for _ in range(10_000):
-        jobs = claim(conn, limit)
+        jobs = claim(conn, limit, cached=cached)
         drained.states.update(job["state"] for job in jobs)
         drained.texts += [job["content"] for job in jobs if job["state"] == "embed"]
         complete(conn, jobs)

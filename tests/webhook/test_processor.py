@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import LiteralString
+from itertools import pairwise
+from typing import Any, LiteralString
 
 import numpy as np
 import psycopg
@@ -578,3 +580,97 @@ def test_vectors_arrive_bit_for_bit(service: Service) -> None:
     np.testing.assert_array_equal(
         np.array(numbers, dtype=np.float32), words_vector(service.provider.texts[0])
     )
+
+
+# -- the cache, the limits -----------------------------------------------------------------------
+
+
+def test_what_is_cached_costs_no_request(service: Service) -> None:
+    service.track(rows=ROWS)
+    service.batch()
+    before = list(service.provider.batches)
+    service.db.track("note", columns=["title", "body"], model="words", name="again")
+    service.conn.execute("insert into note values (4, 'new', 'text', 0)")
+
+    batch = service.batch()
+
+    assert (batch.claimed, batch.cached, batch.embedded) == (5, 3, 2)
+    assert len(service.provider.batches) == len(before) + 1
+    assert service.value("select percent from evervec.coverage('again')") == 100
+
+
+def test_what_was_forgotten_since_the_claim_is_embedded_by_the_next_batch(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.track(rows=ROWS)
+    service.batch()
+    service.conn.execute("select evervec.reset('note')")
+    claim_jobs = service.db.claim_jobs
+
+    def claim_and_forget(*args: Any, **options: Any) -> Any:
+        claim = claim_jobs(*args, **options)
+        service.db.cache_delete()
+        return claim
+
+    monkeypatch.setattr(service.db, "claim_jobs", claim_and_forget)
+
+    batch = service.batch()
+
+    assert (batch.cached, batch.released, batch.retrying) == (0, 3, 0)
+    assert service.batch().embedded == 3
+
+
+def test_a_limited_model_is_asked_before_each_request(service: Service) -> None:
+    service.track(rows=[(i, f"row {i}", "x") for i in range(6)])
+    service.conn.execute("update evervec.setting set value = '\"1 s\"' where name = 'rate_window'")
+    service.conn.execute(
+        "update evervec.model set batch_texts = 2, requests_per_minute = 1 where name = 'words'"
+    )
+    times: list[float] = []
+    service.provider.fail = lambda _: times.append(time.monotonic())
+
+    assert service.batch().embedded == 6
+
+    assert [later - sooner >= 1 for sooner, later in pairwise(times)] == [True, True]
+    open_calls = "select count(*) from evervec.model_call where finished_at is null"
+    assert service.value(open_calls) == 0
+    assert service.value("select tokens from evervec.model_call") == 2
+
+
+def test_a_poison_row_of_a_model_with_one_request_at_a_time_stands_alone(service: Service) -> None:
+    service.track(rows=[(i, "poison" if i == 2 else f"row {i}", "x") for i in range(4)])
+    service.conn.execute("update evervec.model set concurrent_requests = 1 where name = 'words'")
+    service.provider.fail = poisoned_by("poison")
+
+    batch = service.batch()
+
+    assert (batch.embedded, batch.dead) == (3, 1)
+
+
+def test_what_the_limits_do_not_allow_in_time_goes_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor_module, "_LIMIT_PATIENCE_SECONDS", 0.2)
+    service.track(rows=[(i, f"row {i}", "x") for i in range(6)])
+    service.conn.execute(
+        "update evervec.model set batch_texts = 2, requests_per_minute = 1 where name = 'words'"
+    )
+
+    batch = service.batch()
+
+    assert (batch.embedded, batch.released) == (2, 4)
+    assert service.value("select max(attempts) from evervec.processing_queue") == 0
+
+
+def test_a_stop_is_heeded_while_a_request_waits(service: Service) -> None:
+    service.track(rows=[(i, f"row {i}", "x") for i in range(4)])
+    service.conn.execute(
+        "update evervec.model set batch_texts = 2, requests_per_minute = 1 where name = 'words'"
+    )
+    threading.Timer(0.5, service.stop.set).start()
+    started = time.monotonic()
+
+    batch = service.batch()
+
+    assert (batch.embedded, batch.released) == (2, 2)
+    assert time.monotonic() - started < 5

@@ -26,6 +26,7 @@ from evervec import failpoints
 from evervec.errors import EvervecError
 from evervec.records import (
     Alert,
+    Call,
     Claim,
     ClaimedJob,
     Coverage,
@@ -203,7 +204,8 @@ class Database:
             "select name, provider, provider_model, dimensions, input_limit, document_prefix,"
             " query_prefix, request,"
             " batch_texts, batch_tokens, nullif(paused_until, 'infinity') as paused_until,"
-            " coalesce(paused_until > now(), false) as paused from evervec.get_model(%s)",
+            " coalesce(paused_until > now(), false) as paused, concurrent_requests, limited"
+            " from evervec.get_model(%s)",
             name,
         )
 
@@ -235,6 +237,7 @@ class Database:
         storage_columns: str | None = None,
         foreign_key: bool = False,
         too_long: str = "cut",
+        cache: bool = True,
     ) -> str:
         """Begin to keep embeddings of a table; the source's name.
 
@@ -247,7 +250,7 @@ class Database:
                 " p_model => %s, p_name => %s, p_distance => %s, p_index => %s, p_backfill => %s,"
                 " p_priority => %s::text, p_text_sql => %s, p_where => %s,"
                 " p_depends_on => %s::jsonb, p_storage => %s, p_storage_columns => %s::jsonb,"
-                " p_foreign_key => %s, p_too_long => %s)",
+                " p_foreign_key => %s, p_too_long => %s, p_cache => %s)",
                 relation,
                 None if columns is None else list(columns),
                 template,
@@ -264,6 +267,7 @@ class Database:
                 storage_columns,
                 foreign_key,
                 too_long,
+                cache,
             )
         )
 
@@ -287,11 +291,13 @@ class Database:
         where: str | None = None,
         depends_on: str | None = None,
         too_long: str | None = None,
+        cache: bool | None = None,
     ) -> None:
         """Bring a source back, with the recipe that it has or another; depends_on: JSON text."""
         self._value(
             "select evervec.retrack(%s, p_columns => %s::text[], p_template => %s, p_text_sql =>"
-            " %s, p_where => %s, p_depends_on => %s::jsonb, p_too_long => %s)",
+            " %s, p_where => %s, p_depends_on => %s::jsonb, p_too_long => %s,"
+            " p_cache => %s::boolean)",
             source,
             None if columns is None else list(columns),
             template,
@@ -299,6 +305,7 @@ class Database:
             where,
             depends_on,
             too_long,
+            cache,
         )
 
     def pause(self, source: str | None = None) -> int:
@@ -508,15 +515,20 @@ class Database:
         lease: timedelta,
         worker: str,
         sources: Sequence[str] | None = None,
+        *,
+        cached: bool = True,
     ) -> Claim | None:
-        """Take up to `limit` jobs under one lease; None when there is nothing to do now."""
+        """Take up to `limit` jobs under one lease; None when there is nothing to do now.
+
+        cached: jobs may be of state "cached", to be completed with None for their vector.
+        """
         with self._transaction() as connection, connection.cursor() as cursor:
             rows = cursor.execute(
                 "select lease_token, job_id, coalesce(source, '') as source, task_type, attempts,"
                 " state, content, content_hash, model, too_long, last_class, expiries"
                 " from evervec.claim_jobs(p_limit => %s, p_lease => %s, p_worker => %s,"
-                " p_sources => %s::text[])",
-                (limit, lease, worker, None if sources is None else list(sources)),
+                " p_sources => %s::text[], p_cached => %s)",
+                (limit, lease, worker, None if sources is None else list(sources), cached),
             ).fetchall()
         if not rows:
             return None
@@ -533,11 +545,12 @@ class Database:
         self,
         lease: UUID,
         job_ids: Sequence[int],
-        vectors: Sequence[Vector],
+        vectors: Sequence[Vector | None],
         notes: Sequence[str | None] | None = None,
     ) -> list[Outcome]:
         """Store one vector a job, each of shape (dimensions,), where lease and text still hold.
 
+        None: the vector that the cache has of the job's text, claimed as "cached".
         notes: one a job, kept beside the vector and in the job's receipt.
         """
         with (
@@ -576,6 +589,20 @@ class Database:
             status_code,
             retry_after,
         )
+
+    def begin_call(self, model: str, tokens: int, timeout: timedelta) -> Call:
+        """Ask whether a request of about so many tokens may be sent to a limited model now."""
+        return self._row(
+            Call,
+            "select call_id, wait from evervec.begin_call(%s, %s::bigint, %s)",
+            model,
+            tokens,
+            timeout,
+        )
+
+    def end_call(self, call_id: int, tokens: int | None = None) -> bool:
+        """Say that it has ended, well or not; tokens: what it really had. Whether it was open."""
+        return bool(self._value("select evervec.end_call(%s, %s::bigint)", call_id, tokens))
 
     def release_jobs(self, lease: UUID, job_ids: Sequence[int]) -> int:
         """Give jobs back unharmed; how many were still ours."""
@@ -620,6 +647,19 @@ class Database:
             claim_ms,
             embed_ms,
             complete_ms,
+        )
+
+    def cache_delete(
+        self,
+        source: str | None = None,
+        model: str | None = None,
+        older_than: timedelta | None = None,
+    ) -> int:
+        """Remove up to 10,000 vectors from the cache; how many. Call it until 0."""
+        return int(
+            self._value(
+                "select evervec.cache_delete(%s, %s, %s::interval)", source, model, older_than
+            )
         )
 
     def tick(self) -> Ticked:

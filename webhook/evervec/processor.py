@@ -13,13 +13,14 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from evervec import failpoints, logs
 from evervec.db import DatabaseUnavailableError
 from evervec.errors import EvervecError
 from evervec.heartbeat import Heartbeat
-from evervec.providers import ProviderError, room, unusable_rows
+from evervec.providers import ProviderError, estimated_tokens, room, unusable_rows
 from evervec.records import Outcome
 from evervec.texts import TROUBLE, distinct, jobs_of, requests
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from evervec.config import Config
     from evervec.db import Database
     from evervec.heartbeat import Lease
-    from evervec.providers import Providers, Vectors
+    from evervec.providers import Embeddings, Providers, Vectors
     from evervec.records import Claim, ClaimedJob, Model
     from evervec.texts import Text
 
@@ -70,6 +71,10 @@ _WASTED: Final = (
 # How long results that are paid for wait for a database that went away (a restart takes seconds).
 _PATIENCE_SECONDS: Final = 30.0
 
+# How long a request waits for the limits of its model, a minute as a rule; then its rows go back.
+_LIMIT_PATIENCE_SECONDS: Final = 90.0
+_NAP_SECONDS: Final = 5.0
+
 # Job numbers in one line of the log.
 _MOST_IDS: Final = 10
 
@@ -85,6 +90,7 @@ class Batch:
 
     claimed: int = 0
     embedded: int = 0
+    cached: int = 0
     unchanged: int = 0
     vanished: int = 0
     superseded: int = 0
@@ -98,15 +104,18 @@ class Batch:
     @property
     def settled(self) -> int:
         """Jobs that are out of the queue."""
-        return self.embedded + self.unchanged + self.vanished + self.dead
+        return self.embedded + self.cached + self.unchanged + self.vanished + self.dead
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """A vector of shape (dimensions,) and the job that it is for; note: see Text."""
+    """A vector of shape (dimensions,) and the job that it is for; note: see Text.
+
+    vector  None: the database takes it from its cache
+    """
 
     job: ClaimedJob
-    vector: Vectors
+    vector: Vectors | None
     note: str | None
 
 
@@ -117,6 +126,7 @@ class _Hand:
     lease: Lease
     open: dict[int, ClaimedJob]
     tally: Counter[str] = field(default_factory=Counter)
+    cached: int = 0
     tokens: int = 0
     refusals: int = 0
     troubles: int = 0
@@ -168,9 +178,11 @@ class Processor:
         _log_claim(claim)
 
         wanted = [job for job in claim.jobs if job.state == "embed"]
+        cached = [job for job in claim.jobs if job.state == "cached"]
         with self._heartbeat.keeping(claim.lease_token, started) as lease:
-            hand = _Hand(lease, {job.job_id: job for job in wanted})
+            hand = _Hand(lease, {job.job_id: job for job in wanted + cached})
             try:
+                self._complete_cached(hand, cached)
                 for model_name, jobs in _by_model(wanted):
                     self._embed_all(hand, model_name, jobs)
             finally:
@@ -219,9 +231,14 @@ class Processor:
         """One request and what follows from it; the error when it failed as a whole."""
         if not self._may_go_on(hand):
             return None
+        call_id = None
+        if model.limited:
+            call_id = self._begin_call(hand, model, texts)
+            if call_id is None:
+                return ProviderError("rate_limit", "its limits allow no request now")
         started = time.monotonic()
         try:
-            answer = self._providers.embed(model, [text.content for text in texts], "document")
+            answer = self._ask(model, texts, call_id)
         except ProviderError as error:
             seconds = time.monotonic() - started
             hand.embed_seconds += seconds
@@ -277,6 +294,41 @@ class Processor:
         self._fail(hand, texts[0].jobs, model, error, seconds)
         return error
 
+    def _begin_call(self, hand: _Hand, model: Model, texts: Sequence[Text]) -> int | None:
+        """Wait until the model's limits allow one more request; None when its time never came."""
+        tokens = sum(min(estimated_tokens(text.content), model.input_limit) for text in texts)
+        timeout = timedelta(seconds=2 * self._config.request_timeout)
+        give_up = time.monotonic() + _LIMIT_PATIENCE_SECONDS
+        while True:
+            call = self._db.begin_call(model.name, tokens, timeout)
+            if call.call_id is not None:
+                return call.call_id
+            seconds = call.wait.total_seconds()
+            if time.monotonic() + seconds > give_up:
+                _log("limit_reached", jobs_of(texts), model=model.name, seconds=round(seconds, 1))
+                return None
+            # Short naps: the lease must see that we are awake.
+            if self._stop.wait(min(seconds, _NAP_SECONDS)) or not self._may_go_on(hand):
+                return None
+
+    def _ask(self, model: Model, texts: Sequence[Text], call_id: int | None) -> Embeddings:
+        """One request, and that it has ended."""
+        tokens = None
+        try:
+            answer = self._providers.embed(model, [text.content for text in texts], "document")
+            tokens = answer.tokens or None
+        finally:
+            if call_id is not None:
+                self._end_call(call_id, tokens)
+        return answer
+
+    def _end_call(self, call_id: int, tokens: int | None) -> None:
+        """Never raises: a call that nobody ends expires."""
+        try:
+            self._db.end_call(call_id, tokens)
+        except EvervecError as error:
+            logs.warning("end_call_failed", message=error.message)
+
     def _may_go_on(self, hand: _Hand) -> bool:
         """Whether the rows are still ours, and nobody has told us to stop."""
         hand.lease.progress()
@@ -292,6 +344,14 @@ class Processor:
         return not hand.lease.lost
 
     # -- complete --------------------------------------------------------------------------------
+
+    def _complete_cached(self, hand: _Hand, jobs: Sequence[ClaimedJob]) -> None:
+        """Jobs whose vector the database has already; what was forgotten since is claimed again."""
+        if not jobs:
+            return
+        self._complete(hand, [_Result(job, None, None) for job in jobs])
+        hand.cached, hand.tally["completed"] = hand.tally["completed"], 0
+        hand.tally["released"] += hand.tally.pop("retry", 0)
 
     def _complete(self, hand: _Hand, results: Sequence[_Result]) -> None:
         """Store vectors in slices short enough that nobody waits for their locks."""
@@ -436,6 +496,7 @@ class Processor:
             logging.DEBUG,
             claimed=batch.claimed,
             embedded=batch.embedded,
+            cached=batch.cached,
             failed=failed,
             tokens=batch.tokens,
             claim_ms=claim_ms,
@@ -524,6 +585,7 @@ def _summary(claim: Claim, hand: _Hand) -> Batch:
     return Batch(
         claimed=len(claim.jobs),
         embedded=tally["completed"],
+        cached=hand.cached,
         unchanged=settled["unchanged"],
         vanished=settled["gone"] + settled["empty"] + tally["gone"],
         superseded=tally["superseded"],

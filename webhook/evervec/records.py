@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ class Model:
     request       further fields of the request's body
     batch_texts   texts in one request at most; batch_tokens the same for the sum of their tokens
     paused_until  no requests before that time, or None; paused: whether that is so now
+    limited       every request needs Database.begin_call, and end_call when it has ended
     """
 
     name: str
@@ -35,11 +36,21 @@ class Model:
     batch_tokens: int = 100_000
     paused_until: datetime | None = field(default=None, compare=False)
     paused: bool = field(default=False, compare=False)
+    concurrent_requests: int | None = field(default=None, compare=False)
+    limited: bool = field(default=False, compare=False)
 
     @property
     def is_stopped(self) -> bool:
         """Whether it is paused without an end, which only a person does."""
         return self.paused and self.paused_until is None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What evervec.begin_call answers: go on under call_id, or (None) ask again after wait."""
+
+    call_id: int | None
+    wait: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +190,8 @@ class ClaimedJob:
     """One row of evervec.claim_jobs.
 
     source    empty for a task that concerns none
-    state     "embed" when a vector is wanted; "unchanged", "gone", "empty", "failed", and "done" of
-              a task, are settled
+    state     "embed" when a vector is wanted; "cached" when the database has it; "unchanged",
+              "gone", "empty", "failed", and "done" of a task, are settled
     too_long  "cut" or "dead_letter": what the source wants of a text beyond the model's limit
     """
 

@@ -48,6 +48,7 @@ class Summary:
     batches: int = 0
     claimed: int = 0
     embedded: int = 0
+    cached: int = 0
     unchanged: int = 0
     vanished: int = 0
     superseded: int = 0
@@ -62,6 +63,7 @@ class Summary:
         self.batches += 1
         self.claimed += batch.claimed
         self.embedded += batch.embedded
+        self.cached += batch.cached
         self.unchanged += batch.unchanged
         self.vanished += batch.vanished
         self.superseded += batch.superseded
@@ -80,7 +82,7 @@ class Summary:
         return {
             "records": self.claimed,
             "generated": self.embedded,
-            "cached": 0,  # there is no cache yet
+            "cached": self.cached,
             "unchanged": self.unchanged,
             "errors": self.retried + self.dead,
             "seconds": round(seconds, 3),

@@ -25,6 +25,7 @@ as $$
         'p_priority => ' || quote_literal(coalesce(p_source.priority_sql, nullif(p_source.priority, 5)::text)),
         'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
         'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),
+        case when not p_source.cache then 'p_cache => false' end,
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,

@@ -15,7 +15,8 @@ create or replace function evervec.add_model(
     p_requests_per_minute      integer default null,
     p_tokens_per_minute        integer default null,
     p_batch_texts              integer default 100,
-    p_batch_tokens             integer default 100000
+    p_batch_tokens             integer default 100000,
+    p_concurrent_requests      integer default null
 )
 returns text
 language plpgsql
@@ -27,11 +28,11 @@ declare
 begin
     insert into evervec.model
         (name, provider, provider_model, dimensions, input_limit, price_per_million_tokens, document_prefix,
-         query_prefix, request, requests_per_minute, tokens_per_minute, batch_texts, batch_tokens)
+         query_prefix, request, requests_per_minute, tokens_per_minute, batch_texts, batch_tokens, concurrent_requests)
     values
         (p_name, p_provider, coalesce(p_provider_model, p_name), p_dimensions, p_input_limit,
          p_price_per_million_tokens, p_document_prefix, p_query_prefix, p_request, p_requests_per_minute,
-         p_tokens_per_minute, p_batch_texts, p_batch_tokens)
+         p_tokens_per_minute, p_batch_texts, p_batch_tokens, p_concurrent_requests)
     on conflict (name) do nothing;
 
     if not exists (
@@ -60,7 +61,7 @@ exception
 end
 $$;
 
-comment on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer) is
-$$Makes an embedding model known and returns its name. p_provider: local or openai (any compatible API). p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
+comment on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) is
+$$Makes an embedding model known and returns its name. p_provider: local or openai (any compatible API). p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
 
-revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer) from public;
+revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) from public;

@@ -10,7 +10,8 @@ create or replace function evervec.claim_jobs(
     p_limit   integer default 100,
     p_lease   interval default '5 minutes',
     p_worker  text default null,
-    p_sources text[] default null
+    p_sources text[] default null,
+    p_cached  boolean default true
 )
 returns table (
     job_id       bigint,
@@ -88,14 +89,14 @@ begin
         return query
         select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
                m.name, v_source.too_long, q.failures #>> '{-1,class}', coalesce(q.expiries, 0)::integer
-          from evervec.render_jobs(v_source, v_token, v_jobs) r
+          from evervec.render_jobs(v_source, v_token, v_jobs, p_cached) r
           join evervec.model m on m.model_id = v_source.model_id
           left join evervec.processing_queue q on q.job_id = r.job_id;
     end loop;
 end
 $$;
 
-comment on function evervec.claim_jobs(integer, interval, text, text[]) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. No rows: nothing is due now. Raises VE301.$$;
+comment on function evervec.claim_jobs(integer, interval, text, text[], boolean) is
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); cached: the vector of such a text is there, give it to complete_jobs as NULL; unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. p_cached: false for a worker that does not know the state cached, and embeds what is in the cache once more. No rows: nothing is due now. Raises VE301.$$;
 
-revoke execute on function evervec.claim_jobs(integer, interval, text, text[]) from public;
+revoke execute on function evervec.claim_jobs(integer, interval, text, text[], boolean) from public;

@@ -1,7 +1,7 @@
 -- finish_jobs: settles leased jobs by what became of their rows.
 --
 -- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, and open dead letters of its row are resolved, unless the row changed since the claim: then it is
--- pending again. superseded: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
+-- pending again. superseded, retry: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
 -- Locks:  the jobs, which the caller has locked or leased in this transaction; dead letters of their rows, SKIP LOCKED.
 create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes text[], p_notes text[] default null)
 returns void
@@ -9,7 +9,7 @@ language sql
 set search_path from current
 as $$
     with settled as materialized (
-        select u.job_id, u.outcome, u.note, u.outcome not in ('superseded', 'locked') as done
+        select u.job_id, u.outcome, u.note, u.outcome not in ('superseded', 'retry', 'locked') as done
           from unnest(p_job_ids, p_outcomes, p_notes) as u (job_id, outcome, note)
     ), removed as (
         delete from evervec.processing_queue q

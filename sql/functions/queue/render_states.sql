@@ -4,6 +4,7 @@
 create or replace function evervec.render_states(
     p_source   evervec.source,
     p_row_keys jsonb[],
+    p_since    timestamptz,
     out states text[],
     out texts  text[],
     out hashes bytea[]
@@ -18,6 +19,9 @@ begin
                               when $3 then 'unchanged'
                               when r.content is null then 'empty'
                               when r.stored_hash = h.hash and r.stored_model_id = $2 then 'unchanged'
+                              when exists (select from evervec.embedding_cache c
+                                            where c.model_id = $2 and c.content_hash = h.hash and c.used_at >= $4
+                                              and (c.note is null or $5)) then 'cached'
                               else 'embed' end order by r.ordinal),
                array_agg(r.content order by r.ordinal),
                array_agg(h.hash order by r.ordinal)
@@ -26,11 +30,11 @@ begin
         $sql$,
         'render_' || p_source.name)
     into states, texts, hashes
-    using p_row_keys, p_source.model_id, p_source.storage = 'manual';
+    using p_row_keys, p_source.model_id, p_source.storage = 'manual', p_since, p_source.too_long = 'cut';
 end
 $$;
 
-comment on function evervec.render_states(evervec.source, jsonb[]) is
-$$Internal. Per key, in order: gone, empty, unchanged or embed; the text; its SHA-256.$$;
+comment on function evervec.render_states(evervec.source, jsonb[], timestamptz) is
+$$Internal. Per key, in order: gone, empty, unchanged, cached (since p_since; NULL: no cache) or embed; the text; its SHA-256.$$;
 
-revoke execute on function evervec.render_states(evervec.source, jsonb[]) from public;
+revoke execute on function evervec.render_states(evervec.source, jsonb[], timestamptz) from public;

@@ -18,7 +18,9 @@ begin
 
     v_source := evervec.source_named(p_job.task_data ->> 'source');
     if not p_job.metadata ? 'began' then
-        if p_job.task_type = 'regenerate' then
+        if p_job.task_type = 'regenerate' and p_job.task_data -> 'fresh' = 'true' and evervec.cache_delete(v_source.name) > 0 then
+            return false;
+        elsif p_job.task_type = 'regenerate' then
             perform evervec.lock_relation(v_source.target, 'access exclusive', 1, '100 milliseconds');
             perform evervec.reset(v_source.name);
         elsif p_job.task_data ? 'row_keys' then

@@ -24,6 +24,7 @@ as $$
            watched_attributes = p_source.watched_attributes,
            text_expression    = p_source.text_expression,
            too_long           = p_source.too_long,
+           cache              = p_source.cache,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id

@@ -15,6 +15,7 @@ from evervec.cli.recipe import named_columns, recipe_options
 @click.argument("source")
 @recipe_options
 @click.option("--too-long", help="A text beyond the model's limit: cut, or dead_letter.")
+@click.option("--cache/--no-cache", default=None, help="Keep vectors by text, or not any more.")
 @common_options
 @pass_app
 def retrack(
@@ -26,6 +27,7 @@ def retrack(
     where: str | None,
     depends_on: str | None,
     too_long: str | None,
+    cache: bool | None,
 ) -> None:
     """Bring SOURCE back after `evervec suspend`, or change how its text is made.
 
@@ -40,6 +42,7 @@ def retrack(
             where=where,
             depends_on=depends_on,
             too_long=too_long,
+            cache=cache,
         )
     if app.as_json:
         app.print_json({"source": source, "state": "active"})

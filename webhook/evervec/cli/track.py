@@ -49,6 +49,7 @@ from evervec.cli.recipe import named_columns, recipe_options
     show_default=True,
     help="A text beyond the model's limit: cut, or dead_letter.",
 )
+@click.option("--no-cache", is_flag=True, help="Keep no vectors of its texts apart from its rows.")
 @click.option("--no-backfill", is_flag=True, help="Leave the rows that are there alone.")
 @common_options
 @pass_app
@@ -69,6 +70,7 @@ def track(
     storage_columns: str | None,
     foreign_key: bool,
     too_long: str,
+    no_cache: bool,
     no_backfill: bool,
 ) -> None:
     """Keep an embedding of every row of TABLE from now on."""
@@ -89,6 +91,7 @@ def track(
             storage_columns=storage_columns,
             foreign_key=foreign_key,
             too_long=too_long,
+            cache=not no_cache,
             backfill=not no_backfill,
         )
     if app.as_json:
