@@ -84,7 +84,8 @@ def test_a_session_keeps_nothing_between_calls(service: Service) -> None:
     with service.db._connection() as connection:
         left = connection.execute(
             "select (select count(*) from pg_prepared_statements) as prepared,"
-            " (select count(*) from pg_locks where locktype = 'advisory') as locks,"
+            " (select count(*) from pg_locks"
+            "   where locktype = 'advisory' and pid = pg_backend_pid()) as locks,"
             " (select count(*) from pg_settings where source = 'session'"
             "   and name not in ('application_name', 'client_encoding')) as settings"
         ).fetchone()
