@@ -63,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         report = Report(
             name="fold",
             versions=versions(owner),
+            settings=server.settings,
             facts={"slice": f"{thousands(SLICE)} changes", "rounds": str(options.rounds)},
             tables=tables,
         )

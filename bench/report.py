@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from bench.server import ROOT, SETTINGS
+from bench.server import ROOT
 
 DOCS = ROOT / "docs" / "benchmarks.md"
 
@@ -48,12 +48,13 @@ class Report:
 
     name: str
     versions: Mapping[str, str]
+    settings: Mapping[str, str]  # of the server, where they are not the default
     facts: Mapping[str, str]
     tables: tuple[Table, ...]
 
     def conditions(self) -> str:
         """Versions, machine and settings in a few lines."""
-        settings = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
+        settings = ", ".join(f"{name} = {value}" for name, value in self.settings.items())
         found = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         facts = "; ".join(f"{name}: {value}" for name, value in self.facts.items())
         machine = f"{os.cpu_count()} cores ({platform.machine()})"

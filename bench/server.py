@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ class Server:
     """A running server with one migrated database; the owner of that database is no superuser."""
 
     embedded: embedded.EmbeddedServer
+    settings: Mapping[str, str]
 
     @property
     def url(self) -> str:
@@ -75,9 +76,10 @@ def running_server(**settings: str) -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix=f"server-{os.getpid()}-", dir=WORK))
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        started = embedded.start(folder / "pgdata", SETTINGS | settings)
+        settings = SETTINGS | settings
+        started = embedded.start(folder / "pgdata", settings)
         migrate.apply(embedded.prepare(started))
-        server = Server(started)
+        server = Server(started, settings)
         with server.connect() as conn:
             conn.execute("select evervec.add_model(%s, 'none', %s)", [MODEL, DIMENSIONS])
         yield server

@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report = Report(
         name="write_overhead",
         versions=found | {"pgai": pgai.VERSION},
+        settings=server.settings,
         facts={
             "rows": f"{thousands(rows)} of {staging.SHORT_CHARACTERS} characters",
             "rounds": str(options.rounds),
