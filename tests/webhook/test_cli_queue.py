@@ -222,14 +222,6 @@ def test_letters_are_settled(program: Program, film: psycopg.Connection, url: st
     ]
 
 
-def test_a_model_is_held_back_and_freed(film: psycopg.Connection, url: str) -> None:
-    with Database(url) as db:
-        db.pause_model("toy", "moving house")
-        assert [alert.alert for alert in db.alerts()] == ["model paused"]
-        assert db.resume_model("toy")
-        assert not db.resume_model("toy")
-
-
 def test_the_other_calls_about_jobs(film: psycopg.Connection, url: str) -> None:
     bury(film, 3)
     with Database(url) as db:
@@ -237,8 +229,6 @@ def test_the_other_calls_about_jobs(film: psycopg.Connection, url: str) -> None:
         assert letter.job_id is not None
         told = db.dead_letter_statistics("film")
         assert (told.open, told.by_class) == (1, {"bad_input": 1})
-        retried = db.retry_dead_letter_of_job(letter.job_id)
+        retried = db.retry_dead_letter(letter.dead_letter_id)
         assert db.job_status(retried).metadata["origin"] == "dlq-retry"  # type: ignore[index]
-        task = db.enqueue_task("batch", '{"source": "film", "row_keys": [{"id": 1}]}', 3)
-        assert db.job_status(task).task_type == "batch"
         assert db.enqueue("film", []) == []

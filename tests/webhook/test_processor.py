@@ -609,7 +609,7 @@ def test_what_was_forgotten_since_the_claim_is_embedded_by_the_next_batch(
 
     def claim_and_forget(*args: Any, **options: Any) -> Any:
         claim = claim_jobs(*args, **options)
-        service.db.cache_delete()
+        service.conn.execute("select evervec.cache_delete()")
         return claim
 
     monkeypatch.setattr(service.db, "claim_jobs", claim_and_forget)

@@ -1,29 +1,17 @@
-"""The database as evervec sees it: one typed method a SQL function; the package's only SQL.
-
-Works behind PgBouncer in transaction mode: nothing depends on the session (no prepared statements,
-no SET, no session locks), and every call is one short READ COMMITTED transaction, whatever the
-server's default is.
-"""
+"""The database as evervec sees it: one typed method a SQL function; the package's only SQL."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Literal, LiteralString, Self, TypeVar
+from typing import Literal, LiteralString
 from uuid import UUID
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
-from pgvector.psycopg.vector import register_vector_info
-from psycopg.rows import DictRow, class_row, dict_row, scalar_row
-from psycopg.types import TypeInfo
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg.rows import class_row, scalar_row
 
 from evervec import failpoints
-from evervec.errors import EvervecError
 from evervec.records import (
     Alert,
     Call,
@@ -44,10 +32,11 @@ from evervec.records import (
     Stored,
     Ticked,
 )
+from evervec.session import DatabaseUnavailableError, Session
+
+__all__ = ["Database", "DatabaseUnavailableError", "Vector"]
 
 Vector = NDArray[np.float32]
-Connection = psycopg.Connection[DictRow]
-T = TypeVar("T")
 
 _LETTERS: LiteralString = (
     "select dead_letter_id, job_id, source, task_type, row_key::text, task_data, error_class,"
@@ -57,143 +46,13 @@ _LETTERS: LiteralString = (
     " p_limit => %s::int)"
 )
 
-# pgvector may live in any schema, and no search_path can be relied upon: the type is found through
-# its extension.
-_VECTOR_TYPE = """
-    select t.oid, t.typarray
-      from pg_catalog.pg_type t
-      join pg_catalog.pg_depend d
-        on d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.objid = t.oid
-      join pg_catalog.pg_extension e
-        on d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid
-     where e.extname = 'vector' and t.typname = 'vector' and d.deptype = 'e'
-"""
 
-
-class DatabaseUnavailableError(EvervecError):
-    """No usable connection: the server is down, unreachable, full, or hung up. Try again"
-    " later.
-    """
-
-
-class Database:
-    """A small pool of connections and the functions of schema evervec.
+class Database(Session):
+    """The functions of schema evervec, through a small pool of connections.
 
     Every method raises EvervecError with the server's SQLSTATE, DETAIL and HINT; of that kind,
     DatabaseUnavailableError is worth another attempt.
     """
-
-    def __init__(
-        self,
-        conninfo: str = "",
-        *,
-        connect_timeout: int = 5,
-        max_size: int = 4,
-        application_name: str = "evervec",
-    ) -> None:
-        self._conninfo = conninfo
-        self._connect_timeout = connect_timeout
-        self._max_size = max_size
-        self._application_name = application_name
-        self._pool: ConnectionPool[Connection] | None = None
-        self._building: Connection | None = None
-
-    # -- connections -----------------------------------------------------------------------------
-
-    def open(self) -> Self:
-        """Connect, or raise DatabaseUnavailableError within connect_timeout seconds."""
-        # The pool would try in the background and in the end say only that it took too long; a
-        # first connection of our own tells the reason at once.
-        self._probe()
-        self._pool = ConnectionPool(
-            self._conninfo,
-            connection_class=psycopg.Connection[DictRow],
-            kwargs=self._options(),
-            min_size=1,
-            max_size=self._max_size,
-            timeout=self._connect_timeout,
-            reconnect_timeout=self._connect_timeout,
-            check=ConnectionPool.check_connection,
-            configure=_configure,
-            open=True,
-            name="evervec",
-        )
-        return self
-
-    def close(self) -> None:
-        """Give every connection back to the server."""
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
-
-    def reopen(self) -> None:
-        """Connect anew after DatabaseUnavailableError, or raise it again."""
-        self.close()
-        self.open()
-
-    def __enter__(self) -> Self:
-        return self.open()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            "autocommit": True,
-            "prepare_threshold": None,
-            "row_factory": dict_row,
-            "connect_timeout": self._connect_timeout,
-            "application_name": self._application_name,
-        }
-
-    def _probe(self) -> None:
-        try:
-            psycopg.connect(self._conninfo, **self._options()).close()
-        except psycopg.Error as error:
-            raise _translated(error, connecting=True) from error
-
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        """A connection outside any transaction, errors translated."""
-        if self._pool is None:
-            raise DatabaseUnavailableError("the database connection is closed")
-        try:
-            with self._pool.connection() as connection:
-                yield connection
-        except PoolTimeout:
-            self._probe()
-            raise DatabaseUnavailableError("no database connection became free in time") from None
-        except psycopg.Error as error:
-            raise _translated(error) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._connection() as connection, connection.transaction():
-            yield connection
-
-    def _rows(self, record: type[T], sql: LiteralString, *parameters: object) -> list[T]:
-        with (
-            self._transaction() as connection,
-            connection.cursor(row_factory=class_row(record)) as cursor,
-        ):
-            return cursor.execute(sql, parameters).fetchall()
-
-    def _row(self, record: type[T], sql: LiteralString, *parameters: object) -> T:
-        rows = self._rows(record, sql, *parameters)
-        if len(rows) != 1:
-            raise EvervecError(
-                f"the database answered {len(rows)} rows where one was expected", detail=sql
-            )
-        return rows[0]
-
-    def _value(self, sql: LiteralString, *parameters: object) -> Any:
-        with self._transaction() as connection, connection.cursor(row_factory=scalar_row) as cursor:
-            return cursor.execute(sql, parameters).fetchone()
 
     # -- models and sources ----------------------------------------------------------------------
 
@@ -204,7 +63,7 @@ class Database:
             "select name, provider, provider_model, dimensions, input_limit, document_prefix,"
             " query_prefix, request,"
             " batch_texts, batch_tokens, nullif(paused_until, 'infinity') as paused_until,"
-            " coalesce(paused_until > now(), false) as paused, concurrent_requests, limited"
+            " coalesce(paused_until > now(), false) as paused, limited"
             " from evervec.get_model(%s)",
             name,
         )
@@ -320,14 +179,6 @@ class Database:
         """Drop every vector of a source and begin to make them anew; how many there were."""
         return int(self._value("select evervec.reset(%s)", source))
 
-    def pause_model(self, model: str, reason: str | None = None) -> None:
-        """Stop the work on all sources of a model. Raises VE108."""
-        self._value("select evervec.pause_model(%s, p_reason => %s)", model, reason)
-
-    def resume_model(self, model: str) -> bool:
-        """Take the work on all sources of a model up again; whether it was paused."""
-        return bool(self._value("select evervec.resume_model(%s)", model))
-
     # -- health ----------------------------------------------------------------------------------
 
     def doctor(self, source: str | None = None) -> list[Finding]:
@@ -428,17 +279,6 @@ class Database:
             )
         )
 
-    def enqueue_task(self, task_type: str, task_data: str = "{}", priority: int = 5) -> int:
-        """Queue a task, its data as JSON text; its job id. Raises VE101, VE111, VE202, VE302."""
-        return int(
-            self._value(
-                "select evervec.enqueue_task(%s, %s::jsonb, %s::int)",
-                task_type,
-                task_data,
-                priority,
-            )
-        )
-
     def job_status(self, job_id: int) -> JobStatus:
         """What became of a job; of state "unknown" when nobody knows."""
         return self._row(
@@ -488,10 +328,6 @@ class Database:
         """Queue one anew; the job's id. Raises VE303, VE304."""
         return int(self._value("select evervec.retry_dead_letter(%s)", dead_letter_id))
 
-    def retry_dead_letter_of_job(self, job_id: int) -> int:
-        """Queue the one of a job anew; the new job's id. Raises VE303, VE304."""
-        return int(self._value("select evervec.retry_dead_letter_of_job(%s)", job_id))
-
     def retry_dead_letters(self, source: str | None = None, error_class: str | None = None) -> int:
         """Queue up to 10,000 anew; how many. Call it until 0. Raises VE101."""
         return int(self._value("select evervec.retry_dead_letters(%s, %s)", source, error_class))
@@ -515,30 +351,22 @@ class Database:
         lease: timedelta,
         worker: str,
         sources: Sequence[str] | None = None,
-        *,
-        cached: bool = True,
     ) -> Claim | None:
-        """Take up to `limit` jobs under one lease; None when there is nothing to do now.
-
-        cached: jobs may be of state "cached", to be completed with None for their vector.
-        """
+        """Take up to `limit` jobs under one lease; None when there is nothing to do now."""
         with self._transaction() as connection, connection.cursor() as cursor:
             rows = cursor.execute(
                 "select lease_token, job_id, coalesce(source, '') as source, task_type, attempts,"
                 " state, content, content_hash, model, too_long, last_class, expiries"
                 " from evervec.claim_jobs(p_limit => %s, p_lease => %s, p_worker => %s,"
-                " p_sources => %s::text[], p_cached => %s)",
-                (limit, lease, worker, None if sources is None else list(sources), cached),
+                " p_sources => %s::text[])",
+                (limit, lease, worker, None if sources is None else list(sources)),
             ).fetchall()
         if not rows:
             return None
         token: UUID = rows[0]["lease_token"]
         return Claim(
             token,
-            tuple(
-                ClaimedJob(**{name: row[name] for name in ClaimedJob.__slots__ if name in row})
-                for row in rows
-            ),
+            tuple(ClaimedJob(**{name: row[name] for name in ClaimedJob.__slots__}) for row in rows),
         )
 
     def complete_jobs(
@@ -647,19 +475,6 @@ class Database:
             claim_ms,
             embed_ms,
             complete_ms,
-        )
-
-    def cache_delete(
-        self,
-        source: str | None = None,
-        model: str | None = None,
-        older_than: timedelta | None = None,
-    ) -> int:
-        """Remove up to 10,000 vectors from the cache; how many. Call it until 0."""
-        return int(
-            self._value(
-                "select evervec.cache_delete(%s, %s, %s::interval)", source, model, older_than
-            )
         )
 
     def tick(self) -> Ticked:
@@ -789,60 +604,3 @@ class Database:
                 (source, list(row_keys)),
             ).fetchall()
         return {row["row_key"]: row["content"] for row in rows}
-
-
-def _configure(connection: Connection) -> None:
-    """Prepare a fresh connection: isolation, and pgvector's types where it is installed."""
-    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-    row = connection.execute(_VECTOR_TYPE).fetchone()
-    if row is not None:
-        register_vector_info(connection, TypeInfo("vector", row["oid"], row["typarray"]))
-
-
-def _translated(error: psycopg.Error, *, connecting: bool = False) -> EvervecError:
-    """The error as the package knows it, with the next step where the server cannot name it."""
-    plain = EvervecError.from_psycopg(error)
-    state = error.sqlstate or ""
-    if connecting or _is_hang_up(error):
-        return DatabaseUnavailableError(
-            f"cannot reach the database: {plain.message}"
-            if connecting
-            else f"lost the database: {plain.message}",
-            plain.detail,
-            plain.hint
-            or (
-                "Check EVERVEC_DATABASE_URL (or libpq's PGHOST, PGPORT, …)." if connecting else None
-            ),
-            plain.sqlstate,
-        )
-    if (state == "3F000" and '"evervec"' in plain.message) or (
-        state == "42P01" and '"evervec.' in plain.message
-    ):
-        return EvervecError(
-            "evervec is not installed in this database",
-            hint="Run: evervec migrate",
-            sqlstate=state,
-        )
-    if state == "42883" and "evervec." in plain.message:
-        return EvervecError(
-            "the evervec in this database is older than this program",
-            detail=plain.message,
-            hint="Run: evervec migrate",
-            sqlstate=state,
-        )
-    if state == "42501" and "schema evervec" in plain.message:
-        return EvervecError(
-            plain.message,
-            detail=plain.detail,
-            hint="Connect as the owner of the database, or as a role that may use evervec.",
-            sqlstate=state,
-        )
-    return plain
-
-
-def _is_hang_up(error: psycopg.Error) -> bool:
-    state = error.sqlstate
-    if state is None:
-        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-    # 08: connection exceptions; 57P: the server stops or starts; 53300: no connection slot is left.
-    return state.startswith(("08", "57P")) or state == "53300"

@@ -20,8 +20,9 @@ from evervec import failpoints, logs
 from evervec.db import DatabaseUnavailableError
 from evervec.errors import EvervecError
 from evervec.heartbeat import Heartbeat
+from evervec.joblog import log_claim, log_jobs
 from evervec.providers import ProviderError, estimated_tokens, room, unusable_rows
-from evervec.records import Outcome
+from evervec.records import Outcome, grouped
 from evervec.texts import TROUBLE, distinct, jobs_of, requests
 
 if TYPE_CHECKING:
@@ -74,9 +75,6 @@ _PATIENCE_SECONDS: Final = 30.0
 # How long a request waits for the limits of its model, a minute as a rule; then its rows go back.
 _LIMIT_PATIENCE_SECONDS: Final = 90.0
 _NAP_SECONDS: Final = 5.0
-
-# Job numbers in one line of the log.
-_MOST_IDS: Final = 10
 
 T = TypeVar("T")
 
@@ -175,7 +173,7 @@ class Processor:
             return Batch()
         claim_seconds = time.monotonic() - started
         failpoints.hit("after_claim")
-        _log_claim(claim)
+        log_claim(claim)
 
         wanted = [job for job in claim.jobs if job.state == "embed"]
         cached = [job for job in claim.jobs if job.state == "cached"]
@@ -183,7 +181,7 @@ class Processor:
             hand = _Hand(lease, {job.job_id: job for job in wanted + cached})
             try:
                 self._complete_cached(hand, cached)
-                for model_name, jobs in _by_model(wanted):
+                for model_name, jobs in grouped(wanted, lambda job: job.model or ""):
                     self._embed_all(hand, model_name, jobs)
             finally:
                 self._release(hand, list(hand.open.values()))
@@ -199,11 +197,12 @@ class Processor:
         hand.troubles = 0
         model = self._db.get_model(name)
         texts = self._fitting(hand, model, jobs)
-        for request in requests(model, texts):
-            # Another worker may have met a limit since; the model is the same for all of them.
-            model = self._db.get_model(name)
+        for number, request in enumerate(requests(model, texts)):
+            if number > 0:
+                # Another worker may have met a limit since; the model is the same for all of them.
+                model = self._db.get_model(name)
             if model.paused:
-                _log("model_paused", jobs_of(request), model=name)
+                log_jobs("model_paused", jobs_of(request), model=name)
                 return
             error = self._embed(hand, model, request)
             if error is None:
@@ -280,7 +279,7 @@ class Processor:
         its length, halve the text itself.
         """
         if len(texts) > 1:
-            _log("request_halved", jobs_of(texts), error_class="bad_input", model=model.name)
+            log_jobs("request_halved", jobs_of(texts), error_class="bad_input", model=model.name)
             middle = len(texts) // 2
             for half in (texts[:middle], texts[middle:]):
                 failure = self._embed(hand, model, half)
@@ -289,7 +288,7 @@ class Processor:
             return None
         shorter = texts[0].halved() if error.too_long else None
         if shorter is not None:
-            _log("text_halved", shorter.jobs, error_class="bad_input", model=model.name)
+            log_jobs("text_halved", shorter.jobs, error_class="bad_input", model=model.name)
             return self._embed(hand, model, [shorter])
         self._fail(hand, texts[0].jobs, model, error, seconds)
         return error
@@ -305,7 +304,9 @@ class Processor:
                 return call.call_id
             seconds = call.wait.total_seconds()
             if time.monotonic() + seconds > give_up:
-                _log("limit_reached", jobs_of(texts), model=model.name, seconds=round(seconds, 1))
+                log_jobs(
+                    "limit_reached", jobs_of(texts), model=model.name, seconds=round(seconds, 1)
+                )
                 return None
             # Short naps: the lease must see that we are awake.
             if self._stop.wait(min(seconds, _NAP_SECONDS)) or not self._may_go_on(hand):
@@ -339,7 +340,7 @@ class Processor:
             hand.lease.extend(self._db, self._config)
         if hand.lease.lost and hand.open:
             jobs = list(hand.open.values())
-            _log("lease_lost", jobs, logging.WARNING, error_class="timeout")
+            log_jobs("lease_lost", jobs, logging.WARNING, error_class="timeout")
             hand.settle(Outcome(job.job_id, "lost") for job in jobs)
         return not hand.lease.lost
 
@@ -394,7 +395,7 @@ class Processor:
                 self._complete_slice(hand, results[:middle])
                 self._complete_slice(hand, results[middle:])
             elif transient:
-                _log("complete_later", jobs, sqlstate=error.sqlstate)
+                log_jobs("complete_later", jobs, sqlstate=error.sqlstate)
                 self._release(hand, jobs)
             else:
                 message = f"the database refused it: {error.message}"
@@ -405,7 +406,7 @@ class Processor:
             wasted = {found.job_id for found in outcomes if found.outcome == outcome}
             if wasted:
                 those = [job for job in jobs if job.job_id in wasted]
-                _log(event, those, level, error_class="timeout" if outcome == "lost" else None)
+                log_jobs(event, those, level, error_class="timeout" if outcome == "lost" else None)
 
     def _store(self, hand: _Hand, results: Sequence[_Result]) -> list[Outcome]:
         return self._db.complete_jobs(
@@ -452,9 +453,9 @@ class Processor:
         hand.settle(outcomes)
         dead = {outcome.job_id for outcome in outcomes if outcome.outcome == "dead"}
         lost = {outcome.job_id for outcome in outcomes if outcome.outcome == "lost"}
-        for source, of_source in _by_source(jobs):
+        for source, of_source in grouped(jobs, lambda job: job.source):
             # The message stays in the database: it may quote a text.
-            _log(
+            log_jobs(
                 "embed_failed",
                 of_source,
                 logging.WARNING,
@@ -475,7 +476,7 @@ class Processor:
         try:
             hand.tally["released"] += self._db.release_jobs(hand.lease.token, job_ids)
         except EvervecError as error:
-            _log("release_failed", jobs, logging.WARNING, message=error.message)
+            log_jobs("release_failed", jobs, logging.WARNING, message=error.message)
         for job_id in job_ids:
             hand.open.pop(job_id, None)
 
@@ -490,7 +491,7 @@ class Processor:
         source = _only({job.source for job in claim.jobs if job.source})
         model = _only({job.model for job in claim.jobs if job.model is not None})
         failed = batch.retrying + batch.dead
-        _log(
+        log_jobs(
             "batch",
             claim.jobs,
             logging.DEBUG,
@@ -519,59 +520,6 @@ class Processor:
             )
         except EvervecError as error:
             logs.warning("log_batch_failed", message=error.message)
-
-
-def _by_model(jobs: Iterable[ClaimedJob]) -> Iterator[tuple[str, list[ClaimedJob]]]:
-    groups: dict[str, list[ClaimedJob]] = {}
-    for job in jobs:
-        groups.setdefault(job.model or "", []).append(job)
-    yield from groups.items()
-
-
-def _by_source(jobs: Iterable[ClaimedJob]) -> Iterator[tuple[str, list[ClaimedJob]]]:
-    groups: dict[str, list[ClaimedJob]] = {}
-    for job in jobs:
-        groups.setdefault(job.source, []).append(job)
-    yield from groups.items()
-
-
-def _log(
-    event: str, jobs: Sequence[ClaimedJob], level: int = logging.INFO, **fields: logs.Field
-) -> None:
-    """An event of some jobs: their sources, how many, the numbers of the first, the attempt."""
-    sources = dict.fromkeys(job.source for job in jobs)
-    logs.log(
-        level,
-        event,
-        **{
-            "source": ",".join(filter(None, sources)) or None,
-            "jobs": len(jobs),
-            "job_ids": [job.job_id for job in jobs[:_MOST_IDS]],
-            "attempt": max((job.attempts for job in jobs), default=0) + 1,
-            **fields,
-        },
-    )
-
-
-def _log_claim(claim: Claim) -> None:
-    """What the claim itself tells: rows that could not be rendered, and jobs that failed before."""
-    for source, jobs in _by_source(claim.jobs):
-        failed = [job for job in jobs if job.state == "failed"]
-        rows = [job for job in failed if job.task_type == "embed"]
-        if rows:
-            _log("render_failed", rows, logging.WARNING, source=source, error_class="render")
-        for job in failed:
-            if job.task_type != "embed":
-                _log("task_failed", [job], logging.WARNING, task_type=job.task_type)
-        for error_class in sorted({job.last_class for job in jobs if job.last_class is not None}):
-            again = [job for job in jobs if job.last_class == error_class]
-            _log(
-                "tried_again",
-                again,
-                source=source,
-                error_class=error_class,
-                expiries=max(job.expiries for job in again) or None,
-            )
 
 
 def _only(names: set[str]) -> str | None:

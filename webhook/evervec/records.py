@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,7 +37,6 @@ class Model:
     batch_tokens: int = 100_000
     paused_until: datetime | None = field(default=None, compare=False)
     paused: bool = field(default=False, compare=False)
-    concurrent_requests: int | None = field(default=None, compare=False)
     limited: bool = field(default=False, compare=False)
 
     @property
@@ -206,6 +206,16 @@ class ClaimedJob:
     too_long: str | None = None
     last_class: str | None = None
     expiries: int = 0
+
+
+def grouped(
+    jobs: Iterable[ClaimedJob], name: Callable[[ClaimedJob], str]
+) -> Iterable[tuple[str, list[ClaimedJob]]]:
+    """Jobs by a name that they share, such as their source's, in the order of their first."""
+    groups: dict[str, list[ClaimedJob]] = {}
+    for job in jobs:
+        groups.setdefault(name(job), []).append(job)
+    return groups.items()
 
 
 @dataclass(frozen=True, slots=True)
