@@ -359,23 +359,23 @@ values ('timeout',          3,    '1 second',   '60 seconds', true,  false),
        ('render',           3,    '1 second',   '60 seconds', true,  false),
        ('database',         null, '60 seconds', '60 seconds', false, false);
 
-create table evervec.embedding_cache (
+-- Unlogged: every vector stands beside its row as well, durably. To write it twice to the WAL would cost more than to pay again, after
+-- a crash of the server, for the few texts that then come back. Without a foreign key: it would lock the model's row for each vector.
+create unlogged table evervec.embedding_cache (
     model_id     integer     not null,
     content_hash bytea       not null,
     embedding    vector      not null,
     note         text,
     source_id    integer     not null,
-    hits         bigint      not null default 0,
     created_at   timestamptz not null default now(),
     used_at      timestamptz not null default now(),
-    constraint embedding_cache_pkey primary key (model_id, content_hash),
-    constraint embedding_cache_model_id_fkey foreign key (model_id) references evervec.model (model_id) on delete cascade
+    constraint embedding_cache_pkey primary key (model_id, content_hash)
 );
 create index embedding_cache_used_at_idx on evervec.embedding_cache (used_at);
--- Out of line, so that counting a hit does not write the vector again, and looking for a hash reads no vectors.
-alter table evervec.embedding_cache alter column embedding set storage external;
+-- In the row and uncompressed where they fit into a page: vectors out of line take four times as long to write.
+alter table evervec.embedding_cache set (toast_tuple_target = 8160);
 comment on table evervec.embedding_cache is
-$$Vectors by model and SHA-256 of the text: the same text is not paid for twice while it is here (setting cache_keep, from its last use). No texts.$$;
+$$Vectors by model and SHA-256 of the text: the same text is not paid for twice while it is here (setting cache_keep, from its last use). No texts. Empty after a crash of the server, and on a standby.$$;
 comment on column evervec.embedding_cache.note is
 $$Where the vector does not stand for the whole text; sources that want no text cut do not use it.$$;
 comment on column evervec.embedding_cache.source_id is
@@ -423,4 +423,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'ffca845d1bd6b7e8bb061183b38861fbb740152dc8a7ac182312ff96b339553a');
+values ('evervec_0001_tables', '41bafe858f2162297935073b63fd8a7ed406a93ba573a3574372ef41cd148b45');

@@ -119,7 +119,7 @@ drop function evervec.retry_dead_letter(bigint);
 drop function evervec.resolve_dead_letter(bigint, text, text);
 drop function evervec.requeue_letters(bigint[]);
 drop function evervec.render_states(evervec.source, jsonb[], timestamptz);
-drop function evervec.render_jobs(evervec.source, uuid, bigint[], boolean);
+drop function evervec.render_jobs(evervec.source, evervec.processing_queue[], interval, uuid, boolean);
 drop function evervec.release_jobs(uuid, bigint[]);
 drop function evervec.reconcile(text, integer);
 drop function evervec.reclaim(integer);
@@ -131,7 +131,8 @@ drop function evervec.open_letter(bigint);
 drop function evervec.next_slice(evervec.source, integer);
 drop function evervec.log_slice(bigint, integer, bigint);
 drop function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real);
-drop function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean);
+drop function evervec.lock_leased(uuid, bigint[]);
+drop function evervec.lease_jobs(bigint[], bytea[], interval, uuid);
 drop function evervec.job_status(bigint);
 drop function evervec.task_progress(evervec.processing_queue);
 drop function evervec.policy_of(integer, text);
@@ -148,6 +149,7 @@ drop function evervec.erase_vectors(evervec.source, jsonb[]);
 drop function evervec.enqueue_task(text, jsonb, integer);
 drop function evervec.enqueue(text, text, text, integer, text, jsonb);
 drop function evervec.enqueue(text, jsonb[], text, integer, text, jsonb);
+drop function evervec.due_jobs(bigint, integer[]);
 drop function evervec.drop_jobs(integer, text, boolean);
 drop function evervec.dependents(evervec.source, jsonb[]);
 drop function evervec.dead_letters(text, text, boolean, integer);
@@ -205,19 +207,19 @@ drop function evervec.track_statement(evervec.source, text, text);
 drop function evervec.qualified_name(regclass);
 drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.doctor(text);
+drop function evervec.keep_cached(integer, bytea[]);
 drop function evervec.forget_cached(integer);
-drop function evervec.fill_cache(uuid, bigint[], vector[], text[]);
+drop function evervec.fill_cache(integer[], bytea[], vector[], text[]);
 drop function evervec.setting_interval(text, interval);
-drop function evervec.count_hits(integer, bytea[]);
 drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/cache/cache_delete.sql
 
--- removed: functions/cache/count_hits.sql
-
 -- removed: functions/cache/fill_cache.sql
 
 -- removed: functions/cache/forget_cached.sql
+
+-- removed: functions/cache/keep_cached.sql
 
 -- removed: functions/control/doctor.sql
 
@@ -321,6 +323,8 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/queue/drop_jobs.sql
 
+-- removed: functions/queue/due_jobs.sql
+
 -- removed: functions/queue/enqueue.sql
 
 -- removed: functions/queue/enqueue_task.sql
@@ -348,6 +352,8 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/queue/job_status.sql
 
 -- removed: functions/queue/lease_jobs.sql
+
+-- removed: functions/queue/lock_leased.sql
 
 -- removed: functions/queue/log_batch.sql
 

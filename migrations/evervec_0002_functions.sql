@@ -84,34 +84,6 @@ $$Removes up to 10,000 vectors from the cache, and returns how many: call it unt
 
 revoke execute on function evervec.cache_delete(text, text, interval) from public;
 
--- file: functions/cache/count_hits.sql
--- count_hits: notes that vectors of the cache were used.
---
--- The time is written once a day at most: an update that changes no indexed column is cheap.
--- Locks:  the entries, SKIP LOCKED: a count may be missed, nobody waits for it.
-create or replace function evervec.count_hits(p_model_id integer, p_hashes bytea[])
-returns void
-language sql
-set search_path from current
-as $$
-    with used as (
-        select c.ctid as address, n.times
-          from (select u.hash, count(*) as times from unnest(p_hashes) as u (hash) group by u.hash) n
-          join evervec.embedding_cache c on c.model_id = p_model_id and c.content_hash = n.hash
-           for no key update of c skip locked
-    )
-    update evervec.embedding_cache c
-       set hits    = c.hits + u.times,
-           used_at = case when c.used_at < now() - interval '1 day' then now() else c.used_at end
-      from used u
-     where c.ctid = u.address
-$$;
-
-comment on function evervec.count_hits(integer, bytea[]) is
-$$Internal. Counts uses of entries of the cache, one a member of p_hashes, and keeps them from expiring.$$;
-
-revoke execute on function evervec.count_hits(integer, bytea[]) from public;
-
 -- file: functions/control/setting_interval.sql
 -- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
 --
@@ -139,33 +111,31 @@ revoke execute on function evervec.setting_interval(text, interval) from public;
 -- Locks:  the entries, in (model_id, content_hash) order, so that two workers with the same texts wait for each other and no more.
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.fill_cache(
-    p_lease_token uuid,
-    p_job_ids     bigint[],
-    p_embeddings  vector[],
-    p_notes       text[]
+    p_source_ids integer[],
+    p_hashes     bytea[],
+    p_embeddings vector[],
+    p_notes      text[]
 )
 returns void
 language sql
 set search_path from current
 as $$
     insert into evervec.embedding_cache as c (model_id, content_hash, embedding, note, source_id)
-    select distinct on (s.model_id, q.claimed_hash) s.model_id, q.claimed_hash, u.embedding, u.note, s.source_id
-      from unnest(p_job_ids, p_embeddings, p_notes) as u (job_id, embedding, note)
-      join evervec.processing_queue q on q.job_id = u.job_id
-      join evervec.source s on s.source_id = q.source_id
-     where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
-       and u.embedding is not null and s.cache
-     order by s.model_id, q.claimed_hash
+    select distinct on (s.model_id, u.hash) s.model_id, u.hash, u.embedding, u.note, s.source_id
+      from unnest(p_source_ids, p_hashes, p_embeddings, p_notes) as u (source_id, hash, embedding, note)
+      join evervec.source s on s.source_id = u.source_id
+     where u.embedding is not null and s.cache
+     order by s.model_id, u.hash
     on conflict (model_id, content_hash) do update
-       set embedding = excluded.embedding, note = excluded.note, source_id = excluded.source_id, hits = 0,
+       set embedding = excluded.embedding, note = excluded.note, source_id = excluded.source_id,
            created_at = excluded.created_at, used_at = excluded.used_at
      where c.used_at < now() - evervec.setting_interval('cache_keep', '30 days')
 $$;
 
-comment on function evervec.fill_cache(uuid, bigint[], vector[], text[]) is
-$$Internal. Stores vectors of leased jobs in the cache, those of sources that want it; entries that are there stay unless they have expired.$$;
+comment on function evervec.fill_cache(integer[], bytea[], vector[], text[]) is
+$$Internal. Stores vectors of texts in the cache, those of sources that want it (a NULL source_id is passed over); entries that are there stay unless they have expired.$$;
 
-revoke execute on function evervec.fill_cache(uuid, bigint[], vector[], text[]) from public;
+revoke execute on function evervec.fill_cache(integer[], bytea[], vector[], text[]) from public;
 
 -- file: functions/cache/forget_cached.sql
 -- forget_cached: removes what the cache has kept unused for longer than the setting cache_keep.
@@ -194,6 +164,30 @@ comment on function evervec.forget_cached(integer) is
 $$Internal. Removes up to p_limit expired entries of the cache; returns how many.$$;
 
 revoke execute on function evervec.forget_cached(integer) from public;
+
+-- file: functions/cache/keep_cached.sql
+-- keep_cached: notes that vectors of the cache were used, so that they stay.
+--
+-- The time is written once a day at most: each time writes the vector again.
+-- Locks:  the entries, SKIP LOCKED: nobody waits for it.
+create or replace function evervec.keep_cached(p_model_id integer, p_hashes bytea[])
+returns void
+language sql
+set search_path from current
+as $$
+    update evervec.embedding_cache c
+       set used_at = now()
+     where c.ctid = any (array(
+        select u.ctid
+          from evervec.embedding_cache u
+         where u.model_id = p_model_id and u.content_hash = any (p_hashes) and u.used_at < now() - interval '1 day'
+           for no key update skip locked))
+$$;
+
+comment on function evervec.keep_cached(integer, bytea[]) is
+$$Internal. Keeps entries of the cache from expiring.$$;
+
+revoke execute on function evervec.keep_cached(integer, bytea[]) from public;
 
 -- file: functions/control/doctor.sql
 -- doctor: what is wrong, each with a sentence and the statement that mends it.
@@ -1903,8 +1897,8 @@ revoke execute on function evervec.checked_keys(evervec.source, jsonb[]) from pu
 -- file: functions/queue/claim_jobs.sql
 -- claim_jobs: the next jobs for a worker, with the text to embed.
 --
--- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, leases what is most
--- urgent, runs the tasks among them, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
+-- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, takes what is most
+-- urgent, runs the tasks among it, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported; the others are leased.
 --
 -- Locks:  the claimed jobs; ROW SHARE on the sources, waited for half a second at most (a source under ALTER TABLE is
 --         tried again later); for a task regenerate those of reset, tried for a tenth of a second.
@@ -1938,11 +1932,12 @@ as $$
 declare
     v_token   uuid := gen_random_uuid();
     v_sources integer[];
-    v_source  evervec.source;
+    v_batch   record;
     v_job     evervec.processing_queue;
     v_state   text;
-    v_more    record;
-    v_jobs    bigint[] := '{}';
+    v_suspect boolean;
+    v_tasks   boolean := false;
+    v_jobs    evervec.processing_queue[] := '{}';
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -1960,21 +1955,20 @@ begin
 
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
     loop
-        select array_agg(l.job_id) as job_ids, bool_or(l.suspect) as suspect into v_more
-          from evervec.lease_jobs(p_limit - cardinality(v_jobs), p_lease, v_token, v_sources, v_jobs = '{}') l;
-        v_jobs := v_jobs || v_more.job_ids;
+        select coalesce(array_agg(d.job), '{}'), coalesce(bool_or(d.suspect), false) into v_jobs, v_suspect
+          from evervec.due_jobs(p_limit, v_sources) d;
         exit when cardinality(v_jobs) >= p_limit
-               or v_more.suspect
+               or v_suspect
                or clock_timestamp() > v_began + interval '1 second'
                or evervec.feed(greatest(p_limit, 1000), v_sources) = 0;
     end loop;
 
     for v_job in
-        select q.*
-          from evervec.processing_queue q
-         where q.job_id = any (v_jobs) and q.task_type <> 'embed'
-         order by q.job_id
+        select l.*
+          from evervec.lease_jobs(array(select q.job_id from unnest(v_jobs) as q where q.task_type <> 'embed'), null, p_lease, v_token) l
+         order by l.job_id
     loop
+        v_tasks := true;
         v_state := evervec.run_task(v_job);
         if v_state is not null then
             return query
@@ -1983,18 +1977,29 @@ begin
                    v_job.failures #>> '{-1,class}', v_job.expiries::integer;
         end if;
     end loop;
+    if v_tasks then
+        -- They may have taken jobs of their source out of the queue.
+        v_jobs := array(select q
+                          from unnest(v_jobs) as q
+                         where exists (select from evervec.processing_queue p where p.job_id = q.job_id));
+    end if;
 
-    for v_source in
-        select s.*
-          from evervec.source s
-         where s.source_id in (select q.source_id from evervec.processing_queue q where q.job_id = any (v_jobs) and q.task_type = 'embed')
+    for v_batch in
+        select s as source, m.name as model, array_agg(q order by q.job_id) as jobs
+          from unnest(v_jobs) as q
+          join evervec.source s on s.source_id = q.source_id
+          join evervec.model m on m.model_id = s.model_id
+         where q.task_type = 'embed'
+         group by s.*, s.source_id, m.name
+         order by s.source_id
     loop
         return query
-        select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
-               m.name, v_source.too_long, q.failures #>> '{-1,class}', coalesce(q.expiries, 0)::integer
-          from evervec.render_jobs(v_source, v_token, v_jobs, p_cached) r
-          join evervec.model m on m.model_id = v_source.model_id
-          left join evervec.processing_queue q on q.job_id = r.job_id;
+        select q.job_id, v_token, (v_batch.source).name, q.task_type, q.row_key, q.attempts::integer, r.state, r.content, r.content_hash,
+               v_batch.model, (v_batch.source).too_long,
+               case when r.state in ('embed', 'cached', 'failed') then q.failures #>> '{-1,class}' end,
+               case when r.state in ('embed', 'cached', 'failed') then q.expiries::integer else 0 end
+          from unnest(v_batch.jobs) as q
+          join evervec.render_jobs(v_batch.source, v_batch.jobs, p_lease, v_token, p_cached) r on r.job_id = q.job_id;
     end loop;
 end
 $$;
@@ -2011,7 +2016,7 @@ revoke execute on function evervec.claim_jobs(integer, interval, text, text[], b
 -- claimed hash. A row that a user's transaction holds is never waited for. Vectors that were paid for go into the cache first, whatever
 -- becomes of their rows.
 --
--- Locks:  the cache's entries of these texts by (model_id, content_hash); then the jobs in (source_id, task_type, row_key) order; the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
+-- Locks:  the jobs in (source_id, task_type, row_key) order; the cache's entries of these texts by (model_id, content_hash); the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
 -- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions
 create or replace function evervec.complete_jobs(
     p_lease_token uuid,
@@ -2025,6 +2030,8 @@ set search_path from current
 set lock_timeout = '500ms'
 as $$
 declare
+    v_leased   record;
+    v_source   evervec.source;
     v_batch    record;
     v_outcomes text[];
 begin
@@ -2038,60 +2045,49 @@ begin
             hint    = 'Pass the lease_token of claim_jobs and one vector a job_id, in the same order; p_notes may be left out.';
     end if;
 
+    select * into v_leased from evervec.lock_leased(p_lease_token, p_job_ids);
+
     return query
-    select u.job_id, 'lost'
-      from unnest(p_job_ids) as u (job_id)
-     where not exists (
-        select from evervec.processing_queue q
-         where q.job_id = u.job_id and q.lease_token = p_lease_token and q.status = 'processing');
+    select u.job_id, 'lost' from unnest(p_job_ids, v_leased.source_ids) as u (job_id, source_id) where u.source_id is null;
 
-    perform evervec.fill_cache(p_lease_token, p_job_ids, p_embeddings, p_notes);
+    perform evervec.fill_cache(v_leased.source_ids, v_leased.hashes, p_embeddings, p_notes);
 
-    for v_batch in
-        select l.source_id, s.model_id, array_agg(l.job_id order by l.job_id) as job_ids, array_agg(l.row_key order by l.job_id) as row_keys,
-               array_agg(l.claimed_hash order by l.job_id) as hashes,
-               array_agg(coalesce(l.embedding, c.embedding) order by l.job_id) as embeddings,
-               array_agg(coalesce(l.note, c.note) order by l.job_id) as notes,
-               bool_or(l.embedding is not null) as answered,
-               array_agg(c.content_hash) filter (where c.content_hash is not null) as hits,
-               array_agg(l.job_id) filter (where l.embedding is null and c.embedding is null) as missed
-          from (
-            select q.source_id, q.job_id, q.row_key, q.claimed_hash, u.embedding, u.note
-              from unnest(p_job_ids, p_embeddings, p_notes) as u (job_id, embedding, note)
-              join evervec.processing_queue q on q.job_id = u.job_id
-             where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
-             order by q.source_id, q.task_type, q.row_key
-               for update of q
-          ) l
-          join evervec.source s on s.source_id = l.source_id
-          left join evervec.embedding_cache c
-            on l.embedding is null and s.cache and c.model_id = s.model_id and c.content_hash = l.claimed_hash
-           and (c.note is null or s.too_long = 'cut')
-         group by l.source_id, s.model_id
+    for v_source in
+        select * from evervec.source s where s.source_id = any (v_leased.source_ids) order by s.source_id
     loop
+        select array_agg(u.job_id) filter (where v.embedding is not null) as job_ids,
+               array_agg(u.row_key) filter (where v.embedding is not null) as row_keys,
+               array_agg(u.hash) filter (where v.embedding is not null) as hashes,
+               array_agg(v.embedding) filter (where v.embedding is not null) as embeddings,
+               array_agg(v.note) filter (where v.embedding is not null) as notes,
+               bool_or(u.embedding is not null) as answered,
+               array_agg(u.hash) filter (where c.embedding is not null) as hits,
+               array_agg(u.job_id) filter (where v.embedding is null) as missed
+          into v_batch
+          from unnest(p_job_ids, v_leased.source_ids, v_leased.row_keys, v_leased.hashes, p_embeddings, p_notes)
+               as u (job_id, source_id, row_key, hash, embedding, note)
+          left join lateral (
+            select c.embedding, c.note
+              from evervec.embedding_cache c
+             where u.embedding is null and v_source.cache and c.model_id = v_source.model_id and c.content_hash = u.hash
+               and (c.note is null or v_source.too_long = 'cut')
+             limit 1
+          ) c on true
+          cross join lateral (select coalesce(u.embedding, c.embedding), coalesce(u.note, c.note)) as v (embedding, note)
+         where u.source_id = v_source.source_id;
         if v_batch.missed is not null then
             -- Forgotten since the claim: the next one gives the text.
             perform evervec.finish_jobs(v_batch.missed, array_fill('retry'::text, array[cardinality(v_batch.missed)]));
             return query select u.job_id, 'retry' from unnest(v_batch.missed) as u (job_id);
-            select v_batch.source_id, v_batch.model_id, array_agg(u.job_id) as job_ids, array_agg(u.row_key) as row_keys,
-                   array_agg(u.hash) as hashes, array_agg(u.embedding) as embeddings, array_agg(u.note) as notes,
-                   v_batch.answered as answered, v_batch.hits as hits
-              into v_batch
-              from unnest(v_batch.job_ids, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes)
-                   as u (job_id, row_key, hash, embedding, note)
-             where u.embedding is not null;
             continue when v_batch.job_ids is null;
         end if;
-        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes)
-          into v_outcomes
-          from evervec.source s
-         where s.source_id = v_batch.source_id;
+        v_outcomes := evervec.try_write_vectors(v_source, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes);
         perform evervec.finish_jobs(v_batch.job_ids, v_outcomes, v_batch.notes);
         if v_batch.hits is not null then
-            perform evervec.count_hits(v_batch.model_id, v_batch.hits);
+            perform evervec.keep_cached(v_source.model_id, v_batch.hits);
         end if;
         if v_batch.answered then
-            perform evervec.free_model(v_batch.model_id);
+            perform evervec.free_model(v_source.model_id);
         end if;
         return query select u.job_id, u.outcome from unnest(v_batch.job_ids, v_outcomes) as u (job_id, outcome);
     end loop;
@@ -2293,6 +2289,67 @@ comment on function evervec.drop_jobs(integer, text, boolean) is
 $$Internal. Removes the jobs of a source, with receipts: its rows, and, where p_tasks says so, its tasks.$$;
 
 revoke execute on function evervec.drop_jobs(integer, text, boolean) from public;
+
+-- file: functions/queue/due_jobs.sql
+-- due_jobs: the most urgent jobs that are due, locked: by priority, then by the time since which they wait.
+--
+-- One range of the pending index a priority and source (and one for tasks of no source), so that neither jobs that wait for a retry
+-- nor those of a paused source, however many, are ever walked over. A job whose lease has
+-- expired twice in succession is leased alone, because it may be what kills its workers: it ends the batch before it, or is the batch.
+-- A plan may be kept from when the queue was empty, and has to hold when it has a million jobs: hence the settings.
+-- Locks:  these jobs, and those beyond where the batch ends, SKIP LOCKED.
+create or replace function evervec.due_jobs(p_limit bigint, p_sources integer[])
+returns table (job evervec.processing_queue, suspect boolean)
+language sql
+set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+    with due as materialized (
+        select q.job_id, q.suspect
+          from generate_series(1, 10) as p (priority)
+          cross join lateral (
+            select c.job_id, c.suspect
+              from (
+                select w.*
+                  from unnest(p_sources) as s (source_id)
+                  cross join lateral (
+                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                      from evervec.processing_queue j
+                     where j.status = 'pending' and j.priority = p.priority and j.source_id = s.source_id and j.available_at <= now()
+                     order by j.available_at, j.job_id
+                     limit p_limit
+                       for update skip locked
+                  ) w
+                union all
+                select t.*
+                  from (
+                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                      from evervec.processing_queue j
+                     where j.status = 'pending' and j.priority = p.priority and j.source_id is null and j.available_at <= now()
+                     order by j.available_at, j.job_id
+                     limit p_limit
+                       for update skip locked
+                  ) t
+              ) c
+             order by c.available_at, c.job_id
+             limit p_limit
+          ) q
+         limit p_limit
+    ), placed as (
+        select d.job_id, d.suspect, row_number() over () as place from due d
+    )
+    select q, p.suspect
+      from placed p
+      join evervec.processing_queue q on q.job_id = p.job_id
+     where (p.place < (select min(s.place) from placed s where s.suspect)) is not false or p.place = 1
+$$;
+
+comment on function evervec.due_jobs(bigint, integer[]) is
+$$Internal. Locks up to p_limit due jobs of the given sources, and tasks of no source, to be leased in this transaction. suspect: its lease has expired before, so it is the only one.$$;
+
+revoke execute on function evervec.due_jobs(bigint, integer[]) from public;
 
 -- file: functions/queue/enqueue.sql
 -- enqueue: queues rows that somebody asks for, beside those that triggers notice; or a whole source, as one task.
@@ -2685,7 +2742,7 @@ $$Internal. One slice of a source's pass. p_by_hash: compare texts too; p_all: q
 revoke execute on function evervec.feed_slice(evervec.source, integer, boolean, boolean) from public;
 
 -- file: functions/queue/finish_jobs.sql
--- finish_jobs: settles leased jobs by what became of their rows.
+-- finish_jobs: settles jobs, leased or about to be, by what became of their rows.
 --
 -- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, and open dead letters of its row are resolved, unless the row changed since the claim: then it is
 -- pending again. superseded, retry: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
@@ -2694,6 +2751,9 @@ create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes te
 returns void
 language sql
 set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
     with settled as materialized (
         select u.job_id, u.outcome, u.note, u.outcome not in ('superseded', 'retry', 'locked') as done
@@ -2701,7 +2761,7 @@ as $$
     ), removed as (
         delete from evervec.processing_queue q
          using settled s
-         where q.job_id = s.job_id and s.done and q.generation = q.claimed_generation
+         where q.job_id = s.job_id and s.done and (q.generation = q.claimed_generation or q.status = 'pending')
         returning q.*, s.outcome, s.note
     ), returned as (
         update evervec.processing_queue q
@@ -2711,7 +2771,7 @@ as $$
                    when 'locked' then now() + least(greatest((now() - q.created_at) / 2, interval '5 seconds'), interval '5 minutes')
                    else now() end
           from settled s
-         where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
+         where q.job_id = s.job_id and not (s.done and (q.generation = q.claimed_generation or q.status = 'pending'))
     ), answered as (
         -- Whatever the row once died of: it has what it should have.
         update evervec.dead_letter d
@@ -2728,7 +2788,7 @@ as $$
     insert into evervec.job_receipt
         (job_id, source_id, task_type, row_key, outcome, note, attempts, generation, metadata, created_at, started_at)
     select r.job_id, r.source_id, r.task_type, r.row_key, r.outcome, r.note, r.attempts, r.generation, r.metadata, r.created_at,
-           r.started_at
+           coalesce(r.started_at, now())
       from removed r
 $$;
 
@@ -3055,78 +3115,69 @@ $$One row about a job. state: queued, processing, retrying (after an error, at n
 revoke execute on function evervec.job_status(bigint) from public;
 
 -- file: functions/queue/lease_jobs.sql
--- lease_jobs: leases the most urgent jobs that are due: by priority, then by the time since which they wait.
+-- lease_jobs: leases jobs that due_jobs has locked in this transaction.
 --
--- One range of the pending index a priority and source (and one for tasks of no source), so that neither jobs that wait for a retry
--- nor those of a paused source, however many, are ever walked over. A job whose lease has
--- expired twice in succession is leased alone, because it may be what kills its workers: it ends the batch before it, or is the batch.
--- Locks:  the leased jobs, and those beyond where the batch ends, SKIP LOCKED.
-create or replace function evervec.lease_jobs(
-    p_limit       bigint,
-    p_lease       interval,
-    p_lease_token uuid,
-    p_sources     integer[],
-    p_alone       boolean default true
-)
-returns table (job_id bigint, suspect boolean)
+-- Locks:  these jobs.
+create or replace function evervec.lease_jobs(p_job_ids bigint[], p_hashes bytea[], p_lease interval, p_lease_token uuid)
+returns setof evervec.processing_queue
 language sql
 set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
-    with due as materialized (
-        select q.job_id, q.suspect
-          from generate_series(1, 10) as p (priority)
-          cross join lateral (
-            select c.job_id, c.suspect
-              from (
-                select w.*
-                  from unnest(p_sources) as s (source_id)
-                  cross join lateral (
-                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
-                      from evervec.processing_queue j
-                     where j.status = 'pending' and j.priority = p.priority and j.source_id = s.source_id and j.available_at <= now()
-                     order by j.available_at, j.job_id
-                     limit p_limit
-                       for update skip locked
-                  ) w
-                union all
-                select t.*
-                  from (
-                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
-                      from evervec.processing_queue j
-                     where j.status = 'pending' and j.priority = p.priority and j.source_id is null and j.available_at <= now()
-                     order by j.available_at, j.job_id
-                     limit p_limit
-                       for update skip locked
-                  ) t
-              ) c
-             order by c.available_at, c.job_id
-             limit p_limit
-          ) q
-         limit p_limit
-    ), placed as (
-        select d.job_id, d.suspect, row_number() over () as place from due d
-    ), chosen as (
-        select p.job_id, p.suspect
-          from placed p
-         where (p.place < (select min(s.place) from placed s where s.suspect)) is not false
-            or p.place = 1 and p_alone
-    )
     update evervec.processing_queue q
        set status             = 'processing',
            lease_token        = p_lease_token,
            lease_expires_at   = clock_timestamp() + p_lease,
            claimed_generation = q.generation,
-           claimed_hash       = null,
+           claimed_hash       = u.hash,
            started_at         = clock_timestamp()
-      from chosen c
-     where q.job_id = c.job_id
-    returning q.job_id, c.suspect
+      from unnest(p_job_ids, p_hashes) as u (job_id, hash)
+     where q.job_id = u.job_id
+    returning q.*
 $$;
 
-comment on function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean) is
-$$Internal. Leases up to p_limit due jobs of the given sources, and tasks of no source, under one token. p_alone: nothing is leased under it yet. suspect: its lease has expired before, so it is the only one.$$;
+comment on function evervec.lease_jobs(bigint[], bytea[], interval, uuid) is
+$$Internal. Leases jobs under a token. p_hashes: SHA-256 of the text of each, for which alone its vector will be stored; NULL members and NULL: it gets no vector.$$;
 
-revoke execute on function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean) from public;
+revoke execute on function evervec.lease_jobs(bigint[], bytea[], interval, uuid) from public;
+
+-- file: functions/queue/lock_leased.sql
+-- lock_leased: of some jobs those that a lease still holds, locked.
+--
+-- Locks:  these jobs, in (source_id, task_type, row_key) order.
+create or replace function evervec.lock_leased(
+    p_lease_token uuid,
+    p_job_ids     bigint[],
+    out source_ids integer[],
+    out row_keys   jsonb[],
+    out hashes     bytea[]
+)
+language sql
+set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+    with locked as materialized (
+        select u.ordinality, q.source_id, q.row_key, q.claimed_hash
+          from unnest(p_job_ids) with ordinality as u (job_id, ordinality)
+          join evervec.processing_queue q on q.job_id = u.job_id
+         where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
+         order by q.source_id, q.task_type, q.row_key
+           for update of q
+    )
+    select array_agg(l.source_id order by u.ordinality), array_agg(l.row_key order by u.ordinality),
+           array_agg(l.claimed_hash order by u.ordinality)
+      from unnest(p_job_ids) with ordinality as u (job_id, ordinality)
+      left join locked l on l.ordinality = u.ordinality
+$$;
+
+comment on function evervec.lock_leased(uuid, bigint[]) is
+$$Internal. Locks those of some jobs that wait for their vector under a lease. Source, key and SHA-256 of the text of each, in the order of p_job_ids; NULL: no longer under the lease.$$;
+
+revoke execute on function evervec.lock_leased(uuid, bigint[]) from public;
 
 -- file: functions/queue/log_batch.sql
 -- log_batch: one line about a processed batch, with its cost at the model's price.
@@ -3415,7 +3466,7 @@ revoke execute on function evervec.queue_rows(evervec.source, jsonb[], bigint[],
 -- reclaim: makes jobs pending again whose lease has expired; their worker is late or dead.
 --
 -- A text may be what kills its worker. Nobody could tell which one of a batch, so a job whose lease has expired twice in succession
--- is leased alone from then on (lease_jobs), and one that even so expires for the fifth time is given up: it is isolated, and its
+-- is leased alone from then on (due_jobs), and one that even so expires for the fifth time is given up: it is isolated, and its
 -- batch is not buried with it.
 -- Locks:  the expired jobs, SKIP LOCKED, in (source_id, task_type, row_key) order.
 create or replace function evervec.reclaim(p_limit integer default 1000)
@@ -3429,7 +3480,7 @@ begin
     with expired as (
         select q.job_id
           from evervec.processing_queue q
-         where q.status = 'processing' and q.lease_expires_at < clock_timestamp()
+         where q.status = 'processing' and q.lease_expires_at < now()
          order by q.source_id, q.task_type, q.row_key
          limit p_limit
            for update skip locked
@@ -3445,6 +3496,9 @@ begin
         returning q.job_id, q.expiries >= 5 as dead
     )
     select count(*) as jobs, array_agg(r.job_id) filter (where r.dead) as dead into v_jobs from reclaimed r;
+    if v_jobs.dead is null then
+        return v_jobs.jobs;
+    end if;
     perform evervec.bury_jobs(v_jobs.dead, 'timeout', 'lease expired five times: what it is embedded from may be killing the worker');
     return v_jobs.jobs;
 end
@@ -3515,16 +3569,19 @@ $$Returns leased jobs to pending without costing an attempt; gives the number th
 revoke execute on function evervec.release_jobs(uuid, bigint[]) from public;
 
 -- file: functions/queue/render_jobs.sql
--- render_jobs: the texts of the jobs of one source that were just leased; settles those that need no vector.
+-- render_jobs: the texts of jobs of one source; leases those that need a vector and settles the others.
 --
 -- All rows are rendered in one statement. When that fails, they are rendered one by one, so that an error hurts its row only.
 -- Locks:  ROW SHARE on the source; vectors of vanished rows, SKIP LOCKED.
-create or replace function evervec.render_jobs(p_source evervec.source, p_lease_token uuid, p_job_ids bigint[], p_cached boolean)
+create or replace function evervec.render_jobs(
+    p_source      evervec.source,
+    p_jobs        evervec.processing_queue[],
+    p_lease       interval,
+    p_lease_token uuid,
+    p_cached      boolean
+)
 returns table (
     job_id       bigint,
-    task_type    text,
-    row_key      jsonb,
-    attempts     integer,
     state        text,
     content      text,
     content_hash bytea
@@ -3533,37 +3590,32 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_jobs   record;
-    v_states text[];
-    v_texts  text[];
-    v_hashes bytea[];
-    v_errors text[];
-    v_erase  integer[];
-    v_held   integer;
-    v_since  timestamptz;
+    v_job_ids bigint[] := array(select q.job_id from unnest(p_jobs) with ordinality as q order by q.ordinality);
+    v_keys    jsonb[]  := array(select q.row_key from unnest(p_jobs) with ordinality as q order by q.ordinality);
+    v_states  text[];
+    v_texts   text[];
+    v_hashes  bytea[];
+    v_errors  text[];
+    v_erase   integer[];
+    v_held    integer;
+    v_since   timestamptz;
 begin
-    select array_agg(q.job_id order by q.job_id) as job_ids, array_agg(q.row_key order by q.job_id) as row_keys,
-           array_agg(q.task_type order by q.job_id) as task_types, array_agg(q.attempts order by q.job_id) as attempts
-      into v_jobs
-      from evervec.processing_queue q
-     where q.job_id = any (p_job_ids) and q.source_id = p_source.source_id and q.task_type = 'embed';
-
     if p_cached and p_source.cache then
         v_since := now() - evervec.setting_interval('cache_keep', '30 days');
     end if;
 
     begin
         select r.states, r.texts, r.hashes into v_states, v_texts, v_hashes
-          from evervec.render_states(p_source, v_jobs.row_keys, v_since) r;
+          from evervec.render_states(p_source, v_keys, v_since) r;
     exception
         when lock_not_available then
-            v_states := array_fill('locked'::text, array[cardinality(v_jobs.job_ids)]);
+            v_states := array_fill('locked'::text, array[cardinality(v_job_ids)]);
         when others then
-            for v_ordinal in 1 .. cardinality(v_jobs.job_ids) loop
+            for v_ordinal in 1 .. cardinality(v_job_ids) loop
                 begin
                     select v_states || r.states, v_texts || r.texts, v_hashes || r.hashes
                       into v_states, v_texts, v_hashes
-                      from evervec.render_states(p_source, v_jobs.row_keys[v_ordinal : v_ordinal], v_since) r;
+                      from evervec.render_states(p_source, v_keys[v_ordinal : v_ordinal], v_since) r;
                 exception when others then
                     v_states[v_ordinal] := 'failed';
                     v_texts[v_ordinal] := null;
@@ -3578,7 +3630,7 @@ begin
                       where u.state in ('gone', 'empty') order by 1);
     if cardinality(v_erase) > 0 then
         foreach v_held in array evervec.erase_vectors(p_source, array(
-            select v_jobs.row_keys[u.ordinal]
+            select v_keys[u.ordinal]
               from unnest(v_erase) with ordinality as u (ordinal, position)
              order by u.position))
         loop
@@ -3587,29 +3639,25 @@ begin
     end if;
 
     perform evervec.finish_jobs(array_agg(u.job_id), array_agg(u.state))
-       from unnest(v_jobs.job_ids, v_states) as u (job_id, state)
+       from unnest(v_job_ids, v_states) as u (job_id, state)
       where u.state not in ('embed', 'cached', 'failed');
+    perform evervec.lease_jobs(array_agg(u.job_id), array_agg(case when u.state <> 'failed' then u.hash end), p_lease, p_lease_token)
+       from unnest(v_job_ids, v_states, v_hashes) as u (job_id, state, hash)
+      where u.state in ('embed', 'cached', 'failed');
     perform evervec.fail_jobs(p_lease_token, array[u.job_id], 'render', u.error)
-       from unnest(v_jobs.job_ids, v_states, v_errors) as u (job_id, state, error)
+       from unnest(v_job_ids, v_states, v_errors) as u (job_id, state, error)
       where u.state = 'failed';
-    update evervec.processing_queue q
-       set claimed_hash = u.hash
-      from unnest(v_jobs.job_ids, v_states, v_hashes) as u (job_id, state, hash)
-     where q.job_id = u.job_id and u.state in ('embed', 'cached');
 
     return query
-    select u.job_id, u.task_type, u.row_key, u.attempts::integer, u.state,
-           case when u.state = 'embed' then u.content end,
-           case when u.state in ('embed', 'cached') then u.hash end
-      from unnest(v_jobs.job_ids, v_jobs.task_types, v_jobs.row_keys, v_jobs.attempts, v_states, v_texts, v_hashes)
-           as u (job_id, task_type, row_key, attempts, state, content, hash);
+    select u.job_id, u.state, case when u.state = 'embed' then u.content end, case when u.state in ('embed', 'cached') then u.hash end
+      from unnest(v_job_ids, v_states, v_texts, v_hashes) as u (job_id, state, content, hash);
 end
 $$;
 
-comment on function evervec.render_jobs(evervec.source, uuid, bigint[], boolean) is
-$$Internal. Renders those of some leased jobs that are of one source; settles those whose row is gone, empty or unchanged and fails those that do not render.$$;
+comment on function evervec.render_jobs(evervec.source, evervec.processing_queue[], interval, uuid, boolean) is
+$$Internal. Renders jobs of one source that due_jobs has locked; settles those whose row is gone, empty or unchanged, fails those that do not render, leases the others.$$;
 
-revoke execute on function evervec.render_jobs(evervec.source, uuid, bigint[], boolean) from public;
+revoke execute on function evervec.render_jobs(evervec.source, evervec.processing_queue[], interval, uuid, boolean) from public;
 
 -- file: functions/queue/render_states.sql
 -- render_states: for some keys of a source, the texts as they are now and whether each needs a vector.
@@ -6350,8 +6398,8 @@ begin
              then format(', foreign key (%s) references %s (%s) on delete cascade on update cascade', v_keys,
                          evervec.qualified_name(p_source.relation), evervec.key_list(p_source, null)) end);
     -- Out of line (pgvector's default), vectors would cost the planner nothing to read, and it would sort the whole table where the
-    -- index answers at once. MAIN keeps in the row what fits into a page.
-    execute format('alter table %s.%I alter column embedding set storage main', v_schema, v_target);
+    -- index answers at once; they also take four times as long to write. What fits into a page stays in the row, uncompressed.
+    execute format('alter table %s.%I set (toast_tuple_target = 8160)', v_schema, v_target);
     execute format('comment on table %s.%I is %L', v_schema, v_target, format(
         'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text.', p_source.relation));
     if v_owner <> current_user::regrole then
@@ -7652,4 +7700,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '23fa05244844906fefcb6d8ef018f5c6b201b83f3e0847d7f2f5526699fa6e11');
+values ('evervec_0002_functions', '084d46990c9e6e8ad3ad6d06aaba655b5de27eefe79b469de3da617cbe5d6b76');

@@ -29,6 +29,7 @@ class Config:
 
     database_url     libpq URL or key=value string; "" leaves everything to libpq's PG* variables
     batch_size       rows claimed at a time
+    concurrency      batches at a time in one worker: requests in flight, at most
     lease_seconds    how long a claim is ours without a heartbeat; then another worker may take it
     poll_seconds     longest wait between two looks for work, at most 1
     connect_timeout  seconds until an unreachable database is reported
@@ -41,6 +42,7 @@ class Config:
     # repr=False: the URL may carry a password, and a Config may end up in a log.
     database_url: str = field(default="", repr=False)
     batch_size: int = 100
+    concurrency: int = 16
     lease_seconds: float = 300.0
     poll_seconds: float = 1.0
     connect_timeout: int = 5
@@ -73,6 +75,9 @@ class Config:
             database_url=url,
             batch_size=int(
                 _number(env, "EVERVEC_BATCH_SIZE", cls.batch_size, 1, 10_000, whole=True)
+            ),
+            concurrency=int(
+                _number(env, "EVERVEC_CONCURRENCY", cls.concurrency, 1, 100, whole=True)
             ),
             lease_seconds=_number(env, "EVERVEC_LEASE_SECONDS", cls.lease_seconds, 1, 86_400),
             poll_seconds=_number(env, "EVERVEC_POLL_SECONDS", cls.poll_seconds, 0.01, 1),

@@ -38,11 +38,14 @@ if TYPE_CHECKING:
 # A transaction that writes vectors holds locks on the users' rows and has to stay under 50 ms. How
 # many vectors that is depends on the index (20 with a standing HNSW, thousands without), so the
 # size of a slice follows what the last one took.
-SLICE_START: Final = 20
-SLICE_LEAST: Final = 5
+SLICE_START: Final = 100
+SLICE_LEAST: Final = 100
 SLICE_MOST: Final = 200
 SLICE_QUICK_SECONDS: Final = 0.015
 SLICE_SLOW_SECONDS: Final = 0.040
+
+# Writers at a time in one process: more would wait for the same disk, and hold rows the while.
+_WRITERS: Final = 1
 
 # A value that a column cannot hold, a constraint or a trigger of the user's: one row's own matter.
 _DATA: Final = ("22", "23", "P0")
@@ -139,7 +142,7 @@ class _Hand:
 
 
 class Processor:
-    """Processes batches. One thread at a time; several processes may work on the same database.
+    """Processes batches. Several threads and processes may work on the same database.
 
     stop  once set, the request in hand is finished and the rest of its batch released
     """
@@ -157,21 +160,33 @@ class Processor:
         self._stop = stop or threading.Event()
         self._heartbeat = Heartbeat(config)
         self._slice = SLICE_START
+        # Two claims at once would only wait for each other's rows.
+        self._claiming = threading.Lock()
+        self._writing = threading.BoundedSemaphore(_WRITERS)
 
-    def run_batch(self, sources: Sequence[str] | None = None) -> Batch:
+    def run_batch(
+        self,
+        sources: Sequence[str] | None = None,
+        on_more: Callable[[], None] | None = None,
+    ) -> Batch:
         """Process one batch; an empty Batch when there is nothing to do now.
+
+        on_more  called after a claim that was as large as it may be: there is probably more
 
         Raises EvervecError when the database refuses (a privilege, a dropped table), of that kind
         DatabaseUnavailableError when it is gone; the jobs are then released, or free again when
         their lease ends.
         """
-        started = time.monotonic()
-        claim = self._db.claim_jobs(
-            self._config.batch_size, self._config.lease, self._config.worker_name, sources
-        )
+        with self._claiming:
+            started = time.monotonic()
+            claim = self._db.claim_jobs(
+                self._config.batch_size, self._config.lease, self._config.worker_name, sources
+            )
+            claim_seconds = time.monotonic() - started
         if claim is None:
             return Batch()
-        claim_seconds = time.monotonic() - started
+        if on_more is not None and len(claim.jobs) >= self._config.batch_size:
+            on_more()
         failpoints.hit("after_claim")
         log_claim(claim)
 
@@ -361,11 +376,12 @@ class Processor:
         position = 0
         while position < len(results):
             hand.lease.progress()
-            piece = results[position : position + self._slice]
-            position += len(piece)
-            slice_started = time.monotonic()
-            self._complete_slice(hand, piece)
-            self._adapt(len(piece), time.monotonic() - slice_started)
+            with self._writing:
+                piece = results[position : position + self._slice]
+                position += len(piece)
+                slice_started = time.monotonic()
+                self._complete_slice(hand, piece)
+                self._adapt(len(piece), time.monotonic() - slice_started)
         hand.complete_seconds += time.monotonic() - started
         failpoints.hit("after_complete")
 

@@ -51,7 +51,7 @@ class Session:
         conninfo: str = "",
         *,
         connect_timeout: int = 5,
-        max_size: int = 4,
+        max_size: int = 6,
         application_name: str = "evervec",
     ) -> None:
         self._conninfo = conninfo
