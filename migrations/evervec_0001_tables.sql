@@ -72,6 +72,7 @@ create table evervec.model (
     paused_until             timestamptz,
     pause_reason             text,
     pause_class              text,
+    full_until               timestamptz,
     created_at               timestamptz not null default now(),
     constraint model_pkey primary key (model_id),
     constraint model_name_key unique (name),
@@ -91,6 +92,8 @@ comment on table evervec.model is
 $$Embedding models: which provider serves them, under which name, and within which limits. Holds no keys.$$;
 comment on column evervec.model.pause_class is
 $$The class of error that paused the model, until a success or resume_model clears it; NULL: paused by hand.$$;
+comment on column evervec.model.full_until is
+$$Until when its limits were found to allow no further request: nobody is given jobs for it before, so nobody waits.$$;
 comment on column evervec.model.paused_at is
 $$When the pause began; errors of one class that follow each other prolong it.$$;
 
@@ -423,4 +426,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '41bafe858f2162297935073b63fd8a7ed406a93ba573a3574372ef41cd148b45');
+values ('evervec_0001_tables', '3c43d128a50ac2a06849aa454e3455014badf3d186a5b2a8bfd337553dcea418');

@@ -1389,7 +1389,7 @@ revoke execute on function evervec.add_model(text, text, integer, text, integer,
 -- the provider at any time between, so no minute as the provider sees it has one call too many. In flight it counts as concurrent. A call
 -- that nobody ends, because its worker was killed, ends when it expires. More tokens than a minute allows go when nothing else went.
 --
--- Locks:  an advisory lock of the model, to the end of the transaction: commit at once.
+-- Locks:  an advisory lock of the model and, where the answer is no, its row, to the end of the transaction: commit at once.
 -- Raises: VE108 unknown model · VE301 bad arguments, or a transaction with one snapshot
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.begin_call(
@@ -1445,6 +1445,7 @@ begin
       into wait;
     if wait is not null then
         wait := greatest(wait, interval '1 millisecond');
+        update evervec.model m set full_until = v_now + wait where m.model_id = v_model.model_id;
         return;
     end if;
 
@@ -1684,14 +1685,14 @@ as $$
           from evervec.source s
           join evervec.model m using (model_id)
          where s.state = 'active'
-           and coalesce(m.paused_until, '-infinity') <= now()
+           and greatest(m.paused_until, m.full_until, '-infinity') <= now()
            and (p_sources is null or s.name = any (p_sources))
            and exists (select from pg_class c where c.oid = s.relation)
            and exists (select from pg_class c where c.oid = s.target))
 $$;
 
 comment on function evervec.active_sources(text[]) is
-$$Internal. IDs of sources that are active, whose model is not paused and whose tables exist; of those named, or (NULL) of all.$$;
+$$Internal. IDs of sources that are active, whose model is neither paused nor at its limits and whose tables exist; of those named, or (NULL) of all.$$;
 
 revoke execute on function evervec.active_sources(text[]) from public;
 
@@ -6672,8 +6673,13 @@ begin
                 evervec.attribute_names(s.relation, s.watched_attributes))
                is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
             or s.source_id = any (p_sources)
-           and evervec.attribute_numbers(s.relation, array(
-                   select k.column_name from evervec.primary_key(s.relation) k order by k.ordinal)) <> s.key_attributes
+           and not exists (
+               select from pg_index i
+                where i.indrelid = s.relation and i.indisprimary
+                  and array(select k.attnum
+                              from unnest(i.indkey::smallint[]) with ordinality as k (attnum, ordinality)
+                             where k.ordinality <= i.indnkeyatts
+                             order by k.ordinality) = s.key_attributes)
            for update of s skip locked
     loop
         if evervec.attribute_numbers(v_former.relation, array(
@@ -7700,4 +7706,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '084d46990c9e6e8ad3ad6d06aaba655b5de27eefe79b469de3da617cbe5d6b76');
+values ('evervec_0002_functions', 'e503fe2cb5f0ef6fa6070100ab7f1b435c93f256d5e4c0735e3583f1d67ae523');

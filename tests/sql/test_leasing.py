@@ -78,7 +78,8 @@ def test_peer_23_the_backlog_of_a_paused_model_is_not_walked_over(
 
     plan: list[dict[str, Any]] = value(
         film,
-        f"explain (analyze, buffers, format json) select * from evervec.due_jobs(1, array[{two['other']}])",
+        "explain (analyze, buffers, format json) select * from evervec.due_jobs(1,"
+        f" array[{two['other']}])",
     )
 
     read = plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]

@@ -59,7 +59,7 @@ class Crew:
         try:
             while not self._at_rest and self._run_batch().claimed:
                 pass
-        except Exception as error:  # noqa: BLE001 - raised again by check
+        except Exception as error:
             self._trouble = error
         finally:
             with self._lock:

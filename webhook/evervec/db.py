@@ -9,7 +9,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 from evervec import failpoints
 from evervec.records import (
@@ -353,9 +353,9 @@ class Database(Session):
         sources: Sequence[str] | None = None,
     ) -> Claim | None:
         """Take up to `limit` jobs under one lease; None when there is nothing to do now."""
-        with self._transaction() as connection, connection.cursor() as cursor:
+        with self._transaction() as connection, connection.cursor(row_factory=tuple_row) as cursor:
             rows = cursor.execute(
-                "select lease_token, job_id, coalesce(source, '') as source, task_type, attempts,"
+                "select lease_token, job_id, coalesce(source, ''), task_type, attempts,"
                 " state, content, content_hash, model, too_long, last_class, expiries"
                 " from evervec.claim_jobs(p_limit => %s, p_lease => %s, p_worker => %s,"
                 " p_sources => %s::text[])",
@@ -363,11 +363,8 @@ class Database(Session):
             ).fetchall()
         if not rows:
             return None
-        token: UUID = rows[0]["lease_token"]
-        return Claim(
-            token,
-            tuple(ClaimedJob(**{name: row[name] for name in ClaimedJob.__slots__}) for row in rows),
-        )
+        token: UUID = rows[0][0]
+        return Claim(token, tuple(ClaimedJob(*row[1:]) for row in rows))
 
     def complete_jobs(
         self,

@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 # A transaction that writes vectors holds locks on the users' rows and has to stay under 50 ms. How
 # many vectors that is depends on the index (20 with a standing HNSW, thousands without), so the
 # size of a slice follows what the last one took.
-SLICE_START: Final = 100
-SLICE_LEAST: Final = 100
+SLICE_START: Final = 20
+SLICE_LEAST: Final = 5
 SLICE_MOST: Final = 200
 SLICE_QUICK_SECONDS: Final = 0.015
 SLICE_SLOW_SECONDS: Final = 0.040
 
 # Writers at a time in one process: more would wait for the same disk, and hold rows the while.
-_WRITERS: Final = 1
+_WRITERS: Final = 2
 
 # A value that a column cannot hold, a constraint or a trigger of the user's: one row's own matter.
 _DATA: Final = ("22", "23", "P0")
@@ -75,9 +75,9 @@ _WASTED: Final = (
 # How long results that are paid for wait for a database that went away (a restart takes seconds).
 _PATIENCE_SECONDS: Final = 30.0
 
-# How long a request waits for the limits of its model, a minute as a rule; then its rows go back.
-_LIMIT_PATIENCE_SECONDS: Final = 90.0
-_NAP_SECONDS: Final = 5.0
+# How long a request waits for the limits of its model; then its rows go back, and no more of them
+# are claimed until the limits allow it: other models have work, too.
+_LIMIT_PATIENCE_SECONDS: Final = 2.0
 
 T = TypeVar("T")
 
@@ -323,8 +323,7 @@ class Processor:
                     "limit_reached", jobs_of(texts), model=model.name, seconds=round(seconds, 1)
                 )
                 return None
-            # Short naps: the lease must see that we are awake.
-            if self._stop.wait(min(seconds, _NAP_SECONDS)) or not self._may_go_on(hand):
+            if self._stop.wait(seconds) or not self._may_go_on(hand):
                 return None
 
     def _ask(self, model: Model, texts: Sequence[Text], call_id: int | None) -> Embeddings:

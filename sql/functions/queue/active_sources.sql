@@ -11,13 +11,13 @@ as $$
           from evervec.source s
           join evervec.model m using (model_id)
          where s.state = 'active'
-           and coalesce(m.paused_until, '-infinity') <= now()
+           and greatest(m.paused_until, m.full_until, '-infinity') <= now()
            and (p_sources is null or s.name = any (p_sources))
            and exists (select from pg_class c where c.oid = s.relation)
            and exists (select from pg_class c where c.oid = s.target))
 $$;
 
 comment on function evervec.active_sources(text[]) is
-$$Internal. IDs of sources that are active, whose model is not paused and whose tables exist; of those named, or (NULL) of all.$$;
+$$Internal. IDs of sources that are active, whose model is neither paused nor at its limits and whose tables exist; of those named, or (NULL) of all.$$;
 
 revoke execute on function evervec.active_sources(text[]) from public;
