@@ -18,8 +18,8 @@ from tests.webhook.conftest import Service
 PATIENCE_SECONDS = 20
 
 
-def worker(service: Service, **changes: int) -> Worker:
-    config = replace(service.config, batch_size=5, **changes)
+def worker(service: Service, concurrency: int) -> Worker:
+    config = replace(service.config, batch_size=5, concurrency=concurrency)
     return Worker(service.db, service.providers, config, stop=service.stop)
 
 
