@@ -126,7 +126,7 @@ drop function evervec.reclaim(integer);
 drop function evervec.queue_rows(evervec.source, jsonb[], bigint[], smallint[], jsonb[]);
 drop function evervec.queue_keys(evervec.source, jsonb[], integer, jsonb);
 drop function evervec.pending(text);
-drop function evervec.operation_priority(text);
+drop function evervec.operation_priority(text, integer);
 drop function evervec.open_letter(bigint);
 drop function evervec.next_slice(evervec.source, integer);
 drop function evervec.log_slice(bigint, integer, bigint);

@@ -1027,6 +1027,7 @@ revoke execute on function evervec.pause(text) from public;
 -- reset: throws all vectors of a source away and starts to make them anew.
 --
 -- The index goes with them, because building one over everything afterwards costs far less than as many inserts into a standing one.
+-- The cache of vectors stays, and what it has of the present texts comes from there.
 -- Searches find nothing until workers have caught up. In column storage every row is updated in this one transaction.
 -- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them; in column storage on
 --         the table itself, for its index, and the rows that have a vector.
@@ -1071,7 +1072,7 @@ end
 $$;
 
 comment on function evervec.reset(text) is
-$$Drops all vectors of a source, and its index, and starts a backfill that makes them anew; returns how many there were. Searches find nothing until workers have caught up. Locks the embedding table ACCESS EXCLUSIVE to the end of the transaction. Raises VE101, VE111, 55P03.$$;
+$$Drops all vectors of a source, and its index, and starts a backfill that makes them anew: texts that the cache has are not paid for again (see cache_delete). Returns how many there were. Searches find nothing until workers have caught up. Locks the embedding table ACCESS EXCLUSIVE to the end of the transaction. Raises VE101, VE111, 55P03.$$;
 
 revoke execute on function evervec.reset(text) from public;
 
@@ -2316,9 +2317,8 @@ set search_path from current
 as $$
 declare
     v_source   evervec.source := evervec.source_named(p_source);
-    v_priority integer := coalesce(p_priority, evervec.operation_priority(p_operation));
+    v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
-    perform evervec.operation_priority(p_operation);
     perform evervec.check_request(v_priority, p_metadata, 'p_metadata');
     perform evervec.check_option(format('the storage of "%s", for the queue,', v_source.name), v_source.storage, array['table', 'column']);
     return query
@@ -2349,9 +2349,8 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    v_priority integer := coalesce(p_priority, evervec.operation_priority(p_operation));
+    v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
-    perform evervec.operation_priority(p_operation);
     perform evervec.source_named(p_source);
     if p_row_keys is null or p_row_keys not in ('all', 'missing') then
         raise exception using
@@ -2369,7 +2368,7 @@ end
 $$;
 
 comment on function evervec.enqueue(text, text, text, integer, text, jsonb) is
-$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset), 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
+$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset): texts that the cache has are not paid for again. 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
 
 revoke execute on function evervec.enqueue(text, text, text, integer, text, jsonb) from public;
 
@@ -3259,11 +3258,11 @@ $$Internal. An open dead letter by its id, locked. Raises VE304.$$;
 revoke execute on function evervec.open_letter(bigint) from public;
 
 -- file: functions/queue/operation_priority.sql
--- operation_priority: the priority that an operation of enqueue has unless one is given.
+-- operation_priority: the priority of what enqueue queues: the one that is given, else that of the operation, which must be known.
 --
 -- Locks:  none.
 -- Raises: VE302 unknown operation
-create or replace function evervec.operation_priority(p_operation text)
+create or replace function evervec.operation_priority(p_operation text, p_priority integer)
 returns integer
 language plpgsql immutable
 set search_path from current
@@ -3278,14 +3277,14 @@ begin
             detail  = 'Operations and their priorities: create 1, update 5, bulk 8, retry 5.',
             hint    = 'Choose one of these; p_priority may say otherwise.';
     end if;
-    return v_priority;
+    return coalesce(p_priority, v_priority);
 end
 $$;
 
-comment on function evervec.operation_priority(text) is
-$$Internal. 1, 5, 8 or 5 for create, update, bulk or retry. Raises VE302.$$;
+comment on function evervec.operation_priority(text, integer) is
+$$Internal. p_priority, or where it is NULL 1, 5, 8 or 5 for create, update, bulk or retry. Raises VE302.$$;
 
-revoke execute on function evervec.operation_priority(text) from public;
+revoke execute on function evervec.operation_priority(text, integer) from public;
 
 -- file: functions/queue/pending.sql
 -- pending: what is still to be done, of one source or of all.
@@ -3656,9 +3655,9 @@ revoke execute on function evervec.render_states(evervec.source, jsonb[], timest
 -- file: functions/queue/requeue_letters.sql
 -- requeue_letters: open dead letters become jobs again, with all their attempts, and are thereby resolved.
 --
--- A row that has a job meanwhile keeps that one. Left as they are: keys too long for the queue's index, and what is of no source
--- that is tracked.
--- Locks:  the dead letters, then rows of processing_queue in (source_id, task_type, row_key) order.
+-- A row that has a job meanwhile keeps that one. The caller has locked the letters, and seen that they are open, that their sources
+-- are tracked and that their keys fit into the queue's index.
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
 create or replace function evervec.requeue_letters(p_dead_letter_ids bigint[])
 returns table (dead_letter_id bigint, job_id bigint)
 language sql
@@ -3669,11 +3668,7 @@ as $$
         select d.*, coalesce(d.row_key, to_jsonb(d.dead_letter_id)) as matter,
                d.metadata - '{began,last}'::text[] || jsonb_build_object('origin', 'dlq-retry', 'dead_letter_id', d.dead_letter_id) as data
           from evervec.dead_letter d
-         where d.dead_letter_id = any (p_dead_letter_ids) and d.resolved_at is null
-           and coalesce(octet_length(d.row_key::text), 0) <= 2000
-           and (d.source_id is null or exists (select from evervec.source s where s.source_id = d.source_id))
-         order by d.dead_letter_id
-           for update of d
+         where d.dead_letter_id = any (p_dead_letter_ids)
     ), queued as (
         insert into evervec.processing_queue as q (source_id, task_type, row_key, task_data, priority, metadata)
         select n.source_id, n.task_type, n.row_key, n.task_data, n.priority, n.data
@@ -3737,7 +3732,8 @@ revoke execute on function evervec.resolve_dead_letter(bigint, text, text) from 
 -- retry_dead_letter: one job that gave up is tried anew, from its first attempt.
 --
 -- Locks:  the dead letter; the job of its row, where there is one.
--- Raises: VE303 a key too long for the queue · VE304 no such letter, or it is resolved, or its source is gone
+-- Raises: VE202 its key is none of the source's any more · VE303 a key too long for the queue ·
+--         VE304 no such letter, or it is resolved, or its source is gone
 create or replace function evervec.retry_dead_letter(p_dead_letter_id bigint)
 returns bigint
 language plpgsql security definer
@@ -3745,30 +3741,24 @@ set search_path from current
 as $$
 declare
     v_letter evervec.dead_letter := evervec.open_letter(p_dead_letter_id);
-    v_job_id bigint;
+    v_source evervec.source;
 begin
-    if octet_length(v_letter.row_key::text) > 2000 then
-        raise exception using
-            errcode = 'VE303',
-            message = format('the key of dead letter %s is too long for the queue', p_dead_letter_id),
-            detail  = format('It has %s bytes and begins with %s; an index holds 2,000.', octet_length(v_letter.row_key::text),
-                             left(v_letter.row_key::text, 60)),
-            hint    = 'Such a row cannot be embedded under this key. Track the table by a shorter primary key, and call evervec.resolve_dead_letter().';
-    end if;
-    select r.job_id into v_job_id from evervec.requeue_letters(array[p_dead_letter_id]) r;
-    if v_job_id is null then
+    select * into v_source from evervec.source s where s.source_id = v_letter.source_id;
+    if not found and v_letter.source_id is not null then
         raise exception using
             errcode = 'VE304',
             message = format('the source of dead letter %s is not tracked any more', p_dead_letter_id),
             detail  = 'There is nothing that a retry could embed.',
             hint    = 'Call evervec.resolve_dead_letter().';
+    elsif v_letter.row_key is not null then
+        perform evervec.checked_keys(v_source, array[v_letter.row_key]);
     end if;
-    return v_job_id;
+    return (select r.job_id from evervec.requeue_letters(array[p_dead_letter_id]) r);
 end
 $$;
 
 comment on function evervec.retry_dead_letter(bigint) is
-$$Queues a dead letter anew and resolves it; its attempts begin from one. Returns the id of the new job, or of the one that its row has already; metadata.origin of the job is dlq-retry. Raises VE303, VE304.$$;
+$$Queues a dead letter anew and resolves it; its attempts begin from one. Returns the id of the new job, or of the one that its row has already; metadata.origin of the job is dlq-retry. Raises VE202, VE303, VE304.$$;
 
 revoke execute on function evervec.retry_dead_letter(bigint) from public;
 
@@ -3776,7 +3766,7 @@ revoke execute on function evervec.retry_dead_letter(bigint) from public;
 -- retry_dead_letter_of_job: as retry_dead_letter, by the id of the job that gave up.
 --
 -- Locks:  those of retry_dead_letter.
--- Raises: VE303 a key too long for the queue · VE304 the job has no open letter, or its source is gone
+-- Raises: VE202 its key is none of the source's any more · VE303 a key too long for the queue · VE304 the job has no open letter, or its source is gone
 create or replace function evervec.retry_dead_letter_of_job(p_job_id bigint)
 returns bigint
 language plpgsql security definer
@@ -3798,7 +3788,7 @@ end
 $$;
 
 comment on function evervec.retry_dead_letter_of_job(bigint) is
-$$Queues the dead letter of a job anew and resolves it; returns the id of the new job, or of the one that its row has already. Raises VE303, VE304.$$;
+$$Queues the dead letter of a job anew and resolves it; returns the id of the new job, or of the one that its row has already. Raises VE202, VE303, VE304.$$;
 
 revoke execute on function evervec.retry_dead_letter_of_job(bigint) from public;
 
@@ -4075,7 +4065,7 @@ revoke execute on function evervec.task_step(evervec.processing_queue) from publ
 
 -- file: functions/queue/tick.sql
 -- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
--- dead letters and cached vectors.
+-- calls, dead letters and cached vectors.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- Locks:  those of fold, reclaim, and rows of what is forgotten.
@@ -4102,14 +4092,16 @@ begin
     ), old_calls as (
         delete from evervec.model_call c
          where c.ctid in (select o.ctid from evervec.model_call o where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour' limit 10000)
+        returning 1
     )
-    select (select count(*) from old_receipts) + (select count(*) from old_batches) + evervec.forget_letters() + evervec.forget_cached()
+    select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_calls)
+           + evervec.forget_letters() + evervec.forget_cached()
       into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours and batches older than 90 days (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), and up to 10,000 cached vectors that were not used for 30 days (cache_keep). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches older than 90 days and calls to limited models older than an hour (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), and up to 10,000 cached vectors that were not used for 30 days (cache_keep). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -7652,4 +7644,4 @@ $$One row a source. pending: changes not folded and jobs not tried yet; processi
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '23fa05244844906fefcb6d8ef018f5c6b201b83f3e0847d7f2f5526699fa6e11');
+values ('evervec_0002_functions', '763378239f3cdc2856009a957f2e8a8ec6d3a6c4ddeb249f2cf646dece2a3dda');

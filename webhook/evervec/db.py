@@ -325,7 +325,7 @@ class Database(Session):
         )
 
     def retry_dead_letter(self, dead_letter_id: int) -> int:
-        """Queue one anew; the job's id. Raises VE303, VE304."""
+        """Queue one anew; the job's id. Raises VE202, VE303, VE304."""
         return int(self._value("select evervec.retry_dead_letter(%s)", dead_letter_id))
 
     def retry_dead_letters(self, source: str | None = None, error_class: str | None = None) -> int:
