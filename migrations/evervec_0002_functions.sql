@@ -7639,9 +7639,9 @@ select s.name as source,
   ) d using (source_id);
 
 comment on view evervec.status is
-$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; vectors: estimate; index_state: none, not built, invalid, valid; backfill: whether a pass over all rows is under way.$$;
+$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, invalid, valid; backfill: whether a pass over all rows is under way.$$;
 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '763378239f3cdc2856009a957f2e8a8ec6d3a6c4ddeb249f2cf646dece2a3dda');
+values ('evervec_0002_functions', 'ad248e24be9dbea3c4375fe9ddff99efa767174ae8df38c49a8a6b6a3154a249');

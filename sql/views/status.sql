@@ -35,4 +35,4 @@ select s.name as source,
   ) d using (source_id);
 
 comment on view evervec.status is
-$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; vectors: estimate; index_state: none, not built, invalid, valid; backfill: whether a pass over all rows is under way.$$;
+$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, invalid, valid; backfill: whether a pass over all rows is under way.$$;
