@@ -143,7 +143,6 @@ drop function evervec.feed_slice(evervec.source, integer, boolean, boolean);
 drop function evervec.feed(integer, integer[]);
 drop function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval);
 drop function evervec.extend_lease(uuid, interval);
-drop function evervec.estimated_rows(regclass);
 drop function evervec.erase_vectors(evervec.source, jsonb[]);
 drop function evervec.enqueue_task(text, jsonb, integer);
 drop function evervec.enqueue(text, text, text, integer, text, jsonb);
@@ -173,6 +172,7 @@ drop function evervec.add_model(text, text, integer, text, integer, numeric, tex
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text);
 drop function evervec.metric(text);
+drop function evervec.due_indexes(text[]);
 drop function evervec.build_index(text);
 drop function evervec.source_named(text);
 drop function evervec.lock_relation(regclass, text, integer, interval);
@@ -181,7 +181,6 @@ drop function evervec.resume(text);
 drop function evervec.reset(text);
 drop function evervec.pause(text);
 drop function evervec.doctor_updates(evervec.source);
-drop function evervec.index_of(evervec.source);
 drop function evervec.doctor_triggers(evervec.source);
 drop function evervec.expected_triggers(evervec.source);
 drop function evervec.partitions_of(regclass);
@@ -200,6 +199,9 @@ drop function evervec.base_type(oid);
 drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
+drop function evervec.estimated_rows(regclass);
+drop function evervec.index_of(evervec.source);
+drop function evervec.index_due(evervec.source);
 drop function evervec.doctor_children(evervec.source);
 drop function evervec.track_statement(evervec.source, text, text);
 drop function evervec.qualified_name(regclass);
@@ -271,7 +273,11 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/index/build_index.sql
 
+-- removed: functions/index/due_indexes.sql
+
 -- removed: functions/index/index_definition.sql
+
+-- removed: functions/index/index_due.sql
 
 -- removed: functions/index/index_of.sql
 

@@ -362,35 +362,147 @@ $$Internal. Finding of doctor: inheritance children that are not tracked.$$;
 
 revoke execute on function evervec.doctor_children(evervec.source) from public;
 
+-- file: functions/index/index_due.sql
+-- index_due: whether the vector index of a source is missing and should be built now.
+--
+-- One build over everything costs far less than as many inserts into a standing index, so it is put off until a fill is all but over.
+-- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass.
+-- Locks:  none.
+create or replace function evervec.index_due(p_source evervec.source)
+returns boolean
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_index record;
+    v_most  bigint;
+    v_any   boolean;
+begin
+    select * into v_index from evervec.index_of(p_source);
+    if p_source.index_method = 'none' or v_index.valid or v_index.building
+       or not exists (select from pg_class c where c.oid = p_source.target) then
+        return false;
+    end if;
+    if p_source.pass_at > now() - evervec.setting_interval('index_wait', '15 minutes') then
+        v_most := 0.05 * evervec.estimated_rows(p_source.target);
+        if p_source.pass_kind is not null or v_most < (
+            select count(*)
+              from (select from evervec.processing_queue q where q.source_id = p_source.source_id
+                    union all
+                    select from evervec.change_log l where l.source_id = p_source.source_id
+                    limit v_most + 1) w) then
+            return false;
+        end if;
+    end if;
+    execute format('select exists (select from %s where %I is not null)', p_source.target, p_source.vector_column) into v_any;
+    return v_any;
+exception when insufficient_privilege or undefined_column then
+    -- alerts and doctor answer whatever is broken, and tell that elsewhere.
+    return false;
+end
+$$;
+
+comment on function evervec.index_due(evervec.source) is
+$$Internal. Whether the vector index of a source is missing or invalid, nobody is building it, and it is time to: there are vectors, and no pass and at most a twentieth as much work is left, or the last pass moved longer ago than the setting index_wait.$$;
+
+revoke execute on function evervec.index_due(evervec.source) from public;
+
+-- file: functions/index/index_of.sql
+-- index_of: the vector index of a source, if there is one, and whether it can be used; if not yet, how far its build is.
+--
+-- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
+-- Locks:  none.
+create or replace function evervec.index_of(
+    p_source     evervec.source,
+    out index    regclass,
+    out valid    boolean,
+    out building boolean,
+    out progress real
+)
+language sql stable
+set search_path from current
+as $$
+    select x.index, x.valid, b.pid is not null, b.progress
+      from (
+        select i.indexrelid::regclass as index, i.indisvalid as valid
+          from pg_index i
+          join pg_class c on c.oid = i.indexrelid
+          join pg_am a on a.oid = c.relam
+          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
+         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
+         order by i.indisvalid desc
+         limit 1
+      ) x
+      left join lateral (
+        select p.pid,
+               case when p.phase in ('initializing', 'waiting for writers before build') then 0
+                    when p.phase like 'building index%' then coalesce(least(p.blocks_done::real / nullif(p.blocks_total, 0), 0.99), 0)
+                    -- What remains is checked in one more scan, and waits for older transactions.
+                    when p.phase is not null then 0.99 end as progress
+          from pg_stat_progress_create_index p
+          join pg_locks l on l.pid = p.pid and l.database = p.datid
+         where not x.valid and p.datname = current_database()
+           and l.relation = p_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.granted
+         limit 1
+      ) b on true
+$$;
+
+comment on function evervec.index_of(evervec.source) is
+$$Internal. The vector index on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
+
+revoke execute on function evervec.index_of(evervec.source) from public;
+
+-- file: functions/queue/estimated_rows.sql
+-- estimated_rows: the planner's estimate of a table's rows, partitions included, without reading it.
+--
+-- Volatile, because PostgreSQL allows EXPLAIN in no other function.
+-- Locks:  none.
+create or replace function evervec.estimated_rows(p_relation regclass)
+returns bigint
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_plan jsonb;
+begin
+    if not exists (select from pg_class c where c.oid = p_relation) then
+        return null;
+    end if;
+    -- The planner scales the last statistics to the table's present size, which reltuples alone does not.
+    execute format('explain (format json) select from %s', p_relation) into v_plan;
+    return (v_plan #>> '{0,Plan,Plan Rows}')::bigint;
+exception when insufficient_privilege or undefined_table then
+    return null;
+end
+$$;
+
+comment on function evervec.estimated_rows(regclass) is
+$$Internal. Estimated number of rows of a table; NULL when it does not exist or the caller may not read it.$$;
+
+revoke execute on function evervec.estimated_rows(regclass) from public;
+
 -- file: functions/control/doctor_index.sql
 -- doctor_index: finding: a vector index that is missing although there is much to search, or that a killed build left invalid.
 --
 -- Under 10,000 vectors an exact search takes milliseconds: advice. While most is still to be embedded none is wanted yet.
 -- Locks:  none.
+-- needs: functions/index/index_due.sql
+-- needs: functions/index/index_of.sql
+-- needs: functions/queue/estimated_rows.sql
 create or replace function evervec.doctor_index(p_source evervec.source)
 returns table (finding text, severity text, problem text, remedy text)
-language plpgsql volatile
+language sql volatile
 set search_path from current
 as $$
-declare
-    v_any boolean;
-begin
-    -- NULL while somebody is building it, and where it stands or none is wanted.
-    if p_source.pass_kind is null and evervec.index_statement(p_source.name) is not null then
-        execute format('select exists (select from %s where %I is not null)', p_source.target, p_source.vector_column) into v_any;
-        return query
-        select case when i.index is null then 'missing index' else 'invalid index' end,
-               case when i.index is null and v.vectors < 10000 then 'advice' else 'error' end,
-               format('The vectors of "%s" (about %s) have no %sindex: every search reads them all. A worker builds it without blocking anybody.',
-                      p_source.name, v.vectors, case when i.index is null then '' else 'valid ' end),
-               format('select evervec.build_index(%L);', p_source.name)
-          from evervec.index_of(p_source) i
-          cross join (values (evervec.estimated_rows(p_source.target))) as v (vectors)
-         where i.index is not null
-            or exists (select from evervec.pending(p_source.name) p where p.log + p.queued + p.processing + p.retrying <= 0.05 * v.vectors)
-               and v_any;
-    end if;
-end
+    select case when i.index is null then 'missing index' else 'invalid index' end,
+           case when i.index is null and v.vectors < 10000 then 'advice' else 'error' end,
+           format('The vectors of "%s" (about %s) have no %sindex: every search reads them all. A worker builds it without blocking anybody.',
+                  p_source.name, v.vectors, case when i.index is null then '' else 'valid ' end),
+           format('select evervec.build_index(%L);', p_source.name)
+      from evervec.index_of(p_source) i
+      cross join lateral (select evervec.estimated_rows(p_source.target) as vectors) v
+     where p_source.index_method <> 'none' and p_source.pass_kind is null and not i.valid and not i.building
+        or evervec.index_due(p_source)
 $$;
 
 comment on function evervec.doctor_index(evervec.source) is
@@ -937,29 +1049,6 @@ $$Internal. Finding of doctor: missing or disabled triggers.$$;
 
 revoke execute on function evervec.doctor_triggers(evervec.source) from public;
 
--- file: functions/index/index_of.sql
--- index_of: the vector index of a source, if there is one, and whether it can be used.
---
--- Locks:  none.
-create or replace function evervec.index_of(p_source evervec.source, out index regclass, out valid boolean)
-language sql stable
-set search_path from current
-as $$
-    select i.indexrelid::regclass, i.indisvalid
-      from pg_index i
-      join pg_class c on c.oid = i.indexrelid
-      join pg_am a on a.oid = c.relam
-      join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
-     where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
-     order by i.indisvalid desc
-     limit 1
-$$;
-
-comment on function evervec.index_of(evervec.source) is
-$$Internal. The vector index on a source's embedding table and whether it is valid; NULLs when there is none.$$;
-
-revoke execute on function evervec.index_of(evervec.source) from public;
-
 -- file: functions/control/doctor_updates.sql
 -- doctor_updates: finding: column storage whose updates re-insert rows into the vector index because pages have no room for HOT updates.
 --
@@ -1230,6 +1319,27 @@ $$Builds the vector index of a source, blocking writes of vectors meanwhile; tru
 
 revoke execute on function evervec.build_index(text) from public;
 
+-- file: functions/index/due_indexes.sql
+-- due_indexes: the sources whose vector index a worker should build now.
+--
+-- Locks:  none.
+-- needs: functions/index/index_due.sql
+create or replace function evervec.due_indexes(p_sources text[] default null)
+returns setof text
+language sql volatile security definer
+set search_path from current
+as $$
+    select s.name
+      from evervec.source s
+     where (p_sources is null or s.name = any (p_sources)) and evervec.index_due(s)
+     order by s.name
+$$;
+
+comment on function evervec.due_indexes(text[]) is
+$$The sources, of p_sources or (NULL) of all, whose vector index is missing or invalid and should be built now (see index_statement): at least 95 % of what is there is embedded, or the queue has stayed longer than that for 15 minutes after the last slice of a backfill (setting index_wait).$$;
+
+revoke execute on function evervec.due_indexes(text[]) from public;
+
 -- file: functions/search/metric.sql
 -- metric: what belongs to a distance: pgvector's operator and operator class, and how similarity is read off it.
 --
@@ -1305,10 +1415,7 @@ begin
     select * into v_index from evervec.index_of(v_source);
     return case
         when v_source.index_method = 'none' or v_index.valid then null
-        -- Not valid yet, because somebody is building it right now.
-        when v_index.index is not null and exists (
-            select from pg_locks l
-             where l.relation = v_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.pid <> pg_backend_pid()) then null
+        when v_index.building then null
         when v_index.index is not null then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
         else evervec.index_definition(v_source, 'concurrently')
     end;
@@ -2416,35 +2523,6 @@ $$Internal. Drops vectors by key; returns the positions of those that another tr
 
 revoke execute on function evervec.erase_vectors(evervec.source, jsonb[]) from public;
 
--- file: functions/queue/estimated_rows.sql
--- estimated_rows: the planner's estimate of a table's rows, partitions included, without reading it.
---
--- Volatile, because PostgreSQL allows EXPLAIN in no other function.
--- Locks:  none.
-create or replace function evervec.estimated_rows(p_relation regclass)
-returns bigint
-language plpgsql volatile
-set search_path from current
-as $$
-declare
-    v_plan jsonb;
-begin
-    if not exists (select from pg_class c where c.oid = p_relation) then
-        return null;
-    end if;
-    -- The planner scales the last statistics to the table's present size, which reltuples alone does not.
-    execute format('explain (format json) select from %s', p_relation) into v_plan;
-    return (v_plan #>> '{0,Plan,Plan Rows}')::bigint;
-exception when insufficient_privilege or undefined_table then
-    return null;
-end
-$$;
-
-comment on function evervec.estimated_rows(regclass) is
-$$Internal. Estimated number of rows of a table; NULL when it does not exist or the caller may not read it.$$;
-
-revoke execute on function evervec.estimated_rows(regclass) from public;
-
 -- file: functions/queue/extend_lease.sql
 -- extend_lease: the heartbeat of a worker whose call takes long.
 --
@@ -2670,6 +2748,7 @@ begin
        set pass_kind     = case when examined > 0 then p_source.pass_kind end,
            pass_stage    = case when examined > 0 then p_source.pass_stage end,
            pass_after    = v_slice.row_keys[examined],
+           pass_at       = now(),
            pass_examined = s.pass_examined + examined,
            pass_missing  = s.pass_missing + missing,
            pass_stale    = s.pass_stale + stale,
@@ -3962,6 +4041,7 @@ as $$
        set pass_kind     = case when s.pass_kind = 'reconcile' then 'reconcile' else p_kind end,
            pass_stage    = case when s.storage = 'manual' then 'vectors' else 'rows' end,
            pass_after    = null,
+           pass_at       = now(),
            pass_examined = 0,
            pass_missing  = 0,
            pass_stale    = 0,
@@ -7527,7 +7607,7 @@ revoke execute on function evervec.with_recipe(evervec.source) from public;
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
--- needs: functions/index/index_statement.sql
+-- needs: functions/index/index_due.sql
 -- needs: functions/queue/estimated_rows.sql
 create or replace view evervec.alerts as
 with change as (
@@ -7535,7 +7615,7 @@ with change as (
 ),
 
 job as (
-    select q.source_id, count(*) as jobs, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
+    select q.source_id, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
 ),
 
 letter as (
@@ -7586,12 +7666,9 @@ select s.name as source, 'index not built' as alert, null as since,
        format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
        format('select evervec.build_index(%L);', s.name) as remedy
   from evervec.source s
-  left join job j using (source_id)
   cross join lateral (select evervec.estimated_rows(s.target) as vectors) v
- where s.pass_kind is null and v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
-   -- Workers build it when most is embedded.
-   and coalesce(j.jobs, 0) <= 0.05 * v.vectors
-   and evervec.index_statement(s.name) is not null
+ where v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
+   and evervec.index_due(s)
 union all
 select s.name as source, 'failing' as alert, null as since, s.last_error as problem,
        format('select * from evervec.doctor(%L);', s.name) as remedy
@@ -7618,8 +7695,10 @@ select s.name as source,
        case when s.index_method = 'none' then 'none'
             when i.index is null then 'not built'
             when i.valid then 'valid'
+            when i.building then 'building'
             else 'invalid' end as index_state,
-       s.pass_kind is not null as backfill
+       s.pass_kind is not null as backfill,
+       round(i.progress::numeric, 2) as index_progress
   from evervec.source s
   join evervec.model m using (model_id)
   cross join lateral evervec.index_of(s) i
@@ -7639,9 +7718,9 @@ select s.name as source,
   ) d using (source_id);
 
 comment on view evervec.status is
-$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, invalid, valid; backfill: whether a pass over all rows is under way.$$;
+$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'ad248e24be9dbea3c4375fe9ddff99efa767174ae8df38c49a8a6b6a3154a249');
+values ('evervec_0002_functions', '33793e01c535f650569425565f912863d144808d7823e4b4e94edd1b7ac7c95a');

@@ -125,7 +125,7 @@ class Worker:
         self._on_index = on_index
         self._processor = Processor(db, providers, config, self._stop)
         self._providers = providers
-        self._next_tick = 0.0
+        self._next_tick = self._next_index = 0.0
         self.summary = Summary()
 
     # -- the three ways to work ------------------------------------------------------------------
@@ -134,7 +134,6 @@ class Worker:
         """Work until told to stop. A database that goes away is waited for."""
         builder = IndexBuilder(self._db)
         self._prepare()
-        next_index = 0.0
         pause = _FIRST_PAUSE_SECONDS
         down = False
         while not self._stop.is_set():
@@ -143,13 +142,13 @@ class Worker:
                     self._db.reopen()
                     logs.info("database_back")
                     down = False
-                if self._batch().claimed:
+                claimed = self._batch().claimed
+                # Also where there is always work: else nothing would be tidied, no index built.
+                self._tick_when_due()
+                self._build_when_due(builder)
+                if claimed:
                     pause = _FIRST_PAUSE_SECONDS
                     continue
-                self._tick_when_due()
-                if time.monotonic() >= next_index:
-                    next_index = time.monotonic() + _INDEX_SECONDS
-                    builder.start_due()
             except DatabaseUnavailableError as error:
                 if not down:
                     logs.warning("database_gone", message=error.message)
@@ -244,13 +243,16 @@ class Worker:
         if ticked.reclaimed:
             logs.info("leases_expired", jobs=ticked.reclaimed)
 
+    def _build_when_due(self, builder: IndexBuilder) -> None:
+        if time.monotonic() >= self._next_index:
+            self._next_index = time.monotonic() + _INDEX_SECONDS
+            builder.start_due()
+
     def _build_indexes(self) -> None:
-        for status in self._db.status():
-            wanted = self._sources is None or status.source in self._sources
-            if wanted and index.is_due(status):
-                if self._on_index is not None:
-                    self._on_index(status.source)
-                index.build(self._db, status.source)
+        for source in self._db.due_indexes(self._sources):
+            if self._on_index is not None:
+                self._on_index(source)
+            index.build(self._db, source)
 
 
 @contextmanager

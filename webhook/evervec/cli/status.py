@@ -37,5 +37,6 @@ def status(app: App) -> None:
         state = f"{s.state}, backfill" if s.backfill else s.state
         numbers = (s.pending, s.processing, s.retrying, s.dead, s.vectors)
         shown = ("–" if n is None else f"{n:,}" for n in numbers)
-        table.add_row(s.source, s.relation, s.model, state, *shown, s.index_state)
+        built = "" if s.index_progress is None else f" {s.index_progress:.0%}"
+        table.add_row(s.source, s.relation, s.model, state, *shown, s.index_state + built)
     app.console.print(table)
