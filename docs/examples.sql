@@ -129,6 +129,10 @@ select * from evervec.render_rows('film', array['{"id": 1}', '{"id": 2}']::jsonb
 -- example: parse_key
 select evervec.parse_key('film', '1') as bare, evervec.parse_key('film', '{"id": "1"}') as object;
 
+-- example: due_indexes
+-- None: the worker has built it.
+select count(*) from evervec.due_indexes();
+
 -- example: index_statement
 -- NULL once the worker has built the index.
 select evervec.index_statement('film');

@@ -157,6 +157,7 @@ create table evervec.source (
     pass_kind          text,
     pass_stage         text,
     pass_after         jsonb,
+    pass_at            timestamptz not null default now(),
     pass_examined      bigint      not null default 0,
     pass_missing       bigint      not null default 0,
     pass_stale         bigint      not null default 0,
@@ -191,6 +192,8 @@ comment on column evervec.source.pass_kind is
 $$A pass over the whole source that is under way (backfill: rows without a vector; reconcile: compares every hash), NULL when none is.$$;
 comment on column evervec.source.pass_after is
 $$Key of the last row that the pass has looked at; NULL at its beginning.$$;
+comment on column evervec.source.pass_at is
+$$When the pass, or the last one, began or moved.$$;
 
 create table evervec.dependency (
     source_id integer  not null,
@@ -402,6 +405,7 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('dead_letter_keep', '"90 days"', 'tick: dead letters are forgotten after'),
        ('dead_letter_keep_resolved', '"7 days"', 'tick: resolved dead letters are forgotten after'),
        ('dead_letter_most', '100000', 'tick: dead letters are kept at most, the newest'),
+       ('index_wait', '"15 minutes"', 'a vector index that is missing is built, however long the queue is, so long after a backfill has moved last'),
        ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over');
 
 create table evervec.batch_log (
@@ -426,4 +430,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '3c43d128a50ac2a06849aa454e3455014badf3d186a5b2a8bfd337553dcea418');
+values ('evervec_0001_tables', 'da8b2272169575232ef0014f249ab97d15b8a47bf63dd8bfaedd0bd26cff88ac');

@@ -126,7 +126,7 @@ drop function evervec.reclaim(integer);
 drop function evervec.queue_rows(evervec.source, jsonb[], bigint[], smallint[], jsonb[]);
 drop function evervec.queue_keys(evervec.source, jsonb[], integer, jsonb);
 drop function evervec.pending(text);
-drop function evervec.operation_priority(text);
+drop function evervec.operation_priority(text, integer);
 drop function evervec.open_letter(bigint);
 drop function evervec.next_slice(evervec.source, integer);
 drop function evervec.log_slice(bigint, integer, bigint);
@@ -144,7 +144,6 @@ drop function evervec.feed_slice(evervec.source, integer, boolean, boolean);
 drop function evervec.feed(integer, integer[]);
 drop function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval);
 drop function evervec.extend_lease(uuid, interval);
-drop function evervec.estimated_rows(regclass);
 drop function evervec.erase_vectors(evervec.source, jsonb[]);
 drop function evervec.enqueue_task(text, jsonb, integer);
 drop function evervec.enqueue(text, text, text, integer, text, jsonb);
@@ -175,6 +174,7 @@ drop function evervec.add_model(text, text, integer, text, integer, numeric, tex
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text);
 drop function evervec.metric(text);
+drop function evervec.due_indexes(text[]);
 drop function evervec.build_index(text);
 drop function evervec.source_named(text);
 drop function evervec.lock_relation(regclass, text, integer, interval);
@@ -183,7 +183,6 @@ drop function evervec.resume(text);
 drop function evervec.reset(text);
 drop function evervec.pause(text);
 drop function evervec.doctor_updates(evervec.source);
-drop function evervec.index_of(evervec.source);
 drop function evervec.doctor_triggers(evervec.source);
 drop function evervec.expected_triggers(evervec.source);
 drop function evervec.partitions_of(regclass);
@@ -202,6 +201,9 @@ drop function evervec.base_type(oid);
 drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
+drop function evervec.estimated_rows(regclass);
+drop function evervec.index_of(evervec.source);
+drop function evervec.index_due(evervec.source);
 drop function evervec.doctor_children(evervec.source);
 drop function evervec.track_statement(evervec.source, text, text);
 drop function evervec.qualified_name(regclass);
@@ -273,7 +275,11 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/index/build_index.sql
 
+-- removed: functions/index/due_indexes.sql
+
 -- removed: functions/index/index_definition.sql
+
+-- removed: functions/index/index_due.sql
 
 -- removed: functions/index/index_of.sql
 

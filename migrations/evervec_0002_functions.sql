@@ -356,35 +356,147 @@ $$Internal. Finding of doctor: inheritance children that are not tracked.$$;
 
 revoke execute on function evervec.doctor_children(evervec.source) from public;
 
+-- file: functions/index/index_due.sql
+-- index_due: whether the vector index of a source is missing and should be built now.
+--
+-- One build over everything costs far less than as many inserts into a standing index, so it is put off until a fill is all but over.
+-- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass.
+-- Locks:  none.
+create or replace function evervec.index_due(p_source evervec.source)
+returns boolean
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_index record;
+    v_most  bigint;
+    v_any   boolean;
+begin
+    select * into v_index from evervec.index_of(p_source);
+    if p_source.index_method = 'none' or v_index.valid or v_index.building
+       or not exists (select from pg_class c where c.oid = p_source.target) then
+        return false;
+    end if;
+    if p_source.pass_at > now() - evervec.setting_interval('index_wait', '15 minutes') then
+        v_most := 0.05 * evervec.estimated_rows(p_source.target);
+        if p_source.pass_kind is not null or v_most < (
+            select count(*)
+              from (select from evervec.processing_queue q where q.source_id = p_source.source_id
+                    union all
+                    select from evervec.change_log l where l.source_id = p_source.source_id
+                    limit v_most + 1) w) then
+            return false;
+        end if;
+    end if;
+    execute format('select exists (select from %s where %I is not null)', p_source.target, p_source.vector_column) into v_any;
+    return v_any;
+exception when insufficient_privilege or undefined_column then
+    -- alerts and doctor answer whatever is broken, and tell that elsewhere.
+    return false;
+end
+$$;
+
+comment on function evervec.index_due(evervec.source) is
+$$Internal. Whether the vector index of a source is missing or invalid, nobody is building it, and it is time to: there are vectors, and no pass and at most a twentieth as much work is left, or the last pass moved longer ago than the setting index_wait.$$;
+
+revoke execute on function evervec.index_due(evervec.source) from public;
+
+-- file: functions/index/index_of.sql
+-- index_of: the vector index of a source, if there is one, and whether it can be used; if not yet, how far its build is.
+--
+-- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
+-- Locks:  none.
+create or replace function evervec.index_of(
+    p_source     evervec.source,
+    out index    regclass,
+    out valid    boolean,
+    out building boolean,
+    out progress real
+)
+language sql stable
+set search_path from current
+as $$
+    select x.index, x.valid, b.pid is not null, b.progress
+      from (
+        select i.indexrelid::regclass as index, i.indisvalid as valid
+          from pg_index i
+          join pg_class c on c.oid = i.indexrelid
+          join pg_am a on a.oid = c.relam
+          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
+         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
+         order by i.indisvalid desc
+         limit 1
+      ) x
+      left join lateral (
+        select p.pid,
+               case when p.phase in ('initializing', 'waiting for writers before build') then 0
+                    when p.phase like 'building index%' then coalesce(least(p.blocks_done::real / nullif(p.blocks_total, 0), 0.99), 0)
+                    -- What remains is checked in one more scan, and waits for older transactions.
+                    when p.phase is not null then 0.99 end as progress
+          from pg_stat_progress_create_index p
+          join pg_locks l on l.pid = p.pid and l.database = p.datid
+         where not x.valid and p.datname = current_database()
+           and l.relation = p_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.granted
+         limit 1
+      ) b on true
+$$;
+
+comment on function evervec.index_of(evervec.source) is
+$$Internal. The vector index on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
+
+revoke execute on function evervec.index_of(evervec.source) from public;
+
+-- file: functions/queue/estimated_rows.sql
+-- estimated_rows: the planner's estimate of a table's rows, partitions included, without reading it.
+--
+-- Volatile, because PostgreSQL allows EXPLAIN in no other function.
+-- Locks:  none.
+create or replace function evervec.estimated_rows(p_relation regclass)
+returns bigint
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_plan jsonb;
+begin
+    if not exists (select from pg_class c where c.oid = p_relation) then
+        return null;
+    end if;
+    -- The planner scales the last statistics to the table's present size, which reltuples alone does not.
+    execute format('explain (format json) select from %s', p_relation) into v_plan;
+    return (v_plan #>> '{0,Plan,Plan Rows}')::bigint;
+exception when insufficient_privilege or undefined_table then
+    return null;
+end
+$$;
+
+comment on function evervec.estimated_rows(regclass) is
+$$Internal. Estimated number of rows of a table; NULL when it does not exist or the caller may not read it.$$;
+
+revoke execute on function evervec.estimated_rows(regclass) from public;
+
 -- file: functions/control/doctor_index.sql
 -- doctor_index: finding: a vector index that is missing although there is much to search, or that a killed build left invalid.
 --
 -- Under 10,000 vectors an exact search takes milliseconds: advice. While most is still to be embedded none is wanted yet.
 -- Locks:  none.
+-- needs: functions/index/index_due.sql
+-- needs: functions/index/index_of.sql
+-- needs: functions/queue/estimated_rows.sql
 create or replace function evervec.doctor_index(p_source evervec.source)
 returns table (finding text, severity text, problem text, remedy text)
-language plpgsql volatile
+language sql volatile
 set search_path from current
 as $$
-declare
-    v_any boolean;
-begin
-    -- NULL while somebody is building it, and where it stands or none is wanted.
-    if p_source.pass_kind is null and evervec.index_statement(p_source.name) is not null then
-        execute format('select exists (select from %s where %I is not null)', p_source.target, p_source.vector_column) into v_any;
-        return query
-        select case when i.index is null then 'missing index' else 'invalid index' end,
-               case when i.index is null and v.vectors < 10000 then 'advice' else 'error' end,
-               format('The vectors of "%s" (about %s) have no %sindex: every search reads them all. A worker builds it without blocking anybody.',
-                      p_source.name, v.vectors, case when i.index is null then '' else 'valid ' end),
-               format('select evervec.build_index(%L);', p_source.name)
-          from evervec.index_of(p_source) i
-          cross join (values (evervec.estimated_rows(p_source.target))) as v (vectors)
-         where i.index is not null
-            or exists (select from evervec.pending(p_source.name) p where p.log + p.queued + p.processing + p.retrying <= 0.05 * v.vectors)
-               and v_any;
-    end if;
-end
+    select case when i.index is null then 'missing index' else 'invalid index' end,
+           case when i.index is null and v.vectors < 10000 then 'advice' else 'error' end,
+           format('The vectors of "%s" (about %s) have no %sindex: every search reads them all. A worker builds it without blocking anybody.',
+                  p_source.name, v.vectors, case when i.index is null then '' else 'valid ' end),
+           format('select evervec.build_index(%L);', p_source.name)
+      from evervec.index_of(p_source) i
+      cross join lateral (select evervec.estimated_rows(p_source.target) as vectors) v
+     where p_source.index_method <> 'none' and p_source.pass_kind is null and not i.valid and not i.building
+        or evervec.index_due(p_source)
 $$;
 
 comment on function evervec.doctor_index(evervec.source) is
@@ -931,29 +1043,6 @@ $$Internal. Finding of doctor: missing or disabled triggers.$$;
 
 revoke execute on function evervec.doctor_triggers(evervec.source) from public;
 
--- file: functions/index/index_of.sql
--- index_of: the vector index of a source, if there is one, and whether it can be used.
---
--- Locks:  none.
-create or replace function evervec.index_of(p_source evervec.source, out index regclass, out valid boolean)
-language sql stable
-set search_path from current
-as $$
-    select i.indexrelid::regclass, i.indisvalid
-      from pg_index i
-      join pg_class c on c.oid = i.indexrelid
-      join pg_am a on a.oid = c.relam
-      join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
-     where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
-     order by i.indisvalid desc
-     limit 1
-$$;
-
-comment on function evervec.index_of(evervec.source) is
-$$Internal. The vector index on a source's embedding table and whether it is valid; NULLs when there is none.$$;
-
-revoke execute on function evervec.index_of(evervec.source) from public;
-
 -- file: functions/control/doctor_updates.sql
 -- doctor_updates: finding: column storage whose updates re-insert rows into the vector index because pages have no room for HOT updates.
 --
@@ -1021,6 +1110,7 @@ revoke execute on function evervec.pause(text) from public;
 -- reset: throws all vectors of a source away and starts to make them anew.
 --
 -- The index goes with them, because building one over everything afterwards costs far less than as many inserts into a standing one.
+-- The cache of vectors stays, and what it has of the present texts comes from there.
 -- Searches find nothing until workers have caught up. In column storage every row is updated in this one transaction.
 -- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them; in column storage on
 --         the table itself, for its index, and the rows that have a vector.
@@ -1065,7 +1155,7 @@ end
 $$;
 
 comment on function evervec.reset(text) is
-$$Drops all vectors of a source, and its index, and starts a backfill that makes them anew; returns how many there were. Searches find nothing until workers have caught up. Locks the embedding table ACCESS EXCLUSIVE to the end of the transaction. Raises VE101, VE111, 55P03.$$;
+$$Drops all vectors of a source, and its index, and starts a backfill that makes them anew: texts that the cache has are not paid for again (see cache_delete). Returns how many there were. Searches find nothing until workers have caught up. Locks the embedding table ACCESS EXCLUSIVE to the end of the transaction. Raises VE101, VE111, 55P03.$$;
 
 revoke execute on function evervec.reset(text) from public;
 
@@ -1223,6 +1313,27 @@ $$Builds the vector index of a source, blocking writes of vectors meanwhile; tru
 
 revoke execute on function evervec.build_index(text) from public;
 
+-- file: functions/index/due_indexes.sql
+-- due_indexes: the sources whose vector index a worker should build now.
+--
+-- Locks:  none.
+-- needs: functions/index/index_due.sql
+create or replace function evervec.due_indexes(p_sources text[] default null)
+returns setof text
+language sql volatile security definer
+set search_path from current
+as $$
+    select s.name
+      from evervec.source s
+     where (p_sources is null or s.name = any (p_sources)) and evervec.index_due(s)
+     order by s.name
+$$;
+
+comment on function evervec.due_indexes(text[]) is
+$$The sources, of p_sources or (NULL) of all, whose vector index is missing or invalid and should be built now (see index_statement): at least 95 % of what is there is embedded, or the queue has stayed longer than that for 15 minutes after the last slice of a backfill (setting index_wait).$$;
+
+revoke execute on function evervec.due_indexes(text[]) from public;
+
 -- file: functions/search/metric.sql
 -- metric: what belongs to a distance: pgvector's operator and operator class, and how similarity is read off it.
 --
@@ -1298,10 +1409,7 @@ begin
     select * into v_index from evervec.index_of(v_source);
     return case
         when v_source.index_method = 'none' or v_index.valid then null
-        -- Not valid yet, because somebody is building it right now.
-        when v_index.index is not null and exists (
-            select from pg_locks l
-             where l.relation = v_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.pid <> pg_backend_pid()) then null
+        when v_index.building then null
         when v_index.index is not null then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
         else evervec.index_definition(v_source, 'concurrently')
     end;
@@ -2374,9 +2482,8 @@ set search_path from current
 as $$
 declare
     v_source   evervec.source := evervec.source_named(p_source);
-    v_priority integer := coalesce(p_priority, evervec.operation_priority(p_operation));
+    v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
-    perform evervec.operation_priority(p_operation);
     perform evervec.check_request(v_priority, p_metadata, 'p_metadata');
     perform evervec.check_option(format('the storage of "%s", for the queue,', v_source.name), v_source.storage, array['table', 'column']);
     return query
@@ -2407,9 +2514,8 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    v_priority integer := coalesce(p_priority, evervec.operation_priority(p_operation));
+    v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
-    perform evervec.operation_priority(p_operation);
     perform evervec.source_named(p_source);
     if p_row_keys is null or p_row_keys not in ('all', 'missing') then
         raise exception using
@@ -2427,7 +2533,7 @@ end
 $$;
 
 comment on function evervec.enqueue(text, text, text, integer, text, jsonb) is
-$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset), 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
+$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset): texts that the cache has are not paid for again. 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
 
 revoke execute on function evervec.enqueue(text, text, text, integer, text, jsonb) from public;
 
@@ -2474,35 +2580,6 @@ comment on function evervec.erase_vectors(evervec.source, jsonb[]) is
 $$Internal. Drops vectors by key; returns the positions of those that another transaction holds.$$;
 
 revoke execute on function evervec.erase_vectors(evervec.source, jsonb[]) from public;
-
--- file: functions/queue/estimated_rows.sql
--- estimated_rows: the planner's estimate of a table's rows, partitions included, without reading it.
---
--- Volatile, because PostgreSQL allows EXPLAIN in no other function.
--- Locks:  none.
-create or replace function evervec.estimated_rows(p_relation regclass)
-returns bigint
-language plpgsql volatile
-set search_path from current
-as $$
-declare
-    v_plan jsonb;
-begin
-    if not exists (select from pg_class c where c.oid = p_relation) then
-        return null;
-    end if;
-    -- The planner scales the last statistics to the table's present size, which reltuples alone does not.
-    execute format('explain (format json) select from %s', p_relation) into v_plan;
-    return (v_plan #>> '{0,Plan,Plan Rows}')::bigint;
-exception when insufficient_privilege or undefined_table then
-    return null;
-end
-$$;
-
-comment on function evervec.estimated_rows(regclass) is
-$$Internal. Estimated number of rows of a table; NULL when it does not exist or the caller may not read it.$$;
-
-revoke execute on function evervec.estimated_rows(regclass) from public;
 
 -- file: functions/queue/extend_lease.sql
 -- extend_lease: the heartbeat of a worker whose call takes long.
@@ -2729,6 +2806,7 @@ begin
        set pass_kind     = case when examined > 0 then p_source.pass_kind end,
            pass_stage    = case when examined > 0 then p_source.pass_stage end,
            pass_after    = v_slice.row_keys[examined],
+           pass_at       = now(),
            pass_examined = s.pass_examined + examined,
            pass_missing  = s.pass_missing + missing,
            pass_stale    = s.pass_stale + stale,
@@ -3311,11 +3389,11 @@ $$Internal. An open dead letter by its id, locked. Raises VE304.$$;
 revoke execute on function evervec.open_letter(bigint) from public;
 
 -- file: functions/queue/operation_priority.sql
--- operation_priority: the priority that an operation of enqueue has unless one is given.
+-- operation_priority: the priority of what enqueue queues: the one that is given, else that of the operation, which must be known.
 --
 -- Locks:  none.
 -- Raises: VE302 unknown operation
-create or replace function evervec.operation_priority(p_operation text)
+create or replace function evervec.operation_priority(p_operation text, p_priority integer)
 returns integer
 language plpgsql immutable
 set search_path from current
@@ -3330,14 +3408,14 @@ begin
             detail  = 'Operations and their priorities: create 1, update 5, bulk 8, retry 5.',
             hint    = 'Choose one of these; p_priority may say otherwise.';
     end if;
-    return v_priority;
+    return coalesce(p_priority, v_priority);
 end
 $$;
 
-comment on function evervec.operation_priority(text) is
-$$Internal. 1, 5, 8 or 5 for create, update, bulk or retry. Raises VE302.$$;
+comment on function evervec.operation_priority(text, integer) is
+$$Internal. p_priority, or where it is NULL 1, 5, 8 or 5 for create, update, bulk or retry. Raises VE302.$$;
 
-revoke execute on function evervec.operation_priority(text) from public;
+revoke execute on function evervec.operation_priority(text, integer) from public;
 
 -- file: functions/queue/pending.sql
 -- pending: what is still to be done, of one source or of all.
@@ -3705,9 +3783,9 @@ revoke execute on function evervec.render_states(evervec.source, jsonb[], timest
 -- file: functions/queue/requeue_letters.sql
 -- requeue_letters: open dead letters become jobs again, with all their attempts, and are thereby resolved.
 --
--- A row that has a job meanwhile keeps that one. Left as they are: keys too long for the queue's index, and what is of no source
--- that is tracked.
--- Locks:  the dead letters, then rows of processing_queue in (source_id, task_type, row_key) order.
+-- A row that has a job meanwhile keeps that one. The caller has locked the letters, and seen that they are open, that their sources
+-- are tracked and that their keys fit into the queue's index.
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
 create or replace function evervec.requeue_letters(p_dead_letter_ids bigint[])
 returns table (dead_letter_id bigint, job_id bigint)
 language sql
@@ -3718,11 +3796,7 @@ as $$
         select d.*, coalesce(d.row_key, to_jsonb(d.dead_letter_id)) as matter,
                d.metadata - '{began,last}'::text[] || jsonb_build_object('origin', 'dlq-retry', 'dead_letter_id', d.dead_letter_id) as data
           from evervec.dead_letter d
-         where d.dead_letter_id = any (p_dead_letter_ids) and d.resolved_at is null
-           and coalesce(octet_length(d.row_key::text), 0) <= 2000
-           and (d.source_id is null or exists (select from evervec.source s where s.source_id = d.source_id))
-         order by d.dead_letter_id
-           for update of d
+         where d.dead_letter_id = any (p_dead_letter_ids)
     ), queued as (
         insert into evervec.processing_queue as q (source_id, task_type, row_key, task_data, priority, metadata)
         select n.source_id, n.task_type, n.row_key, n.task_data, n.priority, n.data
@@ -3786,7 +3860,8 @@ revoke execute on function evervec.resolve_dead_letter(bigint, text, text) from 
 -- retry_dead_letter: one job that gave up is tried anew, from its first attempt.
 --
 -- Locks:  the dead letter; the job of its row, where there is one.
--- Raises: VE303 a key too long for the queue · VE304 no such letter, or it is resolved, or its source is gone
+-- Raises: VE202 its key is none of the source's any more · VE303 a key too long for the queue ·
+--         VE304 no such letter, or it is resolved, or its source is gone
 create or replace function evervec.retry_dead_letter(p_dead_letter_id bigint)
 returns bigint
 language plpgsql security definer
@@ -3794,30 +3869,24 @@ set search_path from current
 as $$
 declare
     v_letter evervec.dead_letter := evervec.open_letter(p_dead_letter_id);
-    v_job_id bigint;
+    v_source evervec.source;
 begin
-    if octet_length(v_letter.row_key::text) > 2000 then
-        raise exception using
-            errcode = 'VE303',
-            message = format('the key of dead letter %s is too long for the queue', p_dead_letter_id),
-            detail  = format('It has %s bytes and begins with %s; an index holds 2,000.', octet_length(v_letter.row_key::text),
-                             left(v_letter.row_key::text, 60)),
-            hint    = 'Such a row cannot be embedded under this key. Track the table by a shorter primary key, and call evervec.resolve_dead_letter().';
-    end if;
-    select r.job_id into v_job_id from evervec.requeue_letters(array[p_dead_letter_id]) r;
-    if v_job_id is null then
+    select * into v_source from evervec.source s where s.source_id = v_letter.source_id;
+    if not found and v_letter.source_id is not null then
         raise exception using
             errcode = 'VE304',
             message = format('the source of dead letter %s is not tracked any more', p_dead_letter_id),
             detail  = 'There is nothing that a retry could embed.',
             hint    = 'Call evervec.resolve_dead_letter().';
+    elsif v_letter.row_key is not null then
+        perform evervec.checked_keys(v_source, array[v_letter.row_key]);
     end if;
-    return v_job_id;
+    return (select r.job_id from evervec.requeue_letters(array[p_dead_letter_id]) r);
 end
 $$;
 
 comment on function evervec.retry_dead_letter(bigint) is
-$$Queues a dead letter anew and resolves it; its attempts begin from one. Returns the id of the new job, or of the one that its row has already; metadata.origin of the job is dlq-retry. Raises VE303, VE304.$$;
+$$Queues a dead letter anew and resolves it; its attempts begin from one. Returns the id of the new job, or of the one that its row has already; metadata.origin of the job is dlq-retry. Raises VE202, VE303, VE304.$$;
 
 revoke execute on function evervec.retry_dead_letter(bigint) from public;
 
@@ -3825,7 +3894,7 @@ revoke execute on function evervec.retry_dead_letter(bigint) from public;
 -- retry_dead_letter_of_job: as retry_dead_letter, by the id of the job that gave up.
 --
 -- Locks:  those of retry_dead_letter.
--- Raises: VE303 a key too long for the queue · VE304 the job has no open letter, or its source is gone
+-- Raises: VE202 its key is none of the source's any more · VE303 a key too long for the queue · VE304 the job has no open letter, or its source is gone
 create or replace function evervec.retry_dead_letter_of_job(p_job_id bigint)
 returns bigint
 language plpgsql security definer
@@ -3847,7 +3916,7 @@ end
 $$;
 
 comment on function evervec.retry_dead_letter_of_job(bigint) is
-$$Queues the dead letter of a job anew and resolves it; returns the id of the new job, or of the one that its row has already. Raises VE303, VE304.$$;
+$$Queues the dead letter of a job anew and resolves it; returns the id of the new job, or of the one that its row has already. Raises VE202, VE303, VE304.$$;
 
 revoke execute on function evervec.retry_dead_letter_of_job(bigint) from public;
 
@@ -4021,6 +4090,7 @@ as $$
        set pass_kind     = case when s.pass_kind = 'reconcile' then 'reconcile' else p_kind end,
            pass_stage    = case when s.storage = 'manual' then 'vectors' else 'rows' end,
            pass_after    = null,
+           pass_at       = now(),
            pass_examined = 0,
            pass_missing  = 0,
            pass_stale    = 0,
@@ -4124,7 +4194,7 @@ revoke execute on function evervec.task_step(evervec.processing_queue) from publ
 
 -- file: functions/queue/tick.sql
 -- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
--- dead letters and cached vectors.
+-- calls, dead letters and cached vectors.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- Locks:  those of fold, reclaim, and rows of what is forgotten.
@@ -4151,14 +4221,16 @@ begin
     ), old_calls as (
         delete from evervec.model_call c
          where c.ctid in (select o.ctid from evervec.model_call o where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour' limit 10000)
+        returning 1
     )
-    select (select count(*) from old_receipts) + (select count(*) from old_batches) + evervec.forget_letters() + evervec.forget_cached()
+    select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_calls)
+           + evervec.forget_letters() + evervec.forget_cached()
       into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours and batches older than 90 days (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), and up to 10,000 cached vectors that were not used for 30 days (cache_keep). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches older than 90 days and calls to limited models older than an hour (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), and up to 10,000 cached vectors that were not used for 30 days (cache_keep). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -7589,7 +7661,7 @@ revoke execute on function evervec.with_recipe(evervec.source) from public;
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
--- needs: functions/index/index_statement.sql
+-- needs: functions/index/index_due.sql
 -- needs: functions/queue/estimated_rows.sql
 create or replace view evervec.alerts as
 with change as (
@@ -7597,7 +7669,7 @@ with change as (
 ),
 
 job as (
-    select q.source_id, count(*) as jobs, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
+    select q.source_id, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
 ),
 
 letter as (
@@ -7648,12 +7720,9 @@ select s.name as source, 'index not built' as alert, null as since,
        format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
        format('select evervec.build_index(%L);', s.name) as remedy
   from evervec.source s
-  left join job j using (source_id)
   cross join lateral (select evervec.estimated_rows(s.target) as vectors) v
- where s.pass_kind is null and v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
-   -- Workers build it when most is embedded.
-   and coalesce(j.jobs, 0) <= 0.05 * v.vectors
-   and evervec.index_statement(s.name) is not null
+ where v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
+   and evervec.index_due(s)
 union all
 select s.name as source, 'failing' as alert, null as since, s.last_error as problem,
        format('select * from evervec.doctor(%L);', s.name) as remedy
@@ -7680,8 +7749,10 @@ select s.name as source,
        case when s.index_method = 'none' then 'none'
             when i.index is null then 'not built'
             when i.valid then 'valid'
+            when i.building then 'building'
             else 'invalid' end as index_state,
-       s.pass_kind is not null as backfill
+       s.pass_kind is not null as backfill,
+       round(i.progress::numeric, 2) as index_progress
   from evervec.source s
   join evervec.model m using (model_id)
   cross join lateral evervec.index_of(s) i
@@ -7701,9 +7772,9 @@ select s.name as source,
   ) d using (source_id);
 
 comment on view evervec.status is
-$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; vectors: estimate; index_state: none, not built, invalid, valid; backfill: whether a pass over all rows is under way.$$;
+$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'e503fe2cb5f0ef6fa6070100ab7f1b435c93f256d5e4c0735e3583f1d67ae523');
+values ('evervec_0002_functions', '0f8e1818fd7a7ed2dc413712b0be4b644b9e547cda8e25543e178fda08a201b1');

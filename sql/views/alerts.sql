@@ -5,7 +5,7 @@
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
--- needs: functions/index/index_statement.sql
+-- needs: functions/index/index_due.sql
 -- needs: functions/queue/estimated_rows.sql
 create or replace view evervec.alerts as
 with change as (
@@ -13,7 +13,7 @@ with change as (
 ),
 
 job as (
-    select q.source_id, count(*) as jobs, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
+    select q.source_id, min(q.created_at) as since from evervec.processing_queue q where q.status = 'pending' group by q.source_id
 ),
 
 letter as (
@@ -64,12 +64,9 @@ select s.name as source, 'index not built' as alert, null as since,
        format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
        format('select evervec.build_index(%L);', s.name) as remedy
   from evervec.source s
-  left join job j using (source_id)
   cross join lateral (select evervec.estimated_rows(s.target) as vectors) v
- where s.pass_kind is null and v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
-   -- Workers build it when most is embedded.
-   and coalesce(j.jobs, 0) <= 0.05 * v.vectors
-   and evervec.index_statement(s.name) is not null
+ where v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
+   and evervec.index_due(s)
 union all
 select s.name as source, 'failing' as alert, null as since, s.last_error as problem,
        format('select * from evervec.doctor(%L);', s.name) as remedy

@@ -14,8 +14,10 @@ select s.name as source,
        case when s.index_method = 'none' then 'none'
             when i.index is null then 'not built'
             when i.valid then 'valid'
+            when i.building then 'building'
             else 'invalid' end as index_state,
-       s.pass_kind is not null as backfill
+       s.pass_kind is not null as backfill,
+       round(i.progress::numeric, 2) as index_progress
   from evervec.source s
   join evervec.model m using (model_id)
   cross join lateral evervec.index_of(s) i
@@ -35,4 +37,4 @@ select s.name as source,
   ) d using (source_id);
 
 comment on view evervec.status is
-$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; vectors: estimate; index_state: none, not built, invalid, valid; backfill: whether a pass over all rows is under way.$$;
+$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;

@@ -233,6 +233,26 @@ def test_a_key_too_long_for_the_queue_stays_and_stops_nobody(film: psycopg.Conne
     assert len(listed(film, "'word'")) == 1
 
 
+def test_a_key_that_is_none_any_more_stays(idle: psycopg.Connection) -> None:
+    change(idle, 3)
+    (letter_id,) = bury(idle)
+    idle.execute("update evervec.dead_letter set row_key = '{\"number\": 3}'")
+
+    with raises(idle, "VE202", "is not a key of source"):
+        idle.execute("select evervec.retry_dead_letter(%s)", [letter_id])
+    assert len(listed(idle)) == 1
+
+
+def test_a_letter_of_a_source_that_is_gone_is_not_tried_anew(idle: psycopg.Connection) -> None:
+    change(idle, 3)
+    (letter_id,) = bury(idle)
+    idle.execute("update evervec.dead_letter set source_id = -1")
+
+    with raises(idle, "VE304", "is not tracked any more"):
+        idle.execute("select evervec.retry_dead_letter(%s)", [letter_id])
+    assert value(idle, "select evervec.retry_dead_letters()") == 0
+
+
 def test_a_resolved_letter_says_by_whom_and_why(idle: psycopg.Connection) -> None:
     change(idle, 1, 2)
     first, second = bury(idle)

@@ -48,11 +48,16 @@ class Sessions:
         )
 
     def wait_until(self, condition: Callable[[], Any]) -> None:
-        """Return once the condition holds; it asks the server, so it is polled."""
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, "waited in vain"
-            time.sleep(0.002)
+        """Return once the condition holds."""
+        until(condition)
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Return once the condition holds; it asks the server, so it is polled."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.002)
 
 
 @contextmanager

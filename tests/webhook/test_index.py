@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import psycopg
 import pytest
 
 from evervec import index
+from evervec.db import Database
 from evervec.errors import EvervecError
-from evervec.records import SourceStatus
+from evervec.worker import Worker
+from tests.support import cluster as clusters
+from tests.support.roles import role
+from tests.support.sessions import until
 from tests.webhook.conftest import Service
 
 ROWS = [(i, f"row {i}", "x") for i in range(50)]
-
-
-def status(**changes: object) -> SourceStatus:
-    values: dict[str, object] = {
-        "source": "s", "relation": "s", "model": "m", "state": "active", "pending": 0,
-        "processing": 0, "retrying": 0, "dead": 0, "vectors": 1000, "index_state": "not built",
-        "backfill": False,
-    }  # fmt: skip
-    return SourceStatus(**(values | changes))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("changes", "due"),
-    [
-        ({}, True),
-        ({"index_state": "invalid"}, True),
-        ({"pending": 50}, True),
-        ({"pending": 30, "retrying": 21}, False),
-        ({"backfill": True}, False),
-        ({"vectors": 0}, False),
-        ({"vectors": None}, False),
-        ({"index_state": "valid"}, False),
-        ({"index_state": "none"}, False),
-    ],
-)
-def test_an_index_is_due_when_nearly_everything_is_embedded(
-    changes: dict[str, object], due: bool
-) -> None:
-    assert index.is_due(status(**changes)) is due
 
 
 def test_draining_ends_with_a_valid_index(service: Service) -> None:
@@ -102,6 +80,116 @@ def test_peer_26_a_running_worker_builds_the_index_beside_its_work(service: Serv
     assert builder._thread is not None
     builder._thread.join(timeout=20)
     assert service.db.status()[0].index_state == "valid"
+
+
+def writes_never_end(service: Service) -> None:
+    """Each request to the provider is answered only after every row has changed again."""
+
+    def write(_: Sequence[str]) -> None:
+        with psycopg.connect(service.config.database_url) as conn:
+            conn.execute("update note set title = title || '.'")
+
+    service.provider.fail = write
+    write([])
+
+
+@contextmanager
+def running(service: Service, db: Database | None = None) -> Iterator[None]:
+    """A worker works until the end of the block."""
+    worker = Worker(db or service.db, service.providers, service.config, stop=service.stop)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        service.stop.set()
+        thread.join(timeout=20)
+
+
+def backlog(service: Service) -> float:
+    """The work that is left, as a share of the vectors."""
+    return service.db.pending("note").total / len(service.vectors())
+
+
+def test_peer_26_a_worker_builds_the_index_under_writes_that_never_end(service: Service) -> None:
+    service.conn.execute("update evervec.setting set value = '\"1 s\"' where name = 'index_wait'")
+    service.track(rows=ROWS)
+    service.worker().drain()
+    service.conn.execute("drop index note_embedding_embedding_idx")
+    writes_never_end(service)
+
+    with running(service):
+        until(lambda: service.db.status()[0].index_state == "valid")
+        left = backlog(service)
+
+    assert left > 0.05
+
+
+def test_peer_26_a_worker_tidies_under_writes_that_never_end(service: Service) -> None:
+    service.track(rows=ROWS)
+    service.worker().drain()
+    service.conn.execute(
+        "update evervec.job_receipt set finished_at = finished_at - interval '2 days'"
+    )
+    writes_never_end(service)
+    old = "select count(*) from evervec.job_receipt where finished_at < now() - interval '1 day'"
+
+    with running(service):
+        until(lambda: service.value(old) == 0)
+        left = backlog(service)
+
+    assert left > 0.05
+
+
+GRANTS = """
+    grant usage on schema evervec to {0};
+    grant select on evervec.status to {0};
+    grant execute on function evervec.claim_jobs, evervec.complete_jobs, evervec.fail_jobs,
+          evervec.release_jobs, evervec.extend_lease, evervec.log_batch, evervec.tick,
+          evervec.pending, evervec.get_source, evervec.get_model, evervec.index_of,
+          evervec.estimated_rows, evervec.due_indexes to {0};
+    alter role {0} login password '{0}';
+"""
+
+
+def test_peer_26_a_worker_that_may_not_build_goes_on_and_alerts_tell(
+    service: Service,
+    superuser_conn: psycopg.Connection,
+    cluster: clusters.Cluster,
+    database: clusters.Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    service.conn.execute("update evervec.setting set value = '50' where name ~ 'without_index'")
+    service.track(rows=ROWS)
+    with role(superuser_conn) as name, caplog.at_level("WARNING", "evervec"):
+        superuser_conn.execute(GRANTS.format(name).encode())
+        with Database(cluster.url(database.name, name)) as db:
+            summary = Worker(db, service.providers, service.config).drain()
+            with running(service, db):
+                service.conn.execute("update note set title = 'y' where id = 1")
+                until(lambda: db.pending("note").total == 0)
+                until(lambda: caplog.text.count("index_not_permitted") == 2)
+        service.conn.execute("analyze note_embedding")
+
+    (alert,) = service.db.alerts()
+    assert (summary.embedded, alert.alert) == (50, "index not built")
+    service.conn.execute(alert.remedy.encode())
+    assert service.db.alerts() == []
+
+
+def test_the_memory_of_a_build_is_that_of_its_connection_and_too_little_is_told(
+    service: Service, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.track(rows=[(i, f"row {i}", "x") for i in range(3000)])
+    service.worker().drain()
+    service.conn.execute("drop index note_embedding_embedding_idx")
+    little = f"{url}&options=-c%20maintenance_work_mem%3D1MB"
+
+    with Database(little) as db, caplog.at_level("WARNING", "evervec"):
+        assert index.build(db, "note")
+
+    (notice,) = [record for record in caplog.records if record.message == "index_notice"]
+    assert "maintenance_work_mem" in str(vars(notice)["fields"])
 
 
 def test_a_build_that_failed_is_not_tried_again_by_the_same_worker(

@@ -8,10 +8,11 @@ from typing import Literal, LiteralString
 from uuid import UUID
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
 from psycopg.rows import class_row, scalar_row, tuple_row
 
-from evervec import failpoints
+from evervec import failpoints, logs
 from evervec.records import (
     Alert,
     Call,
@@ -45,6 +46,10 @@ _LETTERS: LiteralString = (
     " from evervec.dead_letters(p_source => %s, p_class => %s, p_resolved => %s::boolean,"
     " p_limit => %s::int)"
 )
+
+
+def _log_notice(notice: psycopg.errors.Diagnostic) -> None:
+    logs.warning("index_notice", message=notice.message_primary, hint=notice.message_hint)
 
 
 class Database(Session):
@@ -198,7 +203,7 @@ class Database(Session):
         return self._rows(
             SourceStatus,
             "select source, relation::text, model, state, pending, processing, retrying, dead,"
-            " vectors, index_state, backfill"
+            " vectors, index_state, backfill, index_progress::float8"
             " from evervec.status order by source",
         )
 
@@ -325,7 +330,7 @@ class Database(Session):
         )
 
     def retry_dead_letter(self, dead_letter_id: int) -> int:
-        """Queue one anew; the job's id. Raises VE303, VE304."""
+        """Queue one anew; the job's id. Raises VE202, VE303, VE304."""
         return int(self._value("select evervec.retry_dead_letter(%s)", dead_letter_id))
 
     def retry_dead_letters(self, source: str | None = None, error_class: str | None = None) -> int:
@@ -526,6 +531,14 @@ class Database(Session):
 
     # -- indexes ---------------------------------------------------------------------------------
 
+    def due_indexes(self, sources: Sequence[str] | None = None) -> list[str]:
+        """The sources, of these or of all, whose index should be built now."""
+        with self._transaction() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            return cursor.execute(
+                "select evervec.due_indexes(%s::text[])",
+                (None if sources is None else list(sources),),
+            ).fetchall()
+
     def index_statement(self, source: str) -> str | None:
         """The next statement on the way to the source's index; None when it stands or none is"
         " wanted.
@@ -534,12 +547,17 @@ class Database(Session):
         return statement
 
     def execute_index_statement(self, statement: str) -> None:
-        """Run what `index_statement` answered, outside a transaction as CONCURRENTLY demands."""
+        """Run what `index_statement` answered, outside a transaction as CONCURRENTLY demands.
+
+        What the server remarks on it (that the build runs out of memory and is slow) is logged.
+        """
         with self._connection() as connection:
             self._building = connection
+            connection.add_notice_handler(_log_notice)
             try:
                 connection.execute(statement.encode())
             finally:
+                connection.remove_notice_handler(_log_notice)
                 self._building = None
 
     def cancel_index_statement(self) -> None:

@@ -13,30 +13,13 @@ from evervec.errors import EvervecError
 
 if TYPE_CHECKING:
     from evervec.db import Database
-    from evervec.records import SourceStatus
 
 # Steps on the way to an index: drop an invalid one, build, look again; more when others try too.
 _MOST_STATEMENTS: Final = 8
 
-# What is still queued may go into the standing index one by one; more than this is worth a wait,
-# because a build over everything costs far less than single inserts.
-_SHARE_STILL_QUEUED: Final = 0.05
-
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
 # Deadlock detected, duplicate table (an index is one, too), object not there any more.
 _ANOTHER_IS_AT_IT: Final = frozenset({"40P01", "42P07", "42704"})
-
-
-def is_due(status: SourceStatus) -> bool:
-    """Whether the source is (all but) embedded and its index does not stand yet."""
-    left = status.pending + status.processing + status.retrying
-    vectors = status.vectors or 0
-    return (
-        status.index_state in ("not built", "invalid")
-        and vectors > 0
-        and not status.backfill
-        and left <= vectors * _SHARE_STILL_QUEUED
-    )
 
 
 def build(db: Database, source: str) -> bool:
@@ -46,14 +29,14 @@ def build(db: Database, source: str) -> bool:
     neither readers nor writers wait. Raises EvervecError.
     """
     for executed in range(_MOST_STATEMENTS):
-        statement = db.index_statement(source)
-        if statement is None:
-            if executed:
-                logs.info("index_built", source=source)
-            return True
-        if not executed:
-            logs.info("index_started", source=source)
         try:
+            statement = db.index_statement(source)
+            if statement is None:
+                if executed:
+                    logs.info("index_built", source=source)
+                return True
+            if not executed:
+                logs.info("index_started", source=source)
             db.execute_index_statement(statement)
         except EvervecError as error:
             if error.sqlstate in _ANOTHER_IS_AT_IT:
@@ -91,10 +74,10 @@ class IndexBuilder:
         """Begin with the first index that is due, unless a build is under way."""
         if self.busy:
             return
-        for status in self._db.status():
-            if is_due(status) and status.source not in self._given_up:
+        for source in self._db.due_indexes():
+            if source not in self._given_up:
                 self._thread = threading.Thread(
-                    target=self._build, args=(status.source,), name="evervec-index", daemon=True
+                    target=self._build, args=(source,), name="evervec-index", daemon=True
                 )
                 self._thread.start()
                 return

@@ -71,8 +71,9 @@ class SourceStatus:
     """One line of the view evervec.status.
 
     vectors      an estimate; None when the role may not read the embedding table
-    index_state  "none" (not wanted), "not built", "invalid" or "valid"
+    index_state  "none" (not wanted), "not built", "building", "invalid" or "valid"
     backfill     whether a pass over all rows is under way
+    index_progress  0 to 0.99 of a build under way, where the role may see it
     """
 
     source: str
@@ -86,6 +87,7 @@ class SourceStatus:
     vectors: int | None
     index_state: str
     backfill: bool
+    index_progress: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ class Worker:
         self._crew = Crew(self._batch, config.concurrency - 1, self._stop)
         self._counting = threading.Lock()
         self._setup_error: ProviderError | None = None
-        self._next_tick = 0.0
+        self._next_tick = self._next_index = 0.0
         self.summary = Summary()
 
     # -- the three ways to work ------------------------------------------------------------------
@@ -141,7 +141,6 @@ class Worker:
         """Work until told to stop. A database that goes away is waited for."""
         builder = IndexBuilder(self._db)
         self._prepare()
-        next_index = 0.0
         pause = _FIRST_PAUSE_SECONDS
         down = False
         while not self._stop.is_set():
@@ -151,13 +150,13 @@ class Worker:
                     logs.info("database_back")
                     down = False
                 self._crew.check()
-                if self._batch().claimed:
+                claimed = self._batch().claimed
+                # Also where there is always work: else nothing would be tidied, no index built.
+                self._tick_when_due()
+                self._build_when_due(builder)
+                if claimed:
                     pause = _FIRST_PAUSE_SECONDS
                     continue
-                self._tick_when_due()
-                if time.monotonic() >= next_index:
-                    next_index = time.monotonic() + _INDEX_SECONDS
-                    builder.start_due()
             except DatabaseUnavailableError as error:
                 if not down:
                     logs.warning("database_gone", message=error.message)
@@ -263,13 +262,16 @@ class Worker:
         if ticked.reclaimed:
             logs.info("leases_expired", jobs=ticked.reclaimed)
 
+    def _build_when_due(self, builder: IndexBuilder) -> None:
+        if time.monotonic() >= self._next_index:
+            self._next_index = time.monotonic() + _INDEX_SECONDS
+            builder.start_due()
+
     def _build_indexes(self) -> None:
-        for status in self._db.status():
-            wanted = self._sources is None or status.source in self._sources
-            if wanted and index.is_due(status):
-                if self._on_index is not None:
-                    self._on_index(status.source)
-                index.build(self._db, status.source)
+        for source in self._db.due_indexes(self._sources):
+            if self._on_index is not None:
+                self._on_index(source)
+            index.build(self._db, source)
 
 
 @contextmanager

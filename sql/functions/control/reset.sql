@@ -1,6 +1,7 @@
 -- reset: throws all vectors of a source away and starts to make them anew.
 --
 -- The index goes with them, because building one over everything afterwards costs far less than as many inserts into a standing one.
+-- The cache of vectors stays, and what it has of the present texts comes from there.
 -- Searches find nothing until workers have caught up. In column storage every row is updated in this one transaction.
 -- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them; in column storage on
 --         the table itself, for its index, and the rows that have a vector.
@@ -45,6 +46,6 @@ end
 $$;
 
 comment on function evervec.reset(text) is
-$$Drops all vectors of a source, and its index, and starts a backfill that makes them anew; returns how many there were. Searches find nothing until workers have caught up. Locks the embedding table ACCESS EXCLUSIVE to the end of the transaction. Raises VE101, VE111, 55P03.$$;
+$$Drops all vectors of a source, and its index, and starts a backfill that makes them anew: texts that the cache has are not paid for again (see cache_delete). Returns how many there were. Searches find nothing until workers have caught up. Locks the embedding table ACCESS EXCLUSIVE to the end of the transaction. Raises VE101, VE111, 55P03.$$;
 
 revoke execute on function evervec.reset(text) from public;

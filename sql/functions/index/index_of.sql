@@ -1,21 +1,43 @@
--- index_of: the vector index of a source, if there is one, and whether it can be used.
+-- index_of: the vector index of a source, if there is one, and whether it can be used; if not yet, how far its build is.
 --
+-- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
 -- Locks:  none.
-create or replace function evervec.index_of(p_source evervec.source, out index regclass, out valid boolean)
+create or replace function evervec.index_of(
+    p_source     evervec.source,
+    out index    regclass,
+    out valid    boolean,
+    out building boolean,
+    out progress real
+)
 language sql stable
 set search_path from current
 as $$
-    select i.indexrelid::regclass, i.indisvalid
-      from pg_index i
-      join pg_class c on c.oid = i.indexrelid
-      join pg_am a on a.oid = c.relam
-      join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
-     where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
-     order by i.indisvalid desc
-     limit 1
+    select x.index, x.valid, b.pid is not null, b.progress
+      from (
+        select i.indexrelid::regclass as index, i.indisvalid as valid
+          from pg_index i
+          join pg_class c on c.oid = i.indexrelid
+          join pg_am a on a.oid = c.relam
+          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
+         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
+         order by i.indisvalid desc
+         limit 1
+      ) x
+      left join lateral (
+        select p.pid,
+               case when p.phase in ('initializing', 'waiting for writers before build') then 0
+                    when p.phase like 'building index%' then coalesce(least(p.blocks_done::real / nullif(p.blocks_total, 0), 0.99), 0)
+                    -- What remains is checked in one more scan, and waits for older transactions.
+                    when p.phase is not null then 0.99 end as progress
+          from pg_stat_progress_create_index p
+          join pg_locks l on l.pid = p.pid and l.database = p.datid
+         where not x.valid and p.datname = current_database()
+           and l.relation = p_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.granted
+         limit 1
+      ) b on true
 $$;
 
 comment on function evervec.index_of(evervec.source) is
-$$Internal. The vector index on a source's embedding table and whether it is valid; NULLs when there is none.$$;
+$$Internal. The vector index on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
 
 revoke execute on function evervec.index_of(evervec.source) from public;

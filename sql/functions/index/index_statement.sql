@@ -16,10 +16,7 @@ begin
     select * into v_index from evervec.index_of(v_source);
     return case
         when v_source.index_method = 'none' or v_index.valid then null
-        -- Not valid yet, because somebody is building it right now.
-        when v_index.index is not null and exists (
-            select from pg_locks l
-             where l.relation = v_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.pid <> pg_backend_pid()) then null
+        when v_index.building then null
         when v_index.index is not null then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
         else evervec.index_definition(v_source, 'concurrently')
     end;

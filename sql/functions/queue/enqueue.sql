@@ -19,9 +19,8 @@ set search_path from current
 as $$
 declare
     v_source   evervec.source := evervec.source_named(p_source);
-    v_priority integer := coalesce(p_priority, evervec.operation_priority(p_operation));
+    v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
-    perform evervec.operation_priority(p_operation);
     perform evervec.check_request(v_priority, p_metadata, 'p_metadata');
     perform evervec.check_option(format('the storage of "%s", for the queue,', v_source.name), v_source.storage, array['table', 'column']);
     return query
@@ -52,9 +51,8 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    v_priority integer := coalesce(p_priority, evervec.operation_priority(p_operation));
+    v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
-    perform evervec.operation_priority(p_operation);
     perform evervec.source_named(p_source);
     if p_row_keys is null or p_row_keys not in ('all', 'missing') then
         raise exception using
@@ -72,6 +70,6 @@ end
 $$;
 
 comment on function evervec.enqueue(text, text, text, integer, text, jsonb) is
-$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset), 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
+$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset): texts that the cache has are not paid for again. 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
 
 revoke execute on function evervec.enqueue(text, text, text, integer, text, jsonb) from public;

@@ -59,6 +59,7 @@ begin
        set pass_kind     = case when examined > 0 then p_source.pass_kind end,
            pass_stage    = case when examined > 0 then p_source.pass_stage end,
            pass_after    = v_slice.row_keys[examined],
+           pass_at       = now(),
            pass_examined = s.pass_examined + examined,
            pass_missing  = s.pass_missing + missing,
            pass_stale    = s.pass_stale + stale,

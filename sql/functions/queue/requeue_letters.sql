@@ -1,8 +1,8 @@
 -- requeue_letters: open dead letters become jobs again, with all their attempts, and are thereby resolved.
 --
--- A row that has a job meanwhile keeps that one. Left as they are: keys too long for the queue's index, and what is of no source
--- that is tracked.
--- Locks:  the dead letters, then rows of processing_queue in (source_id, task_type, row_key) order.
+-- A row that has a job meanwhile keeps that one. The caller has locked the letters, and seen that they are open, that their sources
+-- are tracked and that their keys fit into the queue's index.
+-- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
 create or replace function evervec.requeue_letters(p_dead_letter_ids bigint[])
 returns table (dead_letter_id bigint, job_id bigint)
 language sql
@@ -13,11 +13,7 @@ as $$
         select d.*, coalesce(d.row_key, to_jsonb(d.dead_letter_id)) as matter,
                d.metadata - '{began,last}'::text[] || jsonb_build_object('origin', 'dlq-retry', 'dead_letter_id', d.dead_letter_id) as data
           from evervec.dead_letter d
-         where d.dead_letter_id = any (p_dead_letter_ids) and d.resolved_at is null
-           and coalesce(octet_length(d.row_key::text), 0) <= 2000
-           and (d.source_id is null or exists (select from evervec.source s where s.source_id = d.source_id))
-         order by d.dead_letter_id
-           for update of d
+         where d.dead_letter_id = any (p_dead_letter_ids)
     ), queued as (
         insert into evervec.processing_queue as q (source_id, task_type, row_key, task_data, priority, metadata)
         select n.source_id, n.task_type, n.row_key, n.task_data, n.priority, n.data

@@ -1,7 +1,7 @@
 -- retry_dead_letter_of_job: as retry_dead_letter, by the id of the job that gave up.
 --
 -- Locks:  those of retry_dead_letter.
--- Raises: VE303 a key too long for the queue · VE304 the job has no open letter, or its source is gone
+-- Raises: VE202 its key is none of the source's any more · VE303 a key too long for the queue · VE304 the job has no open letter, or its source is gone
 create or replace function evervec.retry_dead_letter_of_job(p_job_id bigint)
 returns bigint
 language plpgsql security definer
@@ -23,6 +23,6 @@ end
 $$;
 
 comment on function evervec.retry_dead_letter_of_job(bigint) is
-$$Queues the dead letter of a job anew and resolves it; returns the id of the new job, or of the one that its row has already. Raises VE303, VE304.$$;
+$$Queues the dead letter of a job anew and resolves it; returns the id of the new job, or of the one that its row has already. Raises VE202, VE303, VE304.$$;
 
 revoke execute on function evervec.retry_dead_letter_of_job(bigint) from public;

@@ -10,6 +10,7 @@ as $$
        set pass_kind     = case when s.pass_kind = 'reconcile' then 'reconcile' else p_kind end,
            pass_stage    = case when s.storage = 'manual' then 'vectors' else 'rows' end,
            pass_after    = null,
+           pass_at       = now(),
            pass_examined = 0,
            pass_missing  = 0,
            pass_stale    = 0,

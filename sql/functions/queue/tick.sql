@@ -1,5 +1,5 @@
 -- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
--- dead letters and cached vectors.
+-- calls, dead letters and cached vectors.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- Locks:  those of fold, reclaim, and rows of what is forgotten.
@@ -26,13 +26,15 @@ begin
     ), old_calls as (
         delete from evervec.model_call c
          where c.ctid in (select o.ctid from evervec.model_call o where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour' limit 10000)
+        returning 1
     )
-    select (select count(*) from old_receipts) + (select count(*) from old_batches) + evervec.forget_letters() + evervec.forget_cached()
+    select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_calls)
+           + evervec.forget_letters() + evervec.forget_cached()
       into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours and batches older than 90 days (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), and up to 10,000 cached vectors that were not used for 30 days (cache_keep). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches older than 90 days and calls to limited models older than an hour (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), and up to 10,000 cached vectors that were not used for 30 days (cache_keep). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;

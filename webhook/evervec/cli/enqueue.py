@@ -20,7 +20,7 @@ from evervec.errors import EvervecError
 @click.argument("source")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @click.option("--missing", is_flag=True, help="All rows that have no vector.")
-@click.option("--all", "every", is_flag=True, help="All rows: drops every vector first.")
+@click.option("--all", "every", is_flag=True, help="Drop every vector, then make them all anew.")
 @click.option("--yes", is_flag=True, help="With --all: yes, drop the vectors.")
 @click.option(
     "--operation",
@@ -46,7 +46,8 @@ def enqueue(
     """Queue the rows of SOURCE with these KEYs.
 
     KEY is the value of the key, or a JSON object where the key has several columns. A row whose
-    text is unchanged is not embedded again, except by --all. Follow the job with `evervec job`.
+    text is unchanged is not embedded again; with --all every row is, but texts that the cache has
+    are not paid for again. Follow the job with `evervec job`.
     """
     if bool(keys) + missing + every != 1:
         raise click.UsageError("Give KEYs, or --missing, or --all.")

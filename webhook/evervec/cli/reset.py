@@ -16,7 +16,8 @@ from evervec.errors import EvervecError
 def reset(app: App, source: str, yes: bool) -> None:
     """Drop all vectors of SOURCE and start to make them anew.
 
-    Searches find nothing until workers have caught up, and every row is paid for again.
+    Searches find nothing until workers have caught up. Texts that the cache has are not paid for
+    again.
     """
     if not yes:
         raise EvervecError(
