@@ -20,7 +20,7 @@ _REGISTERED = re.compile(r"^\| `(VE\d{3})` \| ([^|]+) \| ([^|]+) \|$", re.MULTIL
 _RANGE = re.compile(r"VE(\d{3}) to VE(\d{3})")
 _CALL = re.compile(r"evervec\.([a-z_]+)\s*\(")
 
-# Calls in a HINT are advice, and so are those in a remedy: whole statements, of which this fills in the arguments.
+# Calls in a HINT are advice, and so are those in a remedy: statements with their arguments put in.
 _RAISE = re.compile(r"raise exception using.*?;\n|'select [^']*\(%[Ls][^']*;'", re.DOTALL)
 
 # What a call can raise in general, but not from this caller.
