@@ -243,7 +243,7 @@ class Worker:
         }
         if waiting:
             raise EvervecError(
-                f"the day's budget is spent: {sum(waiting.values()):,} rows of"
+                f"the day's budget is spent: about {sum(waiting.values()):,} rows of"
                 f" {', '.join(waiting)} wait for midnight UTC",
                 detail="They are still queued; none is lost.",
                 hint="evervec budget list shows what is spent, evervec budget set allows more.",
