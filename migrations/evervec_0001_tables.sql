@@ -401,6 +401,7 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('alert_pending_age', '"1 hour"', 'alerts: the oldest pending job is older than'),
        ('alert_rate_limited', '"15 minutes"', 'alerts: a model is held back by rate limits for longer than'),
        ('alert_vectors_without_index', '10000', 'alerts: a source has no index and as many vectors as'),
+       ('batch_log_keep', '"400 days"', 'tick: batches, and what a day cost, are forgotten after'),
        ('cache_keep', '"30 days"', 'a vector of a text is used again, and then forgotten by tick, this long after its last use'),
        ('dead_letter_keep', '"90 days"', 'tick: dead letters are forgotten after'),
        ('dead_letter_keep_resolved', '"7 days"', 'tick: resolved dead letters are forgotten after'),
@@ -409,25 +410,71 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over');
 
 create table evervec.batch_log (
-    batch_id    bigint      generated always as identity,
-    worker      text,
-    source      text,
-    model       text,
-    claimed     integer     not null,
-    embedded    integer     not null,
-    unchanged   integer     not null,
-    failed      integer     not null,
-    tokens      bigint      not null default 0,
-    cost        numeric,
-    claim_ms    real,
-    embed_ms    real,
-    complete_ms real,
-    finished_at timestamptz not null default now(),
-    constraint batch_log_pkey primary key (batch_id)
+    batch_log_id bigint      generated always as identity,
+    worker       text,
+    source       text,
+    model        text,
+    claimed      integer     not null,
+    embedded     integer     not null,
+    cached       integer     not null,
+    unchanged    integer     not null,
+    failed       integer     not null,
+    requests     integer     not null,
+    tokens       bigint      not null,
+    cost         numeric,
+    claim_ms     real,
+    embed_ms     real,
+    complete_ms  real,
+    finished_at  timestamptz not null default now(),
+    constraint batch_log_pkey primary key (batch_log_id),
+    constraint batch_log_counts_check check (least(claimed, embedded, cached, unchanged, failed, requests, tokens) >= 0)
 );
 create index batch_log_finished_at_idx on evervec.batch_log (finished_at);
 comment on table evervec.batch_log is
-$$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
+$$One row a processed batch and source: counts of jobs, requests, tokens, cost in the currency of the model's price, durations in milliseconds. By name, because what was paid for stays paid for when a source is gone.$$;
+comment on column evervec.batch_log.source is
+$$NULL: tasks that concern no source.$$;
+comment on column evervec.batch_log.claim_ms is
+$$The source's share of the batch's time, by its jobs; embed_ms and complete_ms likewise: sums over rows are times.$$;
+
+-- Sums of batch_log, so that neither a budget, which is asked for at every claim, nor the view cost adds up a day's batches.
+create table evervec.spending (
+    day       date   not null,
+    source    text   not null,
+    model     text   not null,
+    requests  bigint not null,
+    embedded  bigint not null,
+    cached    bigint not null,
+    unchanged bigint not null,
+    failed    bigint not null,
+    tokens    bigint not null,
+    cost      numeric,
+    constraint spending_pkey primary key (day, source, model)
+);
+-- Today's few rows are updated by every batch.
+alter table evervec.spending set (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+comment on table evervec.spending is
+$$What each source had from each model on a day (UTC): the sums of batch_log.$$;
+
+create table evervec.budget (
+    budget_id    integer generated always as identity,
+    model_id     integer,
+    source_id    integer,
+    tokens_a_day bigint,
+    cost_a_day   numeric,
+    constraint budget_pkey primary key (budget_id),
+    constraint budget_model_id_source_id_key unique nulls not distinct (model_id, source_id),
+    constraint budget_model_id_fkey foreign key (model_id) references evervec.model (model_id) on delete cascade,
+    constraint budget_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
+    constraint budget_whose_check check (num_nonnulls(model_id, source_id) = 1),
+    constraint budget_limit_check check (num_nonnulls(tokens_a_day, cost_a_day) > 0),
+    constraint budget_tokens_a_day_check check (tokens_a_day > 0),
+    -- NaN is greater than everything else.
+    constraint budget_cost_a_day_check check (cost_a_day > 0 and cost_a_day < 'Infinity')
+);
+create index budget_source_id_idx on evervec.budget (source_id);
+comment on table evervec.budget is
+$$What a model, or a source, may spend on a day (UTC) before its jobs wait for the next one. See set_budget.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'da8b2272169575232ef0014f249ab97d15b8a47bf63dd8bfaedd0bd26cff88ac');
+values ('evervec_0001_tables', '318af867f59ebf7eef73a6ea02bece2431d5f3fbea7aa8a2f430d93f7c5aa53c');

@@ -24,6 +24,8 @@ $$;
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
 drop view evervec.status;
+drop view evervec.egress;
+drop view evervec.cost;
 drop view evervec.alerts;
 drop function evervec.with_recipe(evervec.source);
 drop function evervec.with_priority(evervec.source, text);
@@ -58,6 +60,7 @@ drop function evervec.create_trigger_function(text, text, boolean);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_search_function(evervec.source);
+drop function evervec.create_sample_function(evervec.source);
 drop function evervec.create_row_functions(evervec.source);
 drop function evervec.create_row_function(evervec.source, text, text, text, boolean, text);
 drop function evervec.create_render_function(evervec.source);
@@ -130,7 +133,7 @@ drop function evervec.operation_priority(text, integer);
 drop function evervec.open_letter(bigint);
 drop function evervec.next_slice(evervec.source, integer);
 drop function evervec.log_slice(bigint, integer, bigint);
-drop function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real);
+drop function evervec.log_batch(text, jsonb, real, real, real);
 drop function evervec.lock_leased(uuid, bigint[]);
 drop function evervec.lease_jobs(bigint[], bytea[], interval, uuid);
 drop function evervec.job_status(bigint);
@@ -176,6 +179,8 @@ drop function evervec.index_definition(evervec.source, text);
 drop function evervec.metric(text);
 drop function evervec.due_indexes(text[]);
 drop function evervec.build_index(text);
+drop function evervec.set_budget(text, text, bigint, numeric);
+drop function evervec.estimate(text);
 drop function evervec.source_named(text);
 drop function evervec.lock_relation(regclass, text, integer, interval);
 drop function evervec.lock_key(text);
@@ -208,6 +213,8 @@ drop function evervec.doctor_children(evervec.source);
 drop function evervec.track_statement(evervec.source, text, text);
 drop function evervec.qualified_name(regclass);
 drop function evervec.key_list(evervec.source, text, boolean);
+drop function evervec.doctor_budget(evervec.source);
+drop view evervec.budget_status;
 drop function evervec.doctor(text);
 drop function evervec.keep_cached(integer, bytea[]);
 drop function evervec.forget_cached(integer);
@@ -224,6 +231,8 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/cache/keep_cached.sql
 
 -- removed: functions/control/doctor.sql
+
+-- removed: functions/control/doctor_budget.sql
 
 -- removed: functions/control/doctor_children.sql
 
@@ -272,6 +281,10 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/core/qualified_name.sql
 
 -- removed: functions/core/source_named.sql
+
+-- removed: functions/cost/estimate.sql
+
+-- removed: functions/cost/set_budget.sql
 
 -- removed: functions/index/build_index.sql
 
@@ -515,6 +528,8 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/track/create_row_functions.sql
 
+-- removed: functions/track/create_sample_function.sql
+
 -- removed: functions/track/create_search_function.sql
 
 -- removed: functions/track/create_table_functions.sql
@@ -592,6 +607,12 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/track/with_recipe.sql
 
 -- removed: views/alerts.sql
+
+-- removed: views/budget_status.sql
+
+-- removed: views/cost.sql
+
+-- removed: views/egress.sql
 
 -- removed: views/status.sql
 

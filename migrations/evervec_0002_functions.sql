@@ -211,7 +211,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -236,9 +236,70 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, dropped tables, changed keys, missing or invalid indexes, stuck leases, a growing log, lost privileges, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
+
+-- file: views/budget_status.sql
+-- budget_status: every budget, and how much of it is spent today.
+--
+-- Constant in time: a day has one row of evervec.spending a source and model. claim_jobs asks this at every call.
+create or replace view evervec.budget_status as
+select m.name as model,
+       s.name as source,
+       b.tokens_a_day,
+       b.cost_a_day,
+       coalesce(t.tokens, 0) as tokens_today,
+       coalesce(t.cost, 0) as cost_today,
+       coalesce(t.tokens >= b.tokens_a_day, false) or coalesce(t.cost >= b.cost_a_day, false) as spent
+  from evervec.budget b
+  left join evervec.model m using (model_id)
+  left join evervec.source s using (source_id)
+  cross join lateral (
+    select sum(p.tokens)::bigint as tokens, sum(p.cost) as cost
+      from evervec.spending p
+     where p.day = (now() at time zone 'UTC')::date and (p.model = m.name or p.source = s.name)
+  ) t;
+
+comment on view evervec.budget_status is
+$$One row a budget (see set_budget), of a model or of a source: what may be spent on a day, what is spent today (UTC), and whether its jobs wait for midnight UTC. A day's sums grow with each batch that is done; requests in flight are not counted.$$;
+comment on column evervec.budget_status.model is $$The model whose budget it is; NULL: a source's.$$;
+comment on column evervec.budget_status.source is $$The source whose budget it is; NULL: a model's.$$;
+comment on column evervec.budget_status.tokens_a_day is $$Tokens that may be spent on a day; NULL: any number.$$;
+comment on column evervec.budget_status.cost_a_day is $$Money that may be spent on a day, in the currency of the model's price; NULL: any sum.$$;
+comment on column evervec.budget_status.tokens_today is $$Tokens of today, as the provider counted them.$$;
+comment on column evervec.budget_status.cost_today is $$Cost of today, at the price that the model had.$$;
+comment on column evervec.budget_status.spent is $$Whether nothing more is given out until midnight UTC.$$;
+
+-- file: functions/control/doctor_budget.sql
+-- doctor_budget: finding: a source whose budget of the day, or whose model's, is spent.
+--
+-- Locks:  none.
+-- needs: views/budget_status.sql
+create or replace function evervec.doctor_budget(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'budget spent', 'advice',
+           format('The budget of %s is spent (%s): nothing of "%s" is embedded until midnight UTC. The remedy allows as much again.',
+                  case when b.source is null then format('model "%s"', b.model) else 'the day' end,
+                  concat_ws(' and ', format('%s of %s tokens', b.tokens_today, b.tokens_a_day), format('cost %s of %s', b.cost_today, b.cost_a_day)),
+                  p_source.name),
+           format('select evervec.set_budget(%s);', concat_ws(', ',
+                'p_model => ' || quote_literal(b.model),
+                'p_source => ' || quote_literal(b.source),
+                'p_tokens_a_day => ' || (b.tokens_today + b.tokens_a_day),
+                'p_cost_a_day => ' || (b.cost_today + b.cost_a_day)))
+      from evervec.budget_status b
+      join evervec.model m on m.model_id = p_source.model_id
+     where b.spent and (b.source = p_source.name or b.model = m.name) and p_source.storage <> 'manual'
+$$;
+
+comment on function evervec.doctor_budget(evervec.source) is
+$$Internal. Finding of doctor: a budget that is spent.$$;
+
+revoke execute on function evervec.doctor_budget(evervec.source) from public;
 
 -- file: functions/track/key_list.sql
 -- key_list: the key columns of a source as a list, for generated SQL: s.id, s.lang.
@@ -845,7 +906,7 @@ begin
       into v_error
       from (
         select f.prefix || '_' || p_source.name
-          from unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans']
+          from unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
       ) as e (name)
@@ -1279,6 +1340,149 @@ comment on function evervec.source_named(text) is
 $$Internal. The row of a source by its name. Raises VE101 when there is none.$$;
 
 revoke execute on function evervec.source_named(text) from public;
+
+-- file: functions/cost/estimate.sql
+-- estimate: what it would cost to give every row of a source its vector.
+--
+-- Reads and renders the rows, 5,000 of them at most, more or less: a larger table is sampled by pages, and the counts are scaled by the
+-- share of its pages that was read.
+-- Locks:  ACCESS SHARE on what the recipe reads.
+-- Raises: VE101 unknown source · VE111 a manual source
+create or replace function evervec.estimate(p_source text)
+returns table (
+    rows     bigint,
+    missing  bigint,
+    cached   bigint,
+    tokens   bigint,
+    cost     numeric,
+    sampled  boolean,
+    examined bigint
+)
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_model  evervec.model;
+    v_share  numeric;
+    v_room   integer;
+    v_pages  bigint;
+begin
+    perform evervec.check_option(format('the storage of "%s", for an estimate,', v_source.name), v_source.storage, array['table', 'column']);
+    select * into v_model from evervec.model m where m.model_id = v_source.model_id;
+    v_share := least(5000.0 / greatest(evervec.estimated_rows(v_source.relation), 1), 1);
+    -- Characters of a text that the provider is sent, as the worker cuts it.
+    v_room := least(greatest(4::bigint * v_model.input_limit - length(v_model.document_prefix), 1), 2147483647);
+    select sum(pg_relation_size(r.relation)) / current_setting('block_size')::integer
+      into v_pages
+      from unnest(v_source.relation::oid || evervec.partitions_of(v_source.relation)) as r (relation);
+
+    return query execute format(
+        $sql$
+        with row as materialized (
+            select r.page, r.content_hash, r.characters, r.bytes,
+                   r.content_hash is not null and (r.stored_hash, r.stored_model_id) is distinct from (r.content_hash, $3) as missing
+              from evervec.%1$I($1, $2) r
+        ), text as (
+            select r.characters, r.bytes, c.content_hash is not null as cached,
+                   -- A text that several rows share is paid for once where the cache keeps it.
+                   row_number() over (partition by r.content_hash) as occurrence
+              from row r
+              left join evervec.embedding_cache c
+                on $4 and c.model_id = $3 and c.content_hash = r.content_hash and (c.note is null or $5)
+               and c.used_at >= now() - evervec.setting_interval('cache_keep', '30 days')
+             where r.missing
+        ), price as (
+            -- As the worker estimates tokens: a quarter of the bytes, and no more than the model reads.
+            select count(*) filter (where t.cached) as cached,
+                   sum(least(greatest((t.bytes + $6) / 4, 1), $7))
+                       filter (where not t.cached and (t.occurrence = 1 or not $4) and (t.characters <= $2 or $5)) as tokens
+              from text t
+        ), total as (
+            select count(*) as rows, count(*) filter (where r.missing) as missing,
+                   case when $8 < 1 then $9::numeric / nullif(count(distinct r.page), 0) else 1 end as scale
+              from row r
+        )
+        select round(t.rows * t.scale)::bigint, round(t.missing * t.scale)::bigint, round(p.cached * t.scale)::bigint, n.tokens,
+               $10 * n.tokens / 1000000, $8 < 1, t.rows
+          from total t
+          cross join price p
+          cross join lateral (select coalesce(round(p.tokens * t.scale), 0)::bigint) as n (tokens)
+        $sql$, 'sample_' || v_source.name)
+    using (100 * v_share)::real, v_room, v_model.model_id, v_source.cache, v_source.too_long = 'cut',
+          octet_length(convert_to(v_model.document_prefix, 'UTF8')), v_model.input_limit, v_share, v_pages, v_model.price_per_million_tokens;
+end
+$$;
+
+comment on function evervec.estimate(text) is
+$$What it would cost to give every row its vector, without sending or queueing anything. rows: of the table. missing: those that have a text, and no vector of that very text and the source's model. cached: of these, those whose vector the cache has, for nothing. tokens: about how many the texts of the others are, a quarter of their bytes, cut at the model's limit; a tokenizer may count otherwise. cost: at the model's price, NULL when it has none. sampled: whether the table is so large that only a sample of about 5,000 rows (those on pages chosen at random, of partitions too) was read, and the counts scaled; examined: how many rows were read. Raises VE101, VE111.$$;
+
+revoke execute on function evervec.estimate(text) from public;
+
+-- file: functions/cost/set_budget.sql
+-- set_budget: how much a model, or a source, may spend on a day.
+--
+-- Once it is spent, claim_jobs gives out no jobs of the source, or of the model's sources, until midnight UTC; changes are logged and queued
+-- meanwhile. What is in hand is completed, so a day may end some batches above its budget.
+-- Locks:  the budget; the row of the model or source FOR KEY SHARE.
+-- Raises: VE101 unknown source · VE108 unknown model · VE111 a model and a source, or neither; a value out of its range; money of a model without price
+create or replace function evervec.set_budget(
+    p_model        text default null,
+    p_source       text default null,
+    p_tokens_a_day bigint default null,
+    p_cost_a_day   numeric default null
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_model  evervec.model;
+    v_source evervec.source;
+begin
+    if num_nonnulls(p_model, p_source) <> 1 then
+        raise exception using
+            errcode = 'VE111',
+            message = 'a budget is that of one model or of one source',
+            detail  = format('p_model is %s, p_source is %s.', coalesce(quote_literal(p_model), 'NULL'), coalesce(quote_literal(p_source), 'NULL')),
+            hint    = 'For example: SELECT evervec.set_budget(p_source => ''film'', p_tokens_a_day => 1000000);';
+    end if;
+    if p_source is not null then
+        v_source := evervec.source_named(p_source);
+        select * into v_model from evervec.model m where m.model_id = v_source.model_id;
+    else
+        v_model := evervec.model_named(p_model);
+    end if;
+    if p_tokens_a_day <= 0 or p_cost_a_day <= 0 or p_cost_a_day >= 'Infinity' then
+        raise exception using
+            errcode = 'VE111',
+            message = 'a budget must be more than nothing, and less than infinite',
+            detail  = format('p_tokens_a_day is %s, p_cost_a_day is %s.', coalesce(p_tokens_a_day::text, 'NULL'), coalesce(p_cost_a_day::text, 'NULL')),
+            hint    = 'NULL is unlimited, both NULL remove the budget; pause() and pause_model() stop the work.';
+    end if;
+    if p_cost_a_day is not null and coalesce(v_model.price_per_million_tokens, 0) = 0 then
+        raise exception using
+            errcode = 'VE111',
+            message = format('nobody knows what model "%s" costs, so a budget of money would never be spent', v_model.name),
+            detail  = 'It has no price per million tokens.',
+            hint    = format('UPDATE evervec.model SET price_per_million_tokens = 0.02 WHERE name = %L; or give p_tokens_a_day.', v_model.name);
+    end if;
+
+    if num_nonnulls(p_tokens_a_day, p_cost_a_day) = 0 then
+        delete from evervec.budget b
+         where (b.model_id, b.source_id) is not distinct from (case when p_source is null then v_model.model_id end, v_source.source_id);
+    else
+        insert into evervec.budget as b (model_id, source_id, tokens_a_day, cost_a_day)
+        values (case when p_source is null then v_model.model_id end, v_source.source_id, p_tokens_a_day, p_cost_a_day)
+        on conflict (model_id, source_id) do update set tokens_a_day = excluded.tokens_a_day, cost_a_day = excluded.cost_a_day;
+    end if;
+end
+$$;
+
+comment on function evervec.set_budget(text, text, bigint, numeric) is
+$$Says what a model or a source may spend on a day (UTC). p_model: of all its sources together. p_source: of this source; a source may have to keep to both. p_tokens_a_day, p_cost_a_day: in tokens as the provider counts them, and in the currency of the model's price; NULL is unlimited, and both NULL remove the budget. Once it is spent, no jobs are given out until midnight UTC, not even those that the cache could serve; what is in hand is completed, so that a day may end some batches above it. A provider that does not count tokens spends nothing. Raises VE101, VE108, VE111.$$;
+
+revoke execute on function evervec.set_budget(text, text, bigint, numeric) from public;
 
 -- file: functions/index/build_index.sql
 -- build_index: builds the vector index of a source inside the caller's transaction.
@@ -1783,6 +1987,7 @@ revoke execute on function evervec.resume_model(text) from public;
 -- active_sources: the sources whose jobs may be worked on now.
 --
 -- Locks:  none.
+-- needs: views/budget_status.sql
 create or replace function evervec.active_sources(p_sources text[] default null)
 returns integer[]
 language sql stable
@@ -1796,11 +2001,12 @@ as $$
            and greatest(m.paused_until, m.full_until, '-infinity') <= now()
            and (p_sources is null or s.name = any (p_sources))
            and exists (select from pg_class c where c.oid = s.relation)
-           and exists (select from pg_class c where c.oid = s.target))
+           and exists (select from pg_class c where c.oid = s.target)
+           and not exists (select from evervec.budget_status b where b.spent and (b.source = s.name or b.model = m.name)))
 $$;
 
 comment on function evervec.active_sources(text[]) is
-$$Internal. IDs of sources that are active, whose model is neither paused nor at its limits and whose tables exist; of those named, or (NULL) of all.$$;
+$$Internal. IDs of sources that are active, whose model is neither paused nor at its limits, whose budget and whose model's is not spent, and whose tables exist; of those named, or (NULL) of all.$$;
 
 revoke execute on function evervec.active_sources(text[]) from public;
 
@@ -3259,38 +3465,69 @@ $$Internal. Locks those of some jobs that wait for their vector under a lease. S
 revoke execute on function evervec.lock_leased(uuid, bigint[]) from public;
 
 -- file: functions/queue/log_batch.sql
--- log_batch: one line about a processed batch, with its cost at the model's price.
+-- log_batch: what became of one processed batch, source by source, with its cost at the models' prices.
 --
--- Locks:  ROW EXCLUSIVE on evervec.batch_log.
+-- One call a batch. The day's sums (evervec.spending) are what budgets and the view cost go by.
+-- Locks:  the sums of today of these sources, in the order of their names: commit at once.
+-- Raises: VE301 bad counts
 create or replace function evervec.log_batch(
     p_worker      text,
-    p_source      text,
-    p_model       text,
-    p_claimed     integer,
-    p_embedded    integer,
-    p_unchanged   integer,
-    p_failed      integer,
-    p_tokens      bigint default 0,
+    p_counts      jsonb,
     p_claim_ms    real default null,
     p_embed_ms    real default null,
     p_complete_ms real default null
 )
 returns void
-language sql security definer
+language plpgsql security definer
 set search_path from current
 as $$
-    insert into evervec.batch_log
-        (worker, source, model, claimed, embedded, unchanged, failed, tokens, cost, claim_ms, embed_ms, complete_ms)
-    values
-        (p_worker, p_source, p_model, p_claimed, p_embedded, p_unchanged, p_failed, p_tokens,
-         (select m.price_per_million_tokens * p_tokens / 1000000 from evervec.model m where m.name = p_model),
-         p_claim_ms, p_embed_ms, p_complete_ms)
+declare
+    v_message text;
+begin
+    with counted as (
+        select c.source, c.model, coalesce(c.claimed, 0) as claimed, coalesce(c.embedded, 0) as embedded, coalesce(c.cached, 0) as cached,
+               coalesce(c.unchanged, 0) as unchanged, coalesce(c.failed, 0) as failed, coalesce(c.requests, 0) as requests,
+               coalesce(c.tokens, 0) as tokens, m.price_per_million_tokens * coalesce(c.tokens, 0) / 1000000 as cost,
+               c.claimed::real / nullif(sum(c.claimed) over (), 0) as share
+          from jsonb_to_recordset(p_counts) as c (source text, model text, claimed integer, embedded integer, cached integer, unchanged integer,
+                                                  failed integer, requests integer, tokens bigint)
+          left join evervec.model m on m.name = c.model
+    ), logged as (
+        insert into evervec.batch_log
+            (worker, source, model, claimed, embedded, cached, unchanged, failed, requests, tokens, cost, claim_ms, embed_ms, complete_ms)
+        select p_worker, c.source, c.model, c.claimed, c.embedded, c.cached, c.unchanged, c.failed, c.requests, c.tokens, c.cost,
+               p_claim_ms * c.share, p_embed_ms * c.share, p_complete_ms * c.share
+          from counted c
+    )
+    insert into evervec.spending as s (day, source, model, requests, embedded, cached, unchanged, failed, tokens, cost)
+    select (now() at time zone 'UTC')::date, c.source, c.model, sum(c.requests), sum(c.embedded), sum(c.cached), sum(c.unchanged), sum(c.failed),
+           sum(c.tokens), sum(c.cost)
+      from counted c
+     where c.source is not null and c.model is not null
+     group by c.source, c.model
+     order by c.source, c.model
+    on conflict (day, source, model) do update
+       set requests  = s.requests + excluded.requests,
+           embedded  = s.embedded + excluded.embedded,
+           cached    = s.cached + excluded.cached,
+           unchanged = s.unchanged + excluded.unchanged,
+           failed    = s.failed + excluded.failed,
+           tokens    = s.tokens + excluded.tokens,
+           cost      = coalesce(s.cost + excluded.cost, s.cost, excluded.cost);
+exception when data_exception or check_violation then
+    get stacked diagnostics v_message = message_text;
+    raise exception using
+        errcode = 'VE301',
+        message = 'log_batch needs the counts of a batch: an array of objects, one a source',
+        detail  = v_message,
+        hint    = 'For example: SELECT evervec.log_batch(''worker-1'', ''[{"source": "film", "model": "local", "claimed": 10, "embedded": 10, "requests": 1, "tokens": 320}]'');';
+end
 $$;
 
-comment on function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real) is
-$$Records one processed batch: counts of jobs, tokens, durations in milliseconds. The cost follows from the model's price.$$;
+comment on function evervec.log_batch(text, jsonb, real, real, real) is
+$$Records one processed batch in batch_log and the view cost. p_counts: an array of objects, one a source, with its name and its model's, and of its jobs: claimed, embedded, cached, unchanged, failed; of the provider: requests, tokens; what is left out is 0. A source or model that is NULL is recorded, and costs nothing. p_claim_ms, p_embed_ms, p_complete_ms: milliseconds of the whole batch, divided among its sources by their jobs. The cost follows from the model's price. Commit at once: other workers add to the same sums. Raises VE301.$$;
 
-revoke execute on function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real) from public;
+revoke execute on function evervec.log_batch(text, jsonb, real, real, real) from public;
 
 -- file: functions/queue/log_slice.sql
 -- log_slice: physical addresses of committed changes, from one block on and before another, in the order of the table.
@@ -4197,6 +4434,7 @@ revoke execute on function evervec.task_step(evervec.processing_queue) from publ
 -- calls, dead letters and cached vectors.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
+-- needs: functions/control/setting_interval.sql
 -- Locks:  those of fold, reclaim, and rows of what is forgotten.
 create or replace function evervec.tick(
     out folded    bigint,
@@ -4206,6 +4444,8 @@ create or replace function evervec.tick(
 language plpgsql security definer
 set search_path from current
 as $$
+declare
+    v_oldest timestamptz := now() - evervec.setting_interval('batch_log_keep', '400 days');
 begin
     folded := evervec.fold(100000);
     perform evervec.follow_renames(evervec.active_sources());
@@ -4216,21 +4456,25 @@ begin
         returning 1
     ), old_batches as (
         delete from evervec.batch_log b
-         where b.batch_id in (select o.batch_id from evervec.batch_log o where o.finished_at < now() - interval '90 days' limit 10000)
+         where b.ctid = any (array(select o.ctid from evervec.batch_log o where o.finished_at < v_oldest limit 10000 for update skip locked))
+        returning 1
+    ), old_days as (
+        delete from evervec.spending p
+         where p.ctid = any (array(select o.ctid from evervec.spending o where o.day < (v_oldest at time zone 'UTC')::date limit 10000 for update skip locked))
         returning 1
     ), old_calls as (
         delete from evervec.model_call c
          where c.ctid in (select o.ctid from evervec.model_call o where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour' limit 10000)
         returning 1
     )
-    select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_calls)
+    select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_days) + (select count(*) from old_calls)
            + evervec.forget_letters() + evervec.forget_cached()
       into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches older than 90 days and calls to limited models older than an hour (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), and up to 10,000 cached vectors that were not used for 30 days (cache_keep). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), and up to 10,000 cached vectors that were not used for 30 days (cache_keep). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -6240,6 +6484,7 @@ revoke execute on function evervec.create_row_function(evervec.source, text, tex
 -- write_<source>(row_keys, hashes, vectors) → stores what is still true, says what became of the rest
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
+-- sample_<source>(percent, characters) → see create_sample_function
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
 -- put_<source>, remove_<source> → see create_manual_functions
 --
@@ -6261,6 +6506,7 @@ begin
         perform evervec.create_manual_functions(p_source);
     end if;
     perform evervec.create_pass_functions(p_source);
+    perform evervec.create_sample_function(p_source);
     if p_source.priority_sql is not null then
         perform evervec.create_priority_function(p_source);
     end if;
@@ -6268,9 +6514,48 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, render_, write_, erase_, slice_, orphans_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, render_, write_, erase_, slice_, orphans_, sample_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;
+
+-- file: functions/track/create_sample_function.sql
+-- create_sample_function: sample_<source>, a share of a source's rows: what their texts would be to a provider, and what is stored of them.
+--
+-- By whole pages, so that a small share reads little of a large table, of partitions too; the same rows at each call, so that an estimate
+-- does not waver. page tells how many pages they were on, from which their share of the table follows whatever the statistics say.
+-- Locks:  none that matter.
+create or replace function evervec.create_sample_function(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql record;
+begin
+    select * into v_sql from evervec.fragments(p_source);
+    perform evervec.create_row_function(
+        p_source, 'sample', 'p_percent real, p_characters integer',
+        'table (page text, content_hash bytea, characters integer, bytes integer, stored_hash bytea, stored_model_id integer)', true,
+        format(
+            $body$
+        begin
+            return query
+            select s."evervec page", sha256(convert_to(s."evervec content", 'UTF8')), length(s."evervec content"),
+                   octet_length(convert_to(left(s."evervec content", $2), 'UTF8')), %1$s, %2$s
+              from (select %3$s, %4$s as "evervec content", s.tableoid || split_part(s.ctid::text, ',', 1) as "evervec page"
+                      from %5$s s tablesample system ($1) repeatable (0)) s
+              left join %6$s e on %7$s;
+        end
+            $body$,
+            v_sql.stored_hash, v_sql.stored_model, evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.target,
+            evervec.key_match(p_source, 'e', true, 's', false)));
+end
+$$;
+
+comment on function evervec.create_sample_function(evervec.source) is
+$$Internal. Creates or replaces sample_<source>.$$;
+
+revoke execute on function evervec.create_sample_function(evervec.source) from public;
 
 -- file: functions/track/create_search_function.sql
 -- create_search_function: nearest_<source>, the search that inlines into the caller's plan.
@@ -6819,7 +7104,7 @@ set search_path from current
 as $$
     select array_agg(prefix || '_' || p_source)
       from (
-        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'priority', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
@@ -7657,6 +7942,7 @@ revoke execute on function evervec.with_recipe(evervec.source) from public;
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
 --
 -- Reads neither the tracked tables nor their recipes, so it answers whatever is broken.
+-- needs: functions/control/doctor_budget.sql
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
@@ -7713,6 +7999,10 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
 union all
 select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   from evervec.source s
+  cross join lateral evervec.doctor_budget(s) f
+union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
   cross join lateral evervec.doctor_triggers(s) f
  where s.state <> 'suspended' and exists (select from pg_class c where c.oid = s.relation)
 union all
@@ -7730,17 +8020,80 @@ select s.name as source, 'failing' as alert, null as since, s.last_error as prob
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+
+-- file: views/cost.sql
+-- cost: what each day cost, by source and model.
+--
+-- From sums that log_batch keeps, so it does not read the batches. They are kept as long (setting batch_log_keep), and outlive the source.
+create or replace view evervec.cost as
+select p.day, p.source, p.model, p.requests, p.embedded as texts, p.cached, p.unchanged, p.failed, p.tokens, p.cost
+  from evervec.spending p;
+
+comment on view evervec.cost is
+$$One row a day (UTC), source and model: what workers asked of the provider, and what they did not have to ask. Searches are not counted. Kept for setting batch_log_keep (400 days), also of sources that are gone.$$;
+comment on column evervec.cost.day is $$The UTC date on which the batches ended.$$;
+comment on column evervec.cost.requests is $$Requests, whatever became of them; one that several sources shared counts for the one with the most tokens in it.$$;
+comment on column evervec.cost.texts is $$Rows that got a vector from the provider.$$;
+comment on column evervec.cost.cached is $$Rows that got their vector from the cache, for nothing.$$;
+comment on column evervec.cost.unchanged is $$Rows whose text was the same: nothing was asked.$$;
+comment on column evervec.cost.failed is $$Attempts that failed.$$;
+comment on column evervec.cost.tokens is $$Tokens as the provider counted them, used or not; 0 where it does not say.$$;
+comment on column evervec.cost.cost is $$Tokens at the price that the model had then, in its currency; NULL: it had none.$$;
+
+-- file: views/egress.sql
+-- egress: which columns of which tables go to which provider.
+--
+-- Present names, also of what was renamed since. A recipe in SQL may do anything with what it reads: the columns that it, or p_where, reads
+-- are listed, and those of other tables that p_depends_on watches (every column where it names none). Manual sources send nothing.
+-- needs: functions/track/template_parts.sql
+create or replace view evervec.egress as
+select s.name as source,
+       c.relation::text as relation,
+       a.attname::text as column_name,
+       m.name as model,
+       m.provider,
+       s.storage,
+       m.provider <> 'local' as leaves
+  from evervec.source s
+  join evervec.model m using (model_id)
+  cross join lateral (
+    select s.relation, w.attnum
+      from unnest(s.watched_columns, s.watched_attributes) as w (name, attnum)
+     where s.text_sql is not null
+        or w.name = any(s.columns)
+        or w.name in (select t.hole from evervec.template_parts(s.template) t)
+    union
+    select d.relation, n.attnum
+      from evervec.dependency d
+      join pg_attribute n on d.relation = n.attrelid and n.attname = any(d.watched)
+     where d.source_id = s.source_id
+  ) c (relation, attnum)
+  join pg_attribute a on c.relation = a.attrelid and c.attnum = a.attnum and not a.attisdropped
+ where s.storage <> 'manual'
+ order by s.name, c.relation <> s.relation, c.relation::text, a.attnum;
+
+comment on view evervec.egress is
+$$One row a column whose values are sent to a provider, or may be: those in p_columns or p_template; of a recipe in SQL those that it and p_where read, and those of other tables that p_depends_on watches. Manual sources have none. Words of searches go to the model's provider, too.$$;
+comment on column evervec.egress.relation is $$The source's table, or another one that its recipe reads.$$;
+comment on column evervec.egress.provider is $$Who computes the vectors; the worker's environment says where that is (evervec egress).$$;
+comment on column evervec.egress.storage is $$Where the vectors are: table, or column (of the source's own table).$$;
+comment on column evervec.egress.leaves is $$Whether it leaves the worker's machine: false for provider local alone.$$;
 
 -- file: views/status.sql
 -- status: one row a source: what it is, and how much of its work is not done yet.
 --
+-- needs: views/budget_status.sql
 -- vectors is the planner's estimate, backfill the share of a pass that is still ahead; the other counts are exact.
 create or replace view evervec.status as
 select s.name as source,
        s.relation::text as relation,
        m.name as model,
-       case when m.paused_until > now() then 'model paused' else s.state end as state,
+       case when s.state = 'active'
+                 and (s.name in (select b.source from evervec.budget_status b where b.spent)
+                      or m.name in (select b.model from evervec.budget_status b where b.spent)) then 'budget spent'
+            when m.paused_until > now() then 'model paused'
+            else s.state end as state,
        coalesce(l.changes, 0) + coalesce(q.queued, 0) as pending,
        coalesce(q.processing, 0) as processing,
        coalesce(q.retrying, 0) as retrying,
@@ -7772,9 +8125,9 @@ select s.name as source,
   ) d using (source_id);
 
 comment on view evervec.status is
-$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
+$$One row a source. state: active, paused, suspended, model paused, or budget spent (until midnight UTC, see budget_status). pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '0f8e1818fd7a7ed2dc413712b0be4b644b9e547cda8e25543e178fda08a201b1');
+values ('evervec_0002_functions', '7314abd3c60756d26d54777964bde1fb5c40468841dd2fd1b7bd2791a4a9253c');

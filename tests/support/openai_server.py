@@ -80,6 +80,7 @@ class Answer:
 class OpenAIServer:
     """The server; `requests` is what it was asked, in order.
 
+    count_tokens  how many tokens it says that a text has; a request's are rounded
     port      0: any that is free
     answered  called with each request and what it will be answered, before that takes time
     """
@@ -88,6 +89,7 @@ class OpenAIServer:
         self, port: int = 0, answered: Callable[[Request, Answer], None] | None = None
     ) -> None:
         self.requests: list[Request] = []
+        self.count_tokens: Callable[[str], float] = lambda text: len(text.split())
         self.control: Callable[[str, Any], Any] = lambda *_: None
         self._answered = answered or (lambda *_: None)
         self._script: list[Answer] = []
@@ -174,7 +176,7 @@ class OpenAIServer:
         elif answer.status != 200:
             payload = json.dumps({"error": {"message": "no", **answer.error}}).encode()
         else:
-            payload = json.dumps(_embeddings(request, answer)).encode()
+            payload = json.dumps(_embeddings(request, answer, self.count_tokens)).encode()
         handler.send_response(answer.status)
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(payload)))
@@ -212,7 +214,9 @@ class OpenAIServer:
             thread.join()
 
 
-def _embeddings(request: Request, answer: Answer) -> dict[str, Any]:
+def _embeddings(
+    request: Request, answer: Answer, count_tokens: Callable[[str], float]
+) -> dict[str, Any]:
     dimensions = answer.dimensions or request.body.get("dimensions") or DIMENSIONS
     vectors = [words_vector(text, dimensions) for text in request.texts]
     if answer.value is not None:
@@ -226,7 +230,7 @@ def _embeddings(request: Request, answer: Answer) -> dict[str, Any]:
     ]
     if answer.reverse:
         data.reverse()
-    tokens = sum(len(text.split()) for text in request.texts)
+    tokens = round(sum(count_tokens(text) for text in request.texts))
     return {
         "object": "list",
         "model": request.body.get("model"),

@@ -21,6 +21,7 @@ from evervec.db import DatabaseUnavailableError
 from evervec.errors import EvervecError
 from evervec.heartbeat import Heartbeat
 from evervec.joblog import log_claim, log_jobs
+from evervec.ledger import Ledger
 from evervec.providers import ProviderError, estimated_tokens, room, unusable_rows
 from evervec.records import Outcome, grouped
 from evervec.texts import TROUBLE, distinct, jobs_of, requests
@@ -127,6 +128,7 @@ class _Hand:
     lease: Lease
     open: dict[int, ClaimedJob]
     tally: Counter[str] = field(default_factory=Counter)
+    ledger: Ledger = field(default_factory=Ledger)
     cached: int = 0
     tokens: int = 0
     refusals: int = 0
@@ -137,8 +139,10 @@ class _Hand:
 
     def settle(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
-            self.open.pop(outcome.job_id, None)
+            job = self.open.pop(outcome.job_id, None)
             self.tally[outcome.outcome] += 1
+            if job is not None:
+                self.ledger.settled(job, outcome.outcome)
 
 
 class Processor:
@@ -200,9 +204,9 @@ class Processor:
                     self._embed_all(hand, model_name, jobs)
             finally:
                 self._release(hand, list(hand.open.values()))
-
-        batch = _summary(claim, hand)
-        self._report(claim, hand, batch, claim_seconds)
+                # Whatever ended the batch, what it has cost counts.
+                batch = _summary(claim, hand)
+                self._report(claim, hand, batch, claim_seconds)
         return batch
 
     # -- embed -----------------------------------------------------------------------------------
@@ -256,6 +260,7 @@ class Processor:
         except ProviderError as error:
             seconds = time.monotonic() - started
             hand.embed_seconds += seconds
+            hand.ledger.asked(texts, 0)
             if error.error_class == "bad_input":
                 hand.troubles = 0
                 return self._without_the_culprit(hand, model, texts, error, seconds)
@@ -265,6 +270,7 @@ class Processor:
         seconds = time.monotonic() - started
         hand.embed_seconds += seconds
         hand.tokens += answer.tokens
+        hand.ledger.asked(texts, answer.tokens)
         hand.troubles = 0
 
         unusable = unusable_rows(answer.vectors)
@@ -503,9 +509,6 @@ class Processor:
             round(seconds * 1000, 1)
             for seconds in (claim_seconds, hand.embed_seconds, hand.complete_seconds)
         )
-        source = _only({job.source for job in claim.jobs if job.source})
-        model = _only({job.model for job in claim.jobs if job.model is not None})
-        failed = batch.retrying + batch.dead
         log_jobs(
             "batch",
             claim.jobs,
@@ -513,7 +516,7 @@ class Processor:
             claimed=batch.claimed,
             embedded=batch.embedded,
             cached=batch.cached,
-            failed=failed,
+            failed=batch.retrying + batch.dead,
             tokens=batch.tokens,
             claim_ms=claim_ms,
             embed_ms=embed_ms,
@@ -522,24 +525,13 @@ class Processor:
         try:
             self._db.log_batch(
                 worker=self._config.worker_name,
-                source=source,
-                model=model,
-                claimed=batch.claimed,
-                embedded=batch.embedded,
-                unchanged=batch.unchanged,
-                failed=failed,
-                tokens=batch.tokens,
+                counts=hand.ledger.counts(claim.jobs),
                 claim_ms=claim_ms,
                 embed_ms=embed_ms,
                 complete_ms=complete_ms,
             )
         except EvervecError as error:
             logs.warning("log_batch_failed", message=error.message)
-
-
-def _only(names: set[str]) -> str | None:
-    """The name that they all share, or None: the batch log has one column for it."""
-    return next(iter(names)) if len(names) == 1 else None
 
 
 def _summary(claim: Claim, hand: _Hand) -> Batch:

@@ -32,8 +32,11 @@ _FIRST_PAUSE_SECONDS: Final = 0.02
 # Upkeep (expired leases, old receipts) where no pg_cron does it; cheap, and never urgent.
 _TICK_SECONDS: Final = 15.0
 
-# States of a source that nobody works on until a person says so.
-_AT_REST: Final = ("paused", "suspended")
+# What its budget leaves of a source waits for midnight.
+_SPENT: Final = "budget spent"
+
+# States of a source that nobody works on until a person, or a new day, says so.
+_AT_REST: Final = ("paused", "suspended", _SPENT)
 
 # How often to look whether an index has become due.
 _INDEX_SECONDS: Final = 5.0
@@ -184,7 +187,7 @@ class Worker:
         """Work until log, queue and backfills are empty, retries included; then build indexes.
 
         Raises EvervecError when something stands in the way that waiting does not mend: no key, no
-        privilege, no database. What was not done is then still queued.
+        privilege, no database, no budget. What was not done is then still queued.
         """
         pause = _FIRST_PAUSE_SECONDS
         try:
@@ -203,8 +206,10 @@ class Worker:
                 pause = min(pause * 2, self._config.poll_seconds)
         finally:
             self._crew.join()
+        self._crew.check()
         if not self._stop.is_set():
             self._build_indexes()
+            self._check_budgets()
         return self.summary
 
     def once(self) -> Summary:
@@ -245,6 +250,23 @@ class Worker:
             and (self._sources is None or status.source in self._sources)
             and not self._db.get_model(status.model).is_stopped
         )
+
+    def _check_budgets(self) -> None:
+        """Raise EvervecError where rows wait for a new day's budget: all is not done."""
+        waiting = {
+            status.source: left
+            for status in self._db.status()
+            if status.state == _SPENT
+            and (self._sources is None or status.source in self._sources)
+            and (left := self._db.pending(status.source).total)
+        }
+        if waiting:
+            raise EvervecError(
+                f"the day's budget is spent: about {sum(waiting.values()):,} rows of"
+                f" {', '.join(waiting)} wait for midnight UTC",
+                detail="They are still queued; none is lost.",
+                hint="evervec budget list shows what is spent, evervec budget set allows more.",
+            )
 
     def _cannot_go_on(self, error: EvervecError) -> EvervecError:
         return EvervecError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from evervec.providers.base import (
     CHARACTERS_A_TOKEN,
@@ -32,6 +34,7 @@ __all__ = [
     "Providers",
     "Vectors",
     "estimated_tokens",
+    "host",
     "room",
     "unusable_rows",
 ]
@@ -53,6 +56,19 @@ def _openai(model: Model, *, timeout: float) -> Provider:
     from evervec.providers.openai import OpenAIProvider
 
     return OpenAIProvider(model, timeout=timeout)
+
+
+def host(provider: str) -> str | None:
+    """The host, with its port where one is given, that a provider of this name sends texts to from
+    this environment; None where that is not known. Never anything else of the URL.
+    """
+    if provider != "openai":
+        return None
+    url = os.environ.get("OPENAI_BASE_URL", "").strip() or "https://api.openai.com/v1"
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2] or None
+    except ValueError:
+        return None
 
 
 class Providers:
