@@ -80,7 +80,9 @@ create table evervec.model (
     constraint model_dimensions_check check (dimensions between 1 and 16000),
     constraint model_input_limit_check check (input_limit > 0),
     constraint model_price_per_million_tokens_check check (price_per_million_tokens >= 0),
-    constraint model_request_check check (jsonb_typeof(request) = 'object'),
+    constraint model_request_check check (jsonb_typeof(request) = 'object'
+                                          and coalesce(jsonb_typeof(request -> 'document'), 'object') = 'object'
+                                          and coalesce(jsonb_typeof(request -> 'query'), 'object') = 'object'),
     constraint model_requests_per_minute_check check (requests_per_minute > 0),
     constraint model_tokens_per_minute_check check (tokens_per_minute > 0),
     constraint model_concurrent_requests_check check (concurrent_requests > 0),
@@ -423,4 +425,4 @@ comment on table evervec.batch_log is
 $$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'ffca845d1bd6b7e8bb061183b38861fbb740152dc8a7ac182312ff96b339553a');
+values ('evervec_0001_tables', '9b1865ec191a2a3b6e749485fa38a4a7bb9f161896f5a2ecf26e42ae670dfd7e');

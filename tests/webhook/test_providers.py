@@ -15,13 +15,6 @@ from tests.webhook.conftest import WordsProvider
 LOCAL = Model("local", "local", "universal-sentence-encoder-multilingual-v3", 512)
 
 
-def test_an_unknown_provider_is_a_sentence_that_names_the_known_ones() -> None:
-    with pytest.raises(ProviderSetupError, match="no provider 'cohere'") as error:
-        Providers().embed(Model("m", "cohere", "m", 3), ["x"], "document")
-
-    assert "local, openai" in (error.value.hint or "")
-
-
 def test_a_provider_is_made_once_a_model_and_anew_when_the_model_changes() -> None:
     made: list[Model] = []
 

@@ -46,7 +46,7 @@ class App:
 
     def providers(self) -> Providers:
         """The providers that models may ask for."""
-        return Providers(timeout=self.config.request_timeout)
+        return Providers(timeout=self.config.request_timeout, tenants=self.config.tenants)
 
     @cached_property
     def console(self) -> Console:
