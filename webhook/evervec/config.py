@@ -23,6 +23,13 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _PROFILE: Final = re.compile(r"[a-z][a-z0-9_-]*")
 
 
+def _cores() -> int:
+    """Those that this process may use, where the system tells them from those that there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
@@ -38,6 +45,7 @@ class Config:
     connect_timeout  seconds until an unreachable database is reported
     request_timeout  seconds a provider has to answer one request
     tenants          the provider profile to use on behalf of each tenant; "*": every other one
+    local_processes  that compute an offline model; with one, no others are started
     worker_name      who claims; shown in the batch log
     log_format       "text" or "json", one line an event
     log_level        "debug", "info", "warning" or "error"
@@ -51,6 +59,7 @@ class Config:
     connect_timeout: int = 5
     request_timeout: float = 60.0
     tenants: Mapping[str, str] = field(default_factory=dict)
+    local_processes: int = field(default_factory=_cores)
     worker_name: str = field(default_factory=_worker_name)
     log_format: str = "text"
     log_level: str = "info"
@@ -89,6 +98,9 @@ class Config:
                 env, "EVERVEC_REQUEST_TIMEOUT", cls.request_timeout, 0.1, 3_600
             ),
             tenants=_tenants(env),
+            local_processes=int(
+                _number(env, "EVERVEC_LOCAL_PROCESSES", _cores(), 1, 1_024, whole=True)
+            ),
             worker_name=env.get("EVERVEC_WORKER_NAME") or _worker_name(),
             log_format=_choice(env, "EVERVEC_LOG_FORMAT", cls.log_format, LOG_FORMATS),
             log_level=_choice(env, "EVERVEC_LOG_LEVEL", cls.log_level, LOG_LEVELS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,7 @@ from evervec.providers.profiles import OPENAI, Profile, profile, variable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evervec.providers.pool import Pool
     from evervec.records import Model
 
 __all__ = [
@@ -47,18 +49,12 @@ __all__ = [
 ]
 
 # Providers that need neither key nor network.
-OFFLINE: Final = frozenset({"local"})
+OFFLINE: Final = ("local",)
 
 # Where packages offer providers of their own: the name of a provider, and its Factory.
 
 
 ENTRY_POINTS: Final = "evervec.providers"
-
-
-def _local(model: Model, *, timeout: float) -> Provider:
-    from evervec.providers.local import LocalProvider
-
-    return LocalProvider(model, timeout=timeout)
 
 
 def _openai(model: Model, *, timeout: float) -> Provider:
@@ -76,19 +72,28 @@ def _azure(model: Model, *, timeout: float) -> Provider:
 class Providers:
     """The providers of one process, one for each model and profile, made when first asked for.
 
-    timeout  seconds a provider has to answer one request
-    tenants  the profile to use on behalf of each tenant; "*" stands for every other one
+    timeout          seconds a provider has to answer one request
+    tenants          the profile to use on behalf of each tenant; "*" stands for every other one
+    local_processes  that compute an offline model; with one, this process does it itself
 
     May be used by several threads at once.
     """
 
-    def __init__(self, *, timeout: float = 60.0, tenants: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float = 60.0,
+        tenants: Mapping[str, str] | None = None,
+        local_processes: int = 1,
+    ) -> None:
         self._timeout = timeout
         self._tenants = dict(tenants or {})
+        self._local_processes = local_processes
+        self._pools: dict[str, Pool] = {}
         self._factories: dict[str, Factory] = {
             "azure": _azure,
-            "local": _local,
             "openai": _openai,
+            **{name: partial(self._offline, name) for name in OFFLINE},
         }
         self._made: dict[tuple[str, str], tuple[Model, Provider]] = {}
         self._making = threading.Lock()
@@ -125,7 +130,7 @@ class Providers:
 
     def prepare(self, model: Model) -> None:
         """Load what an offline model needs, before the first text comes. Raises ProviderError."""
-        if model.provider == "local":
+        if model.provider in OFFLINE:
             self.embed(model, ["ready"], "query")
 
     def embed_query(self, model: Model, text: str, tenant: str | None = None) -> Vectors:
@@ -172,6 +177,16 @@ class Providers:
                 ) from error
             self._made[model.name, model.provider] = (model, provider)
             return provider
+
+    def _offline(self, name: str, model: Model, *, timeout: float) -> Provider:
+        del timeout  # nothing here waits for anybody else
+        from evervec.providers.offline import OfflineProvider
+        from evervec.providers.pool import Pool
+
+        module = f"{__name__}.{name}"
+        if self._local_processes > 1 and name not in self._pools:
+            self._pools[name] = Pool(module, self._local_processes)
+        return OfflineProvider(model, module, self._pools.get(name))
 
     def _factory(self, model: Model) -> Factory:
         """What makes the provider: the one of that name, or of the kind that the profile has."""
