@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from evervec.providers.base import (
     CHARACTERS_A_TOKEN,
     Embeddings,
+    ErrorClass,
     Factory,
     Kind,
     Provider,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHARACTERS_A_TOKEN",
     "Embeddings",
+    "ErrorClass",
     "Factory",
     "Kind",
     "Profile",
@@ -49,7 +51,7 @@ __all__ = [
 ]
 
 # Providers that need neither key nor network.
-OFFLINE: Final = ("local",)
+OFFLINE: Final = ("local", "minilm")
 
 # Where packages offer providers of their own: the name of a provider, and its Factory.
 
