@@ -81,7 +81,9 @@ create table evervec.model (
     constraint model_dimensions_check check (dimensions between 1 and 16000),
     constraint model_input_limit_check check (input_limit > 0),
     constraint model_price_per_million_tokens_check check (price_per_million_tokens >= 0),
-    constraint model_request_check check (jsonb_typeof(request) = 'object'),
+    constraint model_request_check check (jsonb_typeof(request) = 'object'
+                                          and coalesce(jsonb_typeof(request -> 'document'), 'object') = 'object'
+                                          and coalesce(jsonb_typeof(request -> 'query'), 'object') = 'object'),
     constraint model_requests_per_minute_check check (requests_per_minute > 0),
     constraint model_tokens_per_minute_check check (tokens_per_minute > 0),
     constraint model_concurrent_requests_check check (concurrent_requests > 0),
@@ -477,4 +479,4 @@ comment on table evervec.budget is
 $$What a model, or a source, may spend on a day (UTC) before its jobs wait for the next one. See set_budget.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '318af867f59ebf7eef73a6ea02bece2431d5f3fbea7aa8a2f430d93f7c5aa53c');
+values ('evervec_0001_tables', '40422a5924fcb29b0ea7573665c5d59ba683ef5b991da4e2a493f05ce63eac34');

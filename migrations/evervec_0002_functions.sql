@@ -1685,12 +1685,12 @@ exception
             errcode = 'VE109',
             message = format('model "%s" cannot be added: a value is out of its range', p_name),
             detail  = v_message,
-            hint    = 'dimensions: 1 to 16000; limits: positive or NULL; provider: lower-case letters, digits, - and _; request: a JSON object.';
+            hint    = 'dimensions: 1 to 16000; limits: positive or NULL; provider: lower-case letters, digits, - and _; request: a JSON object, and so are its members document and query.';
 end
 $$;
 
 comment on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) is
-$$Makes an embedding model known and returns its name. p_provider: local or openai (any compatible API). p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
+$$Makes an embedding model known and returns its name. p_provider: openai, local, minilm, a profile of the service's environment, or a provider of your own. p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body; those of its members document and query go into requests for texts of that kind only. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
 
 revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) from public;
 
@@ -8054,7 +8054,7 @@ select s.name as source,
        m.name as model,
        m.provider,
        s.storage,
-       m.provider <> 'local' as leaves
+       m.provider not in ('local', 'minilm') as leaves
   from evervec.source s
   join evervec.model m using (model_id)
   cross join lateral (
@@ -8130,4 +8130,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '7314abd3c60756d26d54777964bde1fb5c40468841dd2fd1b7bd2791a4a9253c');
+values ('evervec_0002_functions', 'bb446f9e4ee845e49fca419ec2da6561639860f5ea834ff28f5b15810ca74b99');

@@ -10,7 +10,7 @@ select s.name as source,
        m.name as model,
        m.provider,
        s.storage,
-       m.provider <> 'local' as leaves
+       m.provider not in ('local', 'minilm') as leaves
   from evervec.source s
   join evervec.model m using (model_id)
   cross join lateral (

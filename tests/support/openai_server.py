@@ -35,11 +35,12 @@ def words_vector(text: str, dimensions: int = DIMENSIONS) -> NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent to /embeddings; the names of the headers in lower case."""
+    """What a client sent, and where; the names of the headers in lower case."""
 
     texts: list[str]
     body: dict[str, Any]
     headers: Mapping[str, str]
+    path: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Answer:
     dimensions               another length than the client expects
     value                    every vector consists of this number (NaN, 0, 1e39)
     bad_row                  `value` applies to this row only
+    index                    the index that every vector has
     slow                     seconds before the answer
     held                     no answer before `release`
     drip                     seconds between one byte of the body and the next
@@ -72,6 +74,7 @@ class Answer:
     dimensions: int | None = None
     value: float | None = None
     bad_row: int | None = None
+    index: int | None = None
     slow: float = 0.0
     held: bool = False
     drip: float = 0.0
@@ -148,6 +151,7 @@ class OpenAIServer:
             [given] if isinstance(given, str) else list(given or []),
             body,
             {name.lower(): value for name, value in handler.headers.items()},
+            handler.path,
         )
         with self._lock:
             self.requests.append(request)
@@ -225,8 +229,12 @@ def _embeddings(
     vectors = vectors[: len(vectors) - answer.drop] + vectors[:1] * answer.extra
     floats = answer.floats or request.body.get("encoding_format") != "base64"
     data = [
-        {"object": "embedding", "index": index, "embedding": _encoded(vector, floats)}
-        for index, vector in enumerate(vectors)
+        {
+            "object": "embedding",
+            "index": position if answer.index is None else answer.index,
+            "embedding": _encoded(vector, floats),
+        }
+        for position, vector in enumerate(vectors)
     ]
     if answer.reverse:
         data.reverse()

@@ -22,10 +22,20 @@ from evervec.cli.app import App, Command, common_options, pass_app
     help="Rows at most.",
 )
 @click.option("--min-similarity", type=float, help="Leave out rows less similar than this.")
+@click.option(
+    "--tenant",
+    metavar="NAME",
+    help="Ask the provider with the profile that EVERVEC_PROFILES gives this user or tenant.",
+)
 @common_options
 @pass_app
 def search(
-    app: App, source: str, words: tuple[str, ...], limit: int, min_similarity: float | None
+    app: App,
+    source: str,
+    words: tuple[str, ...],
+    limit: int,
+    min_similarity: float | None,
+    tenant: str | None,
 ) -> None:
     """Find rows of SOURCE by their meaning: nearest to WORDS."""
     text = " ".join(words).strip()
@@ -33,5 +43,5 @@ def search(
         raise click.UsageError("The words to search for are empty.")
     with app.database() as db:
         model = db.get_model(db.get_source(source).model)
-        query = app.providers().embed_query(model, text)
+        query = app.providers().embed_query(model, text, tenant)
         results.show(app, db, source, db.find_similar(source, query, limit, min_similarity))
