@@ -27,10 +27,11 @@ class Crew:
         self._threads: set[threading.Thread] = set()
         self._trouble: Exception | None = None
 
-    def call(self) -> None:
-        """One more thread, if there is one; it leaves when it finds nothing to do."""
+    def call(self, most: int | None = None) -> None:
+        """One more thread, unless `most` are at work; it leaves when it finds nothing to do."""
+        most = self._most if most is None else min(most, self._most)
         with self._lock:
-            if len(self._threads) >= self._most or self._at_rest:
+            if len(self._threads) >= most or self._at_rest:
                 return
             thread = threading.Thread(target=self._work, name="evervec-batches", daemon=True)
             self._threads.add(thread)

@@ -48,6 +48,9 @@ SLICE_SLOW_SECONDS: Final = 0.040
 # Writers at a time in one process: more would wait for the same disk, and hold rows the while.
 _WRITERS: Final = 2
 
+# Beside the thread whose texts an offline model computes, one that claims and writes.
+_OFFLINE_HELP: Final = 1
+
 # A value that a column cannot hold, a constraint or a trigger of the user's: one row's own matter.
 _DATA: Final = ("22", "23", "P0")
 
@@ -171,11 +174,12 @@ class Processor:
     def run_batch(
         self,
         sources: Sequence[str] | None = None,
-        on_more: Callable[[], None] | None = None,
+        on_more: Callable[[int | None], None] | None = None,
     ) -> Batch:
         """Process one batch; an empty Batch when there is nothing to do now.
 
-        on_more  called after a claim that was as large as it may be: there is probably more
+        on_more  called when the claim was as large as it may be, so that there is probably more;
+                 with the number of threads that may help, None when that is not for us to say
 
         Raises EvervecError when the database refuses (a privilege, a dropped table), of that kind
         DatabaseUnavailableError when it is gone; the jobs are then released, or free again when
@@ -189,8 +193,6 @@ class Processor:
             claim_seconds = time.monotonic() - started
         if claim is None:
             return Batch()
-        if on_more is not None and len(claim.jobs) >= self._config.batch_size:
-            on_more()
         failpoints.hit("after_claim")
         log_claim(claim)
 
@@ -201,7 +203,10 @@ class Processor:
             try:
                 self._complete_cached(hand, cached)
                 for model_name, jobs in grouped(wanted, lambda job: job.model or ""):
-                    self._embed_all(hand, model_name, jobs)
+                    model = self._db.get_model(model_name)
+                    if on_more is not None and len(claim.jobs) >= self._config.batch_size:
+                        on_more(_OFFLINE_HELP if self._providers.is_offline(model) else None)
+                    self._embed_all(hand, model, jobs)
             finally:
                 self._release(hand, list(hand.open.values()))
                 # Whatever ended the batch, what it has cost counts.
@@ -211,17 +216,16 @@ class Processor:
 
     # -- embed -----------------------------------------------------------------------------------
 
-    def _embed_all(self, hand: _Hand, name: str, jobs: Sequence[ClaimedJob]) -> None:
+    def _embed_all(self, hand: _Hand, model: Model, jobs: Sequence[ClaimedJob]) -> None:
         """Every job of one model, request by request, until done or the model is out of order."""
         hand.troubles = 0
-        model = self._db.get_model(name)
         texts = self._fitting(hand, model, jobs)
         for number, request in enumerate(requests(model, texts)):
             if number > 0:
                 # Another worker may have met a limit since; the model is the same for all of them.
-                model = self._db.get_model(name)
+                model = self._db.get_model(model.name)
             if model.paused:
-                log_jobs("model_paused", jobs_of(request), model=name)
+                log_jobs("model_paused", jobs_of(request), model=model.name)
                 return
             error = self._embed(hand, model, request)
             if error is None:

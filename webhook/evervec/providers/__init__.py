@@ -55,8 +55,6 @@ __all__ = [
 OFFLINE: Final = ("local", "minilm")
 
 # Where packages offer providers of their own: the name of a provider, and its Factory.
-
-
 ENTRY_POINTS: Final = "evervec.providers"
 
 
@@ -131,9 +129,14 @@ class Providers:
             )
         return answer
 
+    @staticmethod
+    def is_offline(model: Model) -> bool:
+        """Whether the model is computed on this machine: more requests at once do not help it."""
+        return model.provider in OFFLINE
+
     def prepare(self, model: Model) -> None:
         """Load what an offline model needs, before the first text comes. Raises ProviderError."""
-        if model.provider in OFFLINE:
+        if self.is_offline(model):
             self.embed(model, ["ready"], "query")
 
     def embed_query(self, model: Model, text: str, tenant: str | None = None) -> Vectors:
@@ -153,7 +156,7 @@ class Providers:
 
     def _profile_of(self, tenant: str, model: Model) -> str:
         """The name of the profile that pays for a tenant's calls."""
-        if model.provider in OFFLINE:
+        if self.is_offline(model):
             return model.provider  # costs nobody anything, and nothing leaves the machine
         found = self._tenants.get(tenant) or self._tenants.get("*")
         if found is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import math
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
 import openai
+import pybase64
 
 from evervec import failpoints
 from evervec.providers.base import (
@@ -282,7 +282,7 @@ def _decoded(body: bytes, count: int, dimensions: int) -> Embeddings:
 
 def _vector(embedding: object) -> Vectors:
     if isinstance(embedding, str):
-        return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
+        return np.frombuffer(pybase64.b64decode(embedding, validate=True), dtype="<f4")
     with np.errstate(over="ignore"):  # becomes infinite, and is found as such
         return np.asarray(embedding, dtype=np.float64).astype(np.float32)
 

@@ -107,7 +107,7 @@ def host(name: str) -> str | None:
     except ProviderSetupError:
         return None
     url = found.base_url
-    if not url and (found.kind or name) == OPENAI:
+    if not url and (name == OPENAI or (found.api_key and found.kind in ("", OPENAI))):
         url = OPENAI_URL
     return urlsplit(url).netloc.rpartition("@")[2] or None
 
