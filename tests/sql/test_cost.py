@@ -103,6 +103,16 @@ def test_a_later_price_changes_no_former_cost(priced: psycopg.Connection) -> Non
     assert value(priced, "select cost from evervec.cost") == 12
 
 
+def test_a_price_that_comes_late_counts_from_then_on(priced: psycopg.Connection) -> None:
+    log(priced, of("a", "free", tokens=1_000_000))
+    priced.execute("update evervec.model set price_per_million_tokens = 3 where name = 'free'")
+    log(priced, of("a", "free", tokens=1_000_000))
+    priced.execute("update evervec.model set price_per_million_tokens = null")
+    log(priced, of("a", "free", tokens=1_000_000))
+
+    assert value(priced, "select cost from evervec.cost") == 3
+
+
 def test_what_was_paid_for_outlives_the_source(film: psycopg.Connection) -> None:
     log(film, of("film", embedded=1, tokens=3))
 
