@@ -8078,7 +8078,7 @@ $$One row a column whose values are sent to a provider, or may be: those in p_co
 comment on column evervec.egress.relation is $$The source's table, or another one that its recipe reads.$$;
 comment on column evervec.egress.provider is $$Who computes the vectors; the worker's environment says where that is (evervec egress).$$;
 comment on column evervec.egress.storage is $$Where the vectors are: table, or column (of the source's own table).$$;
-comment on column evervec.egress.leaves is $$Whether it leaves the worker's machine: false for provider local alone.$$;
+comment on column evervec.egress.leaves is $$Whether it leaves the worker's machine: false for the offline ones, local and minilm.$$;
 
 -- file: views/status.sql
 -- status: one row a source: what it is, and how much of its work is not done yet.
@@ -8130,4 +8130,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'bb446f9e4ee845e49fca419ec2da6561639860f5ea834ff28f5b15810ca74b99');
+values ('evervec_0002_functions', '871a1189222e16d781998903b3a7e88de155a425c8a284ae2612e562c77d09d8');

@@ -34,4 +34,4 @@ $$One row a column whose values are sent to a provider, or may be: those in p_co
 comment on column evervec.egress.relation is $$The source's table, or another one that its recipe reads.$$;
 comment on column evervec.egress.provider is $$Who computes the vectors; the worker's environment says where that is (evervec egress).$$;
 comment on column evervec.egress.storage is $$Where the vectors are: table, or column (of the source's own table).$$;
-comment on column evervec.egress.leaves is $$Whether it leaves the worker's machine: false for provider local alone.$$;
+comment on column evervec.egress.leaves is $$Whether it leaves the worker's machine: false for the offline ones, local and minilm.$$;

@@ -295,12 +295,19 @@ def test_egress_tells_columns_and_the_host_and_never_the_key(
     conn.execute("create table film (id integer primary key, title text, year integer)")
     conn.execute("select evervec.add_model('remote', 'openai', 32)")
     conn.execute("select evervec.add_model('theirs', 'theirs', 32)")
-    for model in ("remote", "local", "theirs"):
+    conn.execute("select evervec.add_model('small', 'minilm', 384)")
+    conn.execute("select evervec.add_model('profile', 'azure_eu', 32)")
+    for model in ("remote", "local", "theirs", "small", "profile"):
         conn.execute(
             "select evervec.track('film', '{title}', p_name => %s, p_model => %s)", [model, model]
         )
     url = "https://user:secret@embeddings.example.org:8443/v1?api-key=secret"
-    environment = {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "secret"}
+    environment = {
+        "OPENAI_BASE_URL": url,
+        "OPENAI_API_KEY": "secret",
+        "EVERVEC_PROVIDER_AZURE_EU_BASE_URL": "https://eu.example.org/v1",
+        "EVERVEC_PROVIDER_AZURE_EU_API_KEY": "secret",
+    }
 
     machine = program.run("egress", "--json", **environment)
     person = program.run("egress", **environment)
@@ -309,13 +316,20 @@ def test_egress_tells_columns_and_the_host_and_never_the_key(
     def hosts(out: str) -> dict[str, str | None]:
         return {row["source"]: row["host"] for row in json.loads(out)}
 
-    expected = {"remote": "embeddings.example.org:8443", "local": None, "theirs": None}
+    expected = {
+        "remote": "embeddings.example.org:8443",
+        "local": None,
+        "theirs": None,
+        "small": None,
+        "profile": "eu.example.org",
+    }
     assert hosts(machine.out) == expected
     assert hosts(default.out)["remote"] == "api.openai.com"
     row = {r["source"]: r for r in json.loads(machine.out)}["remote"]
     assert (row["relation"], row["column_name"], row["leaves"]) == ("film", "title", True)
     lines = [line.split() for line in person.out.splitlines()]
     assert ["local", "film", "title", "local", "local", "stays", "here"] in lines
+    assert ["small", "film", "title", "small", "minilm", "stays", "here"] in lines
     assert ["theirs", "film", "title", "theirs", "theirs", "unknown"] in lines
     for done in (machine, person, default):
         assert "secret" not in done.out + done.err
