@@ -2,6 +2,7 @@
 drop table
     evervec.batch_log,
     evervec.embedding_cache,
+    evervec.query_cache,
     evervec.setting,
     evervec.retry_policy,
     evervec.dead_letter,

@@ -6,6 +6,7 @@ import click
 
 from evervec.cli import results
 from evervec.cli.app import App, Command, common_options, pass_app
+from evervec.queries import query_vector
 
 
 @click.command(
@@ -22,16 +23,25 @@ from evervec.cli.app import App, Command, common_options, pass_app
     help="Rows at most.",
 )
 @click.option("--min-similarity", type=float, help="Leave out rows less similar than this.")
+@click.option("--no-cache", is_flag=True, help="Ask the model, even for the same words again.")
 @common_options
 @pass_app
 def search(
-    app: App, source: str, words: tuple[str, ...], limit: int, min_similarity: float | None
+    app: App,
+    source: str,
+    words: tuple[str, ...],
+    limit: int,
+    min_similarity: float | None,
+    no_cache: bool,
 ) -> None:
-    """Find rows of SOURCE by their meaning: nearest to WORDS."""
+    """Find rows of SOURCE by their meaning: nearest to WORDS.
+
+    The vector of the words is kept for 24 hours, so that the same search is not paid for again.
+    """
     text = " ".join(words).strip()
     if not text:
         raise click.UsageError("The words to search for are empty.")
     with app.database() as db:
         model = db.get_model(db.get_source(source).model)
-        query = app.providers().embed_query(model, text)
+        query = query_vector(db, app.providers(), model, text, cached=not no_cache)
         results.show(app, db, source, db.find_similar(source, query, limit, min_similarity))
