@@ -109,6 +109,19 @@ select * from evervec.begin_call('text-embedding-3-small', 1200);
 -- example: end_call
 select evervec.end_call(call_id, p_tokens => 1187) from evervec.begin_call('text-embedding-3-small', 1200);
 
+-- example: estimate
+-- Before a backfill: rows without a vector, and what theirs would cost.
+select * from evervec.estimate('film');
+
+-- example: set_budget
+-- What the model may spend on a day; NULL, the default, is unlimited.
+select evervec.set_budget('text-embedding-3-small', p_cost_a_day => 5);
+select evervec.set_budget(p_source => 'film', p_tokens_a_day => 1000000);
+select evervec.set_budget(p_source => 'film');    -- no more budget
+
+-- example: budget_status
+select model, source, tokens_a_day, cost_a_day, tokens_today, cost_today, spent from evervec.budget_status;
+
 -- example: reset
 select evervec.reset('film_in_words');
 
@@ -233,8 +246,14 @@ select evervec.release_jobs(j.lease_token, array[j.job_id])
   from evervec.claim_jobs(1, p_sources => '{film}') j;
 
 -- example: log_batch
-select evervec.log_batch('worker-1', 'film', 'local', p_claimed => 10, p_embedded => 9, p_unchanged => 1, p_failed => 0,
-                         p_tokens => 320);
+select evervec.log_batch('worker-1', '[{"source": "film", "model": "local", "claimed": 10, "embedded": 9, "unchanged": 1,
+                                        "requests": 1, "tokens": 320}]');
+
+-- example: cost
+select day, source, requests, texts, cached, tokens, cost from evervec.cost order by day, source;
+
+-- example: egress
+select source, relation, column_name, provider, leaves from evervec.egress;
 
 -- example: tick
 select * from evervec.tick();

@@ -1,6 +1,8 @@
 -- By now no source is tracked (0003) and no function stands (0002): nothing outside the schema depends on it.
 drop table
     evervec.batch_log,
+    evervec.spending,
+    evervec.budget,
     evervec.embedding_cache,
     evervec.query_cache,
     evervec.setting,

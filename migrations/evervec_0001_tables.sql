@@ -72,6 +72,7 @@ create table evervec.model (
     paused_until             timestamptz,
     pause_reason             text,
     pause_class              text,
+    full_until               timestamptz,
     created_at               timestamptz not null default now(),
     constraint model_pkey primary key (model_id),
     constraint model_name_key unique (name),
@@ -80,7 +81,9 @@ create table evervec.model (
     constraint model_dimensions_check check (dimensions between 1 and 16000),
     constraint model_input_limit_check check (input_limit > 0),
     constraint model_price_per_million_tokens_check check (price_per_million_tokens >= 0),
-    constraint model_request_check check (jsonb_typeof(request) = 'object'),
+    constraint model_request_check check (jsonb_typeof(request) = 'object'
+                                          and coalesce(jsonb_typeof(request -> 'document'), 'object') = 'object'
+                                          and coalesce(jsonb_typeof(request -> 'query'), 'object') = 'object'),
     constraint model_requests_per_minute_check check (requests_per_minute > 0),
     constraint model_tokens_per_minute_check check (tokens_per_minute > 0),
     constraint model_concurrent_requests_check check (concurrent_requests > 0),
@@ -91,6 +94,8 @@ comment on table evervec.model is
 $$Embedding models: which provider serves them, under which name, and within which limits. Holds no keys.$$;
 comment on column evervec.model.pause_class is
 $$The class of error that paused the model, until a success or resume_model clears it; NULL: paused by hand.$$;
+comment on column evervec.model.full_until is
+$$Until when its limits were found to allow no further request: nobody is given jobs for it before, so nobody waits.$$;
 comment on column evervec.model.paused_at is
 $$When the pause began; errors of one class that follow each other prolong it.$$;
 
@@ -362,28 +367,29 @@ values ('timeout',          3,    '1 second',   '60 seconds', true,  false),
        ('render',           3,    '1 second',   '60 seconds', true,  false),
        ('database',         null, '60 seconds', '60 seconds', false, false);
 
-create table evervec.embedding_cache (
+-- Unlogged: every vector stands beside its row as well, durably. To write it twice to the WAL would cost more than to pay again, after
+-- a crash of the server, for the few texts that then come back. Without a foreign key: it would lock the model's row for each vector.
+create unlogged table evervec.embedding_cache (
     model_id     integer     not null,
     content_hash bytea       not null,
     embedding    vector      not null,
     note         text,
     source_id    integer     not null,
-    hits         bigint      not null default 0,
     created_at   timestamptz not null default now(),
     used_at      timestamptz not null default now(),
-    constraint embedding_cache_pkey primary key (model_id, content_hash),
-    constraint embedding_cache_model_id_fkey foreign key (model_id) references evervec.model (model_id) on delete cascade
+    constraint embedding_cache_pkey primary key (model_id, content_hash)
 );
 create index embedding_cache_used_at_idx on evervec.embedding_cache (used_at);
--- Out of line, so that counting a hit does not write the vector again, and looking for a hash reads no vectors.
-alter table evervec.embedding_cache alter column embedding set storage external;
+-- In the row and uncompressed where they fit into a page: vectors out of line take four times as long to write.
+alter table evervec.embedding_cache set (toast_tuple_target = 8160);
 comment on table evervec.embedding_cache is
-$$Vectors by model and SHA-256 of the text: the same text is not paid for twice while it is here (setting cache_keep, from its last use). No texts.$$;
+$$Vectors by model and SHA-256 of the text: the same text is not paid for twice while it is here (setting cache_keep, from its last use). No texts. Empty after a crash of the server, and on a standby.$$;
 comment on column evervec.embedding_cache.note is
 $$Where the vector does not stand for the whole text; sources that want no text cut do not use it.$$;
 comment on column evervec.embedding_cache.source_id is
 $$The source whose text was paid for; it may be gone.$$;
 
+-- Logged, unlike the cache of texts, because searches on a standby read it.
 create table evervec.query_cache (
     model_id   integer     not null,
     query_hash bytea       not null,
@@ -411,6 +417,7 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('alert_pending_age', '"1 hour"', 'alerts: the oldest pending job is older than'),
        ('alert_rate_limited', '"15 minutes"', 'alerts: a model is held back by rate limits for longer than'),
        ('alert_vectors_without_index', '10000', 'alerts: a source has no index and as many vectors as'),
+       ('batch_log_keep', '"400 days"', 'tick: batches, and what a day cost, are forgotten after'),
        ('cache_keep', '"30 days"', 'a vector of a text is used again, and then forgotten by tick, this long after its last use'),
        ('dead_letter_keep', '"90 days"', 'tick: dead letters are forgotten after'),
        ('dead_letter_keep_resolved', '"7 days"', 'tick: resolved dead letters are forgotten after'),
@@ -421,25 +428,71 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over');
 
 create table evervec.batch_log (
-    batch_id    bigint      generated always as identity,
-    worker      text,
-    source      text,
-    model       text,
-    claimed     integer     not null,
-    embedded    integer     not null,
-    unchanged   integer     not null,
-    failed      integer     not null,
-    tokens      bigint      not null default 0,
-    cost        numeric,
-    claim_ms    real,
-    embed_ms    real,
-    complete_ms real,
-    finished_at timestamptz not null default now(),
-    constraint batch_log_pkey primary key (batch_id)
+    batch_log_id bigint      generated always as identity,
+    worker       text,
+    source       text,
+    model        text,
+    claimed      integer     not null,
+    embedded     integer     not null,
+    cached       integer     not null,
+    unchanged    integer     not null,
+    failed       integer     not null,
+    requests     integer     not null,
+    tokens       bigint      not null,
+    cost         numeric,
+    claim_ms     real,
+    embed_ms     real,
+    complete_ms  real,
+    finished_at  timestamptz not null default now(),
+    constraint batch_log_pkey primary key (batch_log_id),
+    constraint batch_log_counts_check check (least(claimed, embedded, cached, unchanged, failed, requests, tokens) >= 0)
 );
 create index batch_log_finished_at_idx on evervec.batch_log (finished_at);
 comment on table evervec.batch_log is
-$$One row a processed batch: counts, tokens, cost in the currency of the model's price, durations in milliseconds.$$;
+$$One row a processed batch and source: counts of jobs, requests, tokens, cost in the currency of the model's price, durations in milliseconds. By name, because what was paid for stays paid for when a source is gone.$$;
+comment on column evervec.batch_log.source is
+$$NULL: tasks that concern no source.$$;
+comment on column evervec.batch_log.claim_ms is
+$$The source's share of the batch's time, by its jobs; embed_ms and complete_ms likewise: sums over rows are times.$$;
+
+-- Sums of batch_log, so that neither a budget, which is asked for at every claim, nor the view cost adds up a day's batches.
+create table evervec.spending (
+    day       date   not null,
+    source    text   not null,
+    model     text   not null,
+    requests  bigint not null,
+    embedded  bigint not null,
+    cached    bigint not null,
+    unchanged bigint not null,
+    failed    bigint not null,
+    tokens    bigint not null,
+    cost      numeric,
+    constraint spending_pkey primary key (day, source, model)
+);
+-- Today's few rows are updated by every batch.
+alter table evervec.spending set (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+comment on table evervec.spending is
+$$What each source had from each model on a day (UTC): the sums of batch_log.$$;
+
+create table evervec.budget (
+    budget_id    integer generated always as identity,
+    model_id     integer,
+    source_id    integer,
+    tokens_a_day bigint,
+    cost_a_day   numeric,
+    constraint budget_pkey primary key (budget_id),
+    constraint budget_model_id_source_id_key unique nulls not distinct (model_id, source_id),
+    constraint budget_model_id_fkey foreign key (model_id) references evervec.model (model_id) on delete cascade,
+    constraint budget_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
+    constraint budget_whose_check check (num_nonnulls(model_id, source_id) = 1),
+    constraint budget_limit_check check (num_nonnulls(tokens_a_day, cost_a_day) > 0),
+    constraint budget_tokens_a_day_check check (tokens_a_day > 0),
+    -- NaN is greater than everything else.
+    constraint budget_cost_a_day_check check (cost_a_day > 0 and cost_a_day < 'Infinity')
+);
+create index budget_source_id_idx on evervec.budget (source_id);
+comment on table evervec.budget is
+$$What a model, or a source, may spend on a day (UTC) before its jobs wait for the next one. See set_budget.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'ef1ce4832fbbcfbada070d1526b45d05eccb744a81d12cd1afe08efaf4741845');
+values ('evervec_0001_tables', 'b9e65aefd6f06383a4b1caff1a005eb803b255c7b62037a985b57a6fa62a8472');

@@ -24,6 +24,8 @@ $$;
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
 drop view evervec.status;
+drop view evervec.egress;
+drop view evervec.cost;
 drop view evervec.alerts;
 drop function evervec.with_recipe(evervec.source);
 drop function evervec.with_priority(evervec.source, text);
@@ -58,6 +60,7 @@ drop function evervec.create_trigger_function(text, text, boolean);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_search_function(evervec.source);
+drop function evervec.create_sample_function(evervec.source);
 drop function evervec.create_row_functions(evervec.source);
 drop function evervec.create_row_function(evervec.source, text, text, text, boolean, text);
 drop function evervec.create_render_function(evervec.source);
@@ -119,7 +122,7 @@ drop function evervec.retry_dead_letter(bigint);
 drop function evervec.resolve_dead_letter(bigint, text, text);
 drop function evervec.requeue_letters(bigint[]);
 drop function evervec.render_states(evervec.source, jsonb[], timestamptz);
-drop function evervec.render_jobs(evervec.source, uuid, bigint[], boolean);
+drop function evervec.render_jobs(evervec.source, evervec.processing_queue[], interval, uuid, boolean);
 drop function evervec.release_jobs(uuid, bigint[]);
 drop function evervec.reconcile(text, integer);
 drop function evervec.reclaim(integer);
@@ -130,8 +133,9 @@ drop function evervec.operation_priority(text, integer);
 drop function evervec.open_letter(bigint);
 drop function evervec.next_slice(evervec.source, integer);
 drop function evervec.log_slice(bigint, integer, bigint);
-drop function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real);
-drop function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean);
+drop function evervec.log_batch(text, jsonb, real, real, real);
+drop function evervec.lock_leased(uuid, bigint[]);
+drop function evervec.lease_jobs(bigint[], bytea[], interval, uuid);
 drop function evervec.job_status(bigint);
 drop function evervec.task_progress(evervec.processing_queue);
 drop function evervec.policy_of(integer, text);
@@ -147,6 +151,7 @@ drop function evervec.erase_vectors(evervec.source, jsonb[]);
 drop function evervec.enqueue_task(text, jsonb, integer);
 drop function evervec.enqueue(text, text, text, integer, text, jsonb);
 drop function evervec.enqueue(text, jsonb[], text, integer, text, jsonb);
+drop function evervec.due_jobs(bigint, integer[]);
 drop function evervec.drop_jobs(integer, text, boolean);
 drop function evervec.dependents(evervec.source, jsonb[]);
 drop function evervec.dead_letters(text, text, boolean, integer);
@@ -174,6 +179,8 @@ drop function evervec.index_definition(evervec.source, text);
 drop function evervec.metric(text);
 drop function evervec.due_indexes(text[]);
 drop function evervec.build_index(text);
+drop function evervec.set_budget(text, text, bigint, numeric);
+drop function evervec.estimate(text);
 drop function evervec.source_named(text);
 drop function evervec.lock_relation(regclass, text, integer, interval);
 drop function evervec.lock_key(text);
@@ -205,14 +212,16 @@ drop function evervec.doctor_children(evervec.source);
 drop function evervec.track_statement(evervec.source, text, text);
 drop function evervec.qualified_name(regclass);
 drop function evervec.key_list(evervec.source, text, boolean);
+drop function evervec.doctor_budget(evervec.source);
+drop view evervec.budget_status;
 drop function evervec.doctor(text);
 drop function evervec.query_hash(evervec.model, text);
+drop function evervec.keep_cached(integer, bytea[]);
 drop function evervec.forget_queries(integer);
 drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
-drop function evervec.fill_cache(uuid, bigint[], vector[], text[]);
+drop function evervec.fill_cache(integer[], bytea[], vector[], text[]);
 drop function evervec.setting_interval(text, interval);
-drop function evervec.count_hits(integer, bytea[]);
 drop function evervec.cached_query(text, text);
 drop function evervec.cache_query(text, text, vector);
 drop function evervec.cache_delete(text, text, interval);
@@ -223,17 +232,19 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/cache/cached_query.sql
 
--- removed: functions/cache/count_hits.sql
-
 -- removed: functions/cache/fill_cache.sql
 
 -- removed: functions/cache/forget_cached.sql
 
 -- removed: functions/cache/forget_queries.sql
 
+-- removed: functions/cache/keep_cached.sql
+
 -- removed: functions/cache/query_hash.sql
 
 -- removed: functions/control/doctor.sql
+
+-- removed: functions/control/doctor_budget.sql
 
 -- removed: functions/control/doctor_children.sql
 
@@ -282,6 +293,10 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/core/qualified_name.sql
 
 -- removed: functions/core/source_named.sql
+
+-- removed: functions/cost/estimate.sql
+
+-- removed: functions/cost/set_budget.sql
 
 -- removed: functions/index/build_index.sql
 
@@ -339,6 +354,8 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/queue/drop_jobs.sql
 
+-- removed: functions/queue/due_jobs.sql
+
 -- removed: functions/queue/enqueue.sql
 
 -- removed: functions/queue/enqueue_task.sql
@@ -366,6 +383,8 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/queue/job_status.sql
 
 -- removed: functions/queue/lease_jobs.sql
+
+-- removed: functions/queue/lock_leased.sql
 
 -- removed: functions/queue/log_batch.sql
 
@@ -521,6 +540,8 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/track/create_row_functions.sql
 
+-- removed: functions/track/create_sample_function.sql
+
 -- removed: functions/track/create_search_function.sql
 
 -- removed: functions/track/create_table_functions.sql
@@ -598,6 +619,12 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/track/with_recipe.sql
 
 -- removed: views/alerts.sql
+
+-- removed: views/budget_status.sql
+
+-- removed: views/cost.sql
+
+-- removed: views/egress.sql
 
 -- removed: views/status.sql
 

@@ -155,34 +155,6 @@ $$The vector of a query that cache_query was given for this model in the last 24
 
 revoke execute on function evervec.cached_query(text, text) from public;
 
--- file: functions/cache/count_hits.sql
--- count_hits: notes that vectors of the cache were used.
---
--- The time is written once a day at most: an update that changes no indexed column is cheap.
--- Locks:  the entries, SKIP LOCKED: a count may be missed, nobody waits for it.
-create or replace function evervec.count_hits(p_model_id integer, p_hashes bytea[])
-returns void
-language sql
-set search_path from current
-as $$
-    with used as (
-        select c.ctid as address, n.times
-          from (select u.hash, count(*) as times from unnest(p_hashes) as u (hash) group by u.hash) n
-          join evervec.embedding_cache c on c.model_id = p_model_id and c.content_hash = n.hash
-           for no key update of c skip locked
-    )
-    update evervec.embedding_cache c
-       set hits    = c.hits + u.times,
-           used_at = case when c.used_at < now() - interval '1 day' then now() else c.used_at end
-      from used u
-     where c.ctid = u.address
-$$;
-
-comment on function evervec.count_hits(integer, bytea[]) is
-$$Internal. Counts uses of entries of the cache, one a member of p_hashes, and keeps them from expiring.$$;
-
-revoke execute on function evervec.count_hits(integer, bytea[]) from public;
-
 -- file: functions/control/setting_interval.sql
 -- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
 --
@@ -210,33 +182,31 @@ revoke execute on function evervec.setting_interval(text, interval) from public;
 -- Locks:  the entries, in (model_id, content_hash) order, so that two workers with the same texts wait for each other and no more.
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.fill_cache(
-    p_lease_token uuid,
-    p_job_ids     bigint[],
-    p_embeddings  vector[],
-    p_notes       text[]
+    p_source_ids integer[],
+    p_hashes     bytea[],
+    p_embeddings vector[],
+    p_notes      text[]
 )
 returns void
 language sql
 set search_path from current
 as $$
     insert into evervec.embedding_cache as c (model_id, content_hash, embedding, note, source_id)
-    select distinct on (s.model_id, q.claimed_hash) s.model_id, q.claimed_hash, u.embedding, u.note, s.source_id
-      from unnest(p_job_ids, p_embeddings, p_notes) as u (job_id, embedding, note)
-      join evervec.processing_queue q on q.job_id = u.job_id
-      join evervec.source s on s.source_id = q.source_id
-     where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
-       and u.embedding is not null and s.cache
-     order by s.model_id, q.claimed_hash
+    select distinct on (s.model_id, u.hash) s.model_id, u.hash, u.embedding, u.note, s.source_id
+      from unnest(p_source_ids, p_hashes, p_embeddings, p_notes) as u (source_id, hash, embedding, note)
+      join evervec.source s on s.source_id = u.source_id
+     where u.embedding is not null and s.cache
+     order by s.model_id, u.hash
     on conflict (model_id, content_hash) do update
-       set embedding = excluded.embedding, note = excluded.note, source_id = excluded.source_id, hits = 0,
+       set embedding = excluded.embedding, note = excluded.note, source_id = excluded.source_id,
            created_at = excluded.created_at, used_at = excluded.used_at
      where c.used_at < now() - evervec.setting_interval('cache_keep', '30 days')
 $$;
 
-comment on function evervec.fill_cache(uuid, bigint[], vector[], text[]) is
-$$Internal. Stores vectors of leased jobs in the cache, those of sources that want it; entries that are there stay unless they have expired.$$;
+comment on function evervec.fill_cache(integer[], bytea[], vector[], text[]) is
+$$Internal. Stores vectors of texts in the cache, those of sources that want it (a NULL source_id is passed over); entries that are there stay unless they have expired.$$;
 
-revoke execute on function evervec.fill_cache(uuid, bigint[], vector[], text[]) from public;
+revoke execute on function evervec.fill_cache(integer[], bytea[], vector[], text[]) from public;
 
 -- file: functions/cache/forget_cached.sql
 -- forget_cached: removes what the cache has kept unused for longer than the setting cache_keep.
@@ -321,6 +291,30 @@ $$Internal. Removes vectors of queries that have expired or are beyond the numbe
 
 revoke execute on function evervec.forget_queries(integer) from public;
 
+-- file: functions/cache/keep_cached.sql
+-- keep_cached: notes that vectors of the cache were used, so that they stay.
+--
+-- The time is written once a day at most: each time writes the vector again.
+-- Locks:  the entries, SKIP LOCKED: nobody waits for it.
+create or replace function evervec.keep_cached(p_model_id integer, p_hashes bytea[])
+returns void
+language sql
+set search_path from current
+as $$
+    update evervec.embedding_cache c
+       set used_at = now()
+     where c.ctid = any (array(
+        select u.ctid
+          from evervec.embedding_cache u
+         where u.model_id = p_model_id and u.content_hash = any (p_hashes) and u.used_at < now() - interval '1 day'
+           for no key update skip locked))
+$$;
+
+comment on function evervec.keep_cached(integer, bytea[]) is
+$$Internal. Keeps entries of the cache from expiring.$$;
+
+revoke execute on function evervec.keep_cached(integer, bytea[]) from public;
+
 -- file: functions/cache/query_hash.sql
 -- query_hash: what a query is known by: the SHA-256 of all that decides its vector, the words as they are sent among it.
 --
@@ -363,7 +357,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -388,9 +382,70 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, dropped tables, changed keys, missing or invalid indexes, stuck leases, a growing log, lost privileges, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
+
+-- file: views/budget_status.sql
+-- budget_status: every budget, and how much of it is spent today.
+--
+-- Constant in time: a day has one row of evervec.spending a source and model. claim_jobs asks this at every call.
+create or replace view evervec.budget_status as
+select m.name as model,
+       s.name as source,
+       b.tokens_a_day,
+       b.cost_a_day,
+       coalesce(t.tokens, 0) as tokens_today,
+       coalesce(t.cost, 0) as cost_today,
+       coalesce(t.tokens >= b.tokens_a_day, false) or coalesce(t.cost >= b.cost_a_day, false) as spent
+  from evervec.budget b
+  left join evervec.model m using (model_id)
+  left join evervec.source s using (source_id)
+  cross join lateral (
+    select sum(p.tokens)::bigint as tokens, sum(p.cost) as cost
+      from evervec.spending p
+     where p.day = (now() at time zone 'UTC')::date and (p.model = m.name or p.source = s.name)
+  ) t;
+
+comment on view evervec.budget_status is
+$$One row a budget (see set_budget), of a model or of a source: what may be spent on a day, what is spent today (UTC), and whether its jobs wait for midnight UTC. A day's sums grow with each batch that is done; requests in flight are not counted.$$;
+comment on column evervec.budget_status.model is $$The model whose budget it is; NULL: a source's.$$;
+comment on column evervec.budget_status.source is $$The source whose budget it is; NULL: a model's.$$;
+comment on column evervec.budget_status.tokens_a_day is $$Tokens that may be spent on a day; NULL: any number.$$;
+comment on column evervec.budget_status.cost_a_day is $$Money that may be spent on a day, in the currency of the model's price; NULL: any sum.$$;
+comment on column evervec.budget_status.tokens_today is $$Tokens of today, as the provider counted them.$$;
+comment on column evervec.budget_status.cost_today is $$Cost of today, at the price that the model had.$$;
+comment on column evervec.budget_status.spent is $$Whether nothing more is given out until midnight UTC.$$;
+
+-- file: functions/control/doctor_budget.sql
+-- doctor_budget: finding: a source whose budget of the day, or whose model's, is spent.
+--
+-- Locks:  none.
+-- needs: views/budget_status.sql
+create or replace function evervec.doctor_budget(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'budget spent', 'advice',
+           format('The budget of %s is spent (%s): nothing of "%s" is embedded until midnight UTC. The remedy allows as much again.',
+                  case when b.source is null then format('model "%s"', b.model) else 'the day' end,
+                  concat_ws(' and ', format('%s of %s tokens', b.tokens_today, b.tokens_a_day), format('cost %s of %s', b.cost_today, b.cost_a_day)),
+                  p_source.name),
+           format('select evervec.set_budget(%s);', concat_ws(', ',
+                'p_model => ' || quote_literal(b.model),
+                'p_source => ' || quote_literal(b.source),
+                'p_tokens_a_day => ' || (b.tokens_today + b.tokens_a_day),
+                'p_cost_a_day => ' || (b.cost_today + b.cost_a_day)))
+      from evervec.budget_status b
+      join evervec.model m on m.model_id = p_source.model_id
+     where b.spent and (b.source = p_source.name or b.model = m.name) and p_source.storage <> 'manual'
+$$;
+
+comment on function evervec.doctor_budget(evervec.source) is
+$$Internal. Finding of doctor: a budget that is spent.$$;
+
+revoke execute on function evervec.doctor_budget(evervec.source) from public;
 
 -- file: functions/track/key_list.sql
 -- key_list: the key columns of a source as a list, for generated SQL: s.id, s.lang.
@@ -976,7 +1031,7 @@ begin
       into v_error
       from (
         select f.prefix || '_' || p_source.name
-          from unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans']
+          from unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
       ) as e (name)
@@ -1411,6 +1466,149 @@ $$Internal. The row of a source by its name. Raises VE101 when there is none.$$;
 
 revoke execute on function evervec.source_named(text) from public;
 
+-- file: functions/cost/estimate.sql
+-- estimate: what it would cost to give every row of a source its vector.
+--
+-- Reads and renders the rows, 5,000 of them at most, more or less: a larger table is sampled by pages, and the counts are scaled by the
+-- share of its pages that was read.
+-- Locks:  ACCESS SHARE on what the recipe reads.
+-- Raises: VE101 unknown source · VE111 a manual source
+create or replace function evervec.estimate(p_source text)
+returns table (
+    rows     bigint,
+    missing  bigint,
+    cached   bigint,
+    tokens   bigint,
+    cost     numeric,
+    sampled  boolean,
+    examined bigint
+)
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_model  evervec.model;
+    v_share  numeric;
+    v_room   integer;
+    v_pages  bigint;
+begin
+    perform evervec.check_option(format('the storage of "%s", for an estimate,', v_source.name), v_source.storage, array['table', 'column']);
+    select * into v_model from evervec.model m where m.model_id = v_source.model_id;
+    v_share := least(5000.0 / greatest(evervec.estimated_rows(v_source.relation), 1), 1);
+    -- Characters of a text that the provider is sent, as the worker cuts it.
+    v_room := least(greatest(4::bigint * v_model.input_limit - length(v_model.document_prefix), 1), 2147483647);
+    select sum(pg_relation_size(r.relation)) / current_setting('block_size')::integer
+      into v_pages
+      from unnest(v_source.relation::oid || evervec.partitions_of(v_source.relation)) as r (relation);
+
+    return query execute format(
+        $sql$
+        with row as materialized (
+            select r.page, r.content_hash, r.characters, r.bytes,
+                   r.content_hash is not null and (r.stored_hash, r.stored_model_id) is distinct from (r.content_hash, $3) as missing
+              from evervec.%1$I($1, $2) r
+        ), text as (
+            select r.characters, r.bytes, c.content_hash is not null as cached,
+                   -- A text that several rows share is paid for once where the cache keeps it.
+                   row_number() over (partition by r.content_hash) as occurrence
+              from row r
+              left join evervec.embedding_cache c
+                on $4 and c.model_id = $3 and c.content_hash = r.content_hash and (c.note is null or $5)
+               and c.used_at >= now() - evervec.setting_interval('cache_keep', '30 days')
+             where r.missing
+        ), price as (
+            -- As the worker estimates tokens: a quarter of the bytes, and no more than the model reads.
+            select count(*) filter (where t.cached) as cached,
+                   sum(least(greatest((t.bytes + $6) / 4, 1), $7))
+                       filter (where not t.cached and (t.occurrence = 1 or not $4) and (t.characters <= $2 or $5)) as tokens
+              from text t
+        ), total as (
+            select count(*) as rows, count(*) filter (where r.missing) as missing,
+                   case when $8 < 1 then $9::numeric / nullif(count(distinct r.page), 0) else 1 end as scale
+              from row r
+        )
+        select round(t.rows * t.scale)::bigint, round(t.missing * t.scale)::bigint, round(p.cached * t.scale)::bigint, n.tokens,
+               $10 * n.tokens / 1000000, $8 < 1, t.rows
+          from total t
+          cross join price p
+          cross join lateral (select coalesce(round(p.tokens * t.scale), 0)::bigint) as n (tokens)
+        $sql$, 'sample_' || v_source.name)
+    using (100 * v_share)::real, v_room, v_model.model_id, v_source.cache, v_source.too_long = 'cut',
+          octet_length(convert_to(v_model.document_prefix, 'UTF8')), v_model.input_limit, v_share, v_pages, v_model.price_per_million_tokens;
+end
+$$;
+
+comment on function evervec.estimate(text) is
+$$What it would cost to give every row its vector, without sending or queueing anything. rows: of the table. missing: those that have a text, and no vector of that very text and the source's model. cached: of these, those whose vector the cache has, for nothing. tokens: about how many the texts of the others are, a quarter of their bytes, cut at the model's limit; a tokenizer may count otherwise. cost: at the model's price, NULL when it has none. sampled: whether the table is so large that only a sample of about 5,000 rows (those on pages chosen at random, of partitions too) was read, and the counts scaled; examined: how many rows were read. Raises VE101, VE111.$$;
+
+revoke execute on function evervec.estimate(text) from public;
+
+-- file: functions/cost/set_budget.sql
+-- set_budget: how much a model, or a source, may spend on a day.
+--
+-- Once it is spent, claim_jobs gives out no jobs of the source, or of the model's sources, until midnight UTC; changes are logged and queued
+-- meanwhile. What is in hand is completed, so a day may end some batches above its budget.
+-- Locks:  the budget; the row of the model or source FOR KEY SHARE.
+-- Raises: VE101 unknown source · VE108 unknown model · VE111 a model and a source, or neither; a value out of its range; money of a model without price
+create or replace function evervec.set_budget(
+    p_model        text default null,
+    p_source       text default null,
+    p_tokens_a_day bigint default null,
+    p_cost_a_day   numeric default null
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_model  evervec.model;
+    v_source evervec.source;
+begin
+    if num_nonnulls(p_model, p_source) <> 1 then
+        raise exception using
+            errcode = 'VE111',
+            message = 'a budget is that of one model or of one source',
+            detail  = format('p_model is %s, p_source is %s.', coalesce(quote_literal(p_model), 'NULL'), coalesce(quote_literal(p_source), 'NULL')),
+            hint    = 'For example: SELECT evervec.set_budget(p_source => ''film'', p_tokens_a_day => 1000000);';
+    end if;
+    if p_source is not null then
+        v_source := evervec.source_named(p_source);
+        select * into v_model from evervec.model m where m.model_id = v_source.model_id;
+    else
+        v_model := evervec.model_named(p_model);
+    end if;
+    if p_tokens_a_day <= 0 or p_cost_a_day <= 0 or p_cost_a_day >= 'Infinity' then
+        raise exception using
+            errcode = 'VE111',
+            message = 'a budget must be more than nothing, and less than infinite',
+            detail  = format('p_tokens_a_day is %s, p_cost_a_day is %s.', coalesce(p_tokens_a_day::text, 'NULL'), coalesce(p_cost_a_day::text, 'NULL')),
+            hint    = 'NULL is unlimited, both NULL remove the budget; pause() and pause_model() stop the work.';
+    end if;
+    if p_cost_a_day is not null and coalesce(v_model.price_per_million_tokens, 0) = 0 then
+        raise exception using
+            errcode = 'VE111',
+            message = format('nobody knows what model "%s" costs, so a budget of money would never be spent', v_model.name),
+            detail  = 'It has no price per million tokens.',
+            hint    = format('UPDATE evervec.model SET price_per_million_tokens = 0.02 WHERE name = %L; or give p_tokens_a_day.', v_model.name);
+    end if;
+
+    if num_nonnulls(p_tokens_a_day, p_cost_a_day) = 0 then
+        delete from evervec.budget b
+         where (b.model_id, b.source_id) is not distinct from (case when p_source is null then v_model.model_id end, v_source.source_id);
+    else
+        insert into evervec.budget as b (model_id, source_id, tokens_a_day, cost_a_day)
+        values (case when p_source is null then v_model.model_id end, v_source.source_id, p_tokens_a_day, p_cost_a_day)
+        on conflict (model_id, source_id) do update set tokens_a_day = excluded.tokens_a_day, cost_a_day = excluded.cost_a_day;
+    end if;
+end
+$$;
+
+comment on function evervec.set_budget(text, text, bigint, numeric) is
+$$Says what a model or a source may spend on a day (UTC). p_model: of all its sources together. p_source: of this source; a source may have to keep to both. p_tokens_a_day, p_cost_a_day: in tokens as the provider counts them, and in the currency of the model's price; NULL is unlimited, and both NULL remove the budget. Once it is spent, no jobs are given out until midnight UTC, not even those that the cache could serve; what is in hand is completed, so that a day may end some batches above it. A provider that does not count tokens spends nothing. Raises VE101, VE108, VE111.$$;
+
+revoke execute on function evervec.set_budget(text, text, bigint, numeric) from public;
+
 -- file: functions/index/build_index.sql
 -- build_index: builds the vector index of a source inside the caller's transaction.
 --
@@ -1612,12 +1810,12 @@ exception
             errcode = 'VE109',
             message = format('model "%s" cannot be added: a value is out of its range', p_name),
             detail  = v_message,
-            hint    = 'dimensions: 1 to 16000; limits: positive or NULL; provider: lower-case letters, digits, - and _; request: a JSON object.';
+            hint    = 'dimensions: 1 to 16000; limits: positive or NULL; provider: lower-case letters, digits, - and _; request: a JSON object, and so are its members document and query.';
 end
 $$;
 
 comment on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) is
-$$Makes an embedding model known and returns its name. p_provider: local or openai (any compatible API). p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
+$$Makes an embedding model known and returns its name. p_provider: openai, local, minilm, a profile of the service's environment, or a provider of your own. p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body; those of its members document and query go into requests for texts of that kind only. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
 
 revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) from public;
 
@@ -1628,7 +1826,7 @@ revoke execute on function evervec.add_model(text, text, integer, text, integer,
 -- the provider at any time between, so no minute as the provider sees it has one call too many. In flight it counts as concurrent. A call
 -- that nobody ends, because its worker was killed, ends when it expires. More tokens than a minute allows go when nothing else went.
 --
--- Locks:  an advisory lock of the model, to the end of the transaction: commit at once.
+-- Locks:  an advisory lock of the model and, where the answer is no, its row, to the end of the transaction: commit at once.
 -- Raises: VE108 unknown model · VE301 bad arguments, or a transaction with one snapshot
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.begin_call(
@@ -1684,6 +1882,7 @@ begin
       into wait;
     if wait is not null then
         wait := greatest(wait, interval '1 millisecond');
+        update evervec.model m set full_until = v_now + wait where m.model_id = v_model.model_id;
         return;
     end if;
 
@@ -1913,6 +2112,7 @@ revoke execute on function evervec.resume_model(text) from public;
 -- active_sources: the sources whose jobs may be worked on now.
 --
 -- Locks:  none.
+-- needs: views/budget_status.sql
 create or replace function evervec.active_sources(p_sources text[] default null)
 returns integer[]
 language sql stable
@@ -1923,14 +2123,15 @@ as $$
           from evervec.source s
           join evervec.model m using (model_id)
          where s.state = 'active'
-           and coalesce(m.paused_until, '-infinity') <= now()
+           and greatest(m.paused_until, m.full_until, '-infinity') <= now()
            and (p_sources is null or s.name = any (p_sources))
            and exists (select from pg_class c where c.oid = s.relation)
-           and exists (select from pg_class c where c.oid = s.target))
+           and exists (select from pg_class c where c.oid = s.target)
+           and not exists (select from evervec.budget_status b where b.spent and (b.source = s.name or b.model = m.name)))
 $$;
 
 comment on function evervec.active_sources(text[]) is
-$$Internal. IDs of sources that are active, whose model is not paused and whose tables exist; of those named, or (NULL) of all.$$;
+$$Internal. IDs of sources that are active, whose model is neither paused nor at its limits, whose budget and whose model's is not spent, and whose tables exist; of those named, or (NULL) of all.$$;
 
 revoke execute on function evervec.active_sources(text[]) from public;
 
@@ -2136,8 +2337,8 @@ revoke execute on function evervec.checked_keys(evervec.source, jsonb[]) from pu
 -- file: functions/queue/claim_jobs.sql
 -- claim_jobs: the next jobs for a worker, with the text to embed.
 --
--- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, leases what is most
--- urgent, runs the tasks among them, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
+-- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, takes what is most
+-- urgent, runs the tasks among it, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported; the others are leased.
 --
 -- Locks:  the claimed jobs; ROW SHARE on the sources, waited for half a second at most (a source under ALTER TABLE is
 --         tried again later); for a task regenerate those of reset, tried for a tenth of a second.
@@ -2171,11 +2372,12 @@ as $$
 declare
     v_token   uuid := gen_random_uuid();
     v_sources integer[];
-    v_source  evervec.source;
+    v_batch   record;
     v_job     evervec.processing_queue;
     v_state   text;
-    v_more    record;
-    v_jobs    bigint[] := '{}';
+    v_suspect boolean;
+    v_tasks   boolean := false;
+    v_jobs    evervec.processing_queue[] := '{}';
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -2193,21 +2395,20 @@ begin
 
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
     loop
-        select array_agg(l.job_id) as job_ids, bool_or(l.suspect) as suspect into v_more
-          from evervec.lease_jobs(p_limit - cardinality(v_jobs), p_lease, v_token, v_sources, v_jobs = '{}') l;
-        v_jobs := v_jobs || v_more.job_ids;
+        select coalesce(array_agg(d.job), '{}'), coalesce(bool_or(d.suspect), false) into v_jobs, v_suspect
+          from evervec.due_jobs(p_limit, v_sources) d;
         exit when cardinality(v_jobs) >= p_limit
-               or v_more.suspect
+               or v_suspect
                or clock_timestamp() > v_began + interval '1 second'
                or evervec.feed(greatest(p_limit, 1000), v_sources) = 0;
     end loop;
 
     for v_job in
-        select q.*
-          from evervec.processing_queue q
-         where q.job_id = any (v_jobs) and q.task_type <> 'embed'
-         order by q.job_id
+        select l.*
+          from evervec.lease_jobs(array(select q.job_id from unnest(v_jobs) as q where q.task_type <> 'embed'), null, p_lease, v_token) l
+         order by l.job_id
     loop
+        v_tasks := true;
         v_state := evervec.run_task(v_job);
         if v_state is not null then
             return query
@@ -2216,18 +2417,29 @@ begin
                    v_job.failures #>> '{-1,class}', v_job.expiries::integer;
         end if;
     end loop;
+    if v_tasks then
+        -- They may have taken jobs of their source out of the queue.
+        v_jobs := array(select q
+                          from unnest(v_jobs) as q
+                         where exists (select from evervec.processing_queue p where p.job_id = q.job_id));
+    end if;
 
-    for v_source in
-        select s.*
-          from evervec.source s
-         where s.source_id in (select q.source_id from evervec.processing_queue q where q.job_id = any (v_jobs) and q.task_type = 'embed')
+    for v_batch in
+        select s as source, m.name as model, array_agg(q order by q.job_id) as jobs
+          from unnest(v_jobs) as q
+          join evervec.source s on s.source_id = q.source_id
+          join evervec.model m on m.model_id = s.model_id
+         where q.task_type = 'embed'
+         group by s.*, s.source_id, m.name
+         order by s.source_id
     loop
         return query
-        select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
-               m.name, v_source.too_long, q.failures #>> '{-1,class}', coalesce(q.expiries, 0)::integer
-          from evervec.render_jobs(v_source, v_token, v_jobs, p_cached) r
-          join evervec.model m on m.model_id = v_source.model_id
-          left join evervec.processing_queue q on q.job_id = r.job_id;
+        select q.job_id, v_token, (v_batch.source).name, q.task_type, q.row_key, q.attempts::integer, r.state, r.content, r.content_hash,
+               v_batch.model, (v_batch.source).too_long,
+               case when r.state in ('embed', 'cached', 'failed') then q.failures #>> '{-1,class}' end,
+               case when r.state in ('embed', 'cached', 'failed') then q.expiries::integer else 0 end
+          from unnest(v_batch.jobs) as q
+          join evervec.render_jobs(v_batch.source, v_batch.jobs, p_lease, v_token, p_cached) r on r.job_id = q.job_id;
     end loop;
 end
 $$;
@@ -2244,7 +2456,7 @@ revoke execute on function evervec.claim_jobs(integer, interval, text, text[], b
 -- claimed hash. A row that a user's transaction holds is never waited for. Vectors that were paid for go into the cache first, whatever
 -- becomes of their rows.
 --
--- Locks:  the cache's entries of these texts by (model_id, content_hash); then the jobs in (source_id, task_type, row_key) order; the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
+-- Locks:  the jobs in (source_id, task_type, row_key) order; the cache's entries of these texts by (model_id, content_hash); the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
 -- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions
 create or replace function evervec.complete_jobs(
     p_lease_token uuid,
@@ -2258,6 +2470,8 @@ set search_path from current
 set lock_timeout = '500ms'
 as $$
 declare
+    v_leased   record;
+    v_source   evervec.source;
     v_batch    record;
     v_outcomes text[];
 begin
@@ -2271,60 +2485,49 @@ begin
             hint    = 'Pass the lease_token of claim_jobs and one vector a job_id, in the same order; p_notes may be left out.';
     end if;
 
+    select * into v_leased from evervec.lock_leased(p_lease_token, p_job_ids);
+
     return query
-    select u.job_id, 'lost'
-      from unnest(p_job_ids) as u (job_id)
-     where not exists (
-        select from evervec.processing_queue q
-         where q.job_id = u.job_id and q.lease_token = p_lease_token and q.status = 'processing');
+    select u.job_id, 'lost' from unnest(p_job_ids, v_leased.source_ids) as u (job_id, source_id) where u.source_id is null;
 
-    perform evervec.fill_cache(p_lease_token, p_job_ids, p_embeddings, p_notes);
+    perform evervec.fill_cache(v_leased.source_ids, v_leased.hashes, p_embeddings, p_notes);
 
-    for v_batch in
-        select l.source_id, s.model_id, array_agg(l.job_id order by l.job_id) as job_ids, array_agg(l.row_key order by l.job_id) as row_keys,
-               array_agg(l.claimed_hash order by l.job_id) as hashes,
-               array_agg(coalesce(l.embedding, c.embedding) order by l.job_id) as embeddings,
-               array_agg(coalesce(l.note, c.note) order by l.job_id) as notes,
-               bool_or(l.embedding is not null) as answered,
-               array_agg(c.content_hash) filter (where c.content_hash is not null) as hits,
-               array_agg(l.job_id) filter (where l.embedding is null and c.embedding is null) as missed
-          from (
-            select q.source_id, q.job_id, q.row_key, q.claimed_hash, u.embedding, u.note
-              from unnest(p_job_ids, p_embeddings, p_notes) as u (job_id, embedding, note)
-              join evervec.processing_queue q on q.job_id = u.job_id
-             where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
-             order by q.source_id, q.task_type, q.row_key
-               for update of q
-          ) l
-          join evervec.source s on s.source_id = l.source_id
-          left join evervec.embedding_cache c
-            on l.embedding is null and s.cache and c.model_id = s.model_id and c.content_hash = l.claimed_hash
-           and (c.note is null or s.too_long = 'cut')
-         group by l.source_id, s.model_id
+    for v_source in
+        select * from evervec.source s where s.source_id = any (v_leased.source_ids) order by s.source_id
     loop
+        select array_agg(u.job_id) filter (where v.embedding is not null) as job_ids,
+               array_agg(u.row_key) filter (where v.embedding is not null) as row_keys,
+               array_agg(u.hash) filter (where v.embedding is not null) as hashes,
+               array_agg(v.embedding) filter (where v.embedding is not null) as embeddings,
+               array_agg(v.note) filter (where v.embedding is not null) as notes,
+               bool_or(u.embedding is not null) as answered,
+               array_agg(u.hash) filter (where c.embedding is not null) as hits,
+               array_agg(u.job_id) filter (where v.embedding is null) as missed
+          into v_batch
+          from unnest(p_job_ids, v_leased.source_ids, v_leased.row_keys, v_leased.hashes, p_embeddings, p_notes)
+               as u (job_id, source_id, row_key, hash, embedding, note)
+          left join lateral (
+            select c.embedding, c.note
+              from evervec.embedding_cache c
+             where u.embedding is null and v_source.cache and c.model_id = v_source.model_id and c.content_hash = u.hash
+               and (c.note is null or v_source.too_long = 'cut')
+             limit 1
+          ) c on true
+          cross join lateral (select coalesce(u.embedding, c.embedding), coalesce(u.note, c.note)) as v (embedding, note)
+         where u.source_id = v_source.source_id;
         if v_batch.missed is not null then
             -- Forgotten since the claim: the next one gives the text.
             perform evervec.finish_jobs(v_batch.missed, array_fill('retry'::text, array[cardinality(v_batch.missed)]));
             return query select u.job_id, 'retry' from unnest(v_batch.missed) as u (job_id);
-            select v_batch.source_id, v_batch.model_id, array_agg(u.job_id) as job_ids, array_agg(u.row_key) as row_keys,
-                   array_agg(u.hash) as hashes, array_agg(u.embedding) as embeddings, array_agg(u.note) as notes,
-                   v_batch.answered as answered, v_batch.hits as hits
-              into v_batch
-              from unnest(v_batch.job_ids, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes)
-                   as u (job_id, row_key, hash, embedding, note)
-             where u.embedding is not null;
             continue when v_batch.job_ids is null;
         end if;
-        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes)
-          into v_outcomes
-          from evervec.source s
-         where s.source_id = v_batch.source_id;
+        v_outcomes := evervec.try_write_vectors(v_source, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes);
         perform evervec.finish_jobs(v_batch.job_ids, v_outcomes, v_batch.notes);
         if v_batch.hits is not null then
-            perform evervec.count_hits(v_batch.model_id, v_batch.hits);
+            perform evervec.keep_cached(v_source.model_id, v_batch.hits);
         end if;
         if v_batch.answered then
-            perform evervec.free_model(v_batch.model_id);
+            perform evervec.free_model(v_source.model_id);
         end if;
         return query select u.job_id, u.outcome from unnest(v_batch.job_ids, v_outcomes) as u (job_id, outcome);
     end loop;
@@ -2526,6 +2729,67 @@ comment on function evervec.drop_jobs(integer, text, boolean) is
 $$Internal. Removes the jobs of a source, with receipts: its rows, and, where p_tasks says so, its tasks.$$;
 
 revoke execute on function evervec.drop_jobs(integer, text, boolean) from public;
+
+-- file: functions/queue/due_jobs.sql
+-- due_jobs: the most urgent jobs that are due, locked: by priority, then by the time since which they wait.
+--
+-- One range of the pending index a priority and source (and one for tasks of no source), so that neither jobs that wait for a retry
+-- nor those of a paused source, however many, are ever walked over. A job whose lease has
+-- expired twice in succession is leased alone, because it may be what kills its workers: it ends the batch before it, or is the batch.
+-- A plan may be kept from when the queue was empty, and has to hold when it has a million jobs: hence the settings.
+-- Locks:  these jobs, and those beyond where the batch ends, SKIP LOCKED.
+create or replace function evervec.due_jobs(p_limit bigint, p_sources integer[])
+returns table (job evervec.processing_queue, suspect boolean)
+language sql
+set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+    with due as materialized (
+        select q.job_id, q.suspect
+          from generate_series(1, 10) as p (priority)
+          cross join lateral (
+            select c.job_id, c.suspect
+              from (
+                select w.*
+                  from unnest(p_sources) as s (source_id)
+                  cross join lateral (
+                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                      from evervec.processing_queue j
+                     where j.status = 'pending' and j.priority = p.priority and j.source_id = s.source_id and j.available_at <= now()
+                     order by j.available_at, j.job_id
+                     limit p_limit
+                       for update skip locked
+                  ) w
+                union all
+                select t.*
+                  from (
+                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                      from evervec.processing_queue j
+                     where j.status = 'pending' and j.priority = p.priority and j.source_id is null and j.available_at <= now()
+                     order by j.available_at, j.job_id
+                     limit p_limit
+                       for update skip locked
+                  ) t
+              ) c
+             order by c.available_at, c.job_id
+             limit p_limit
+          ) q
+         limit p_limit
+    ), placed as (
+        select d.job_id, d.suspect, row_number() over () as place from due d
+    )
+    select q, p.suspect
+      from placed p
+      join evervec.processing_queue q on q.job_id = p.job_id
+     where (p.place < (select min(s.place) from placed s where s.suspect)) is not false or p.place = 1
+$$;
+
+comment on function evervec.due_jobs(bigint, integer[]) is
+$$Internal. Locks up to p_limit due jobs of the given sources, and tasks of no source, to be leased in this transaction. suspect: its lease has expired before, so it is the only one.$$;
+
+revoke execute on function evervec.due_jobs(bigint, integer[]) from public;
 
 -- file: functions/queue/enqueue.sql
 -- enqueue: queues rows that somebody asks for, beside those that triggers notice; or a whole source, as one task.
@@ -2888,7 +3152,7 @@ $$Internal. One slice of a source's pass. p_by_hash: compare texts too; p_all: q
 revoke execute on function evervec.feed_slice(evervec.source, integer, boolean, boolean) from public;
 
 -- file: functions/queue/finish_jobs.sql
--- finish_jobs: settles leased jobs by what became of their rows.
+-- finish_jobs: settles jobs, leased or about to be, by what became of their rows.
 --
 -- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, and open dead letters of its row are resolved, unless the row changed since the claim: then it is
 -- pending again. superseded, retry: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
@@ -2897,6 +3161,9 @@ create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes te
 returns void
 language sql
 set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
     with settled as materialized (
         select u.job_id, u.outcome, u.note, u.outcome not in ('superseded', 'retry', 'locked') as done
@@ -2904,7 +3171,7 @@ as $$
     ), removed as (
         delete from evervec.processing_queue q
          using settled s
-         where q.job_id = s.job_id and s.done and q.generation = q.claimed_generation
+         where q.job_id = s.job_id and s.done and (q.generation = q.claimed_generation or q.status = 'pending')
         returning q.*, s.outcome, s.note
     ), returned as (
         update evervec.processing_queue q
@@ -2914,7 +3181,7 @@ as $$
                    when 'locked' then now() + least(greatest((now() - q.created_at) / 2, interval '5 seconds'), interval '5 minutes')
                    else now() end
           from settled s
-         where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
+         where q.job_id = s.job_id and not (s.done and (q.generation = q.claimed_generation or q.status = 'pending'))
     ), answered as (
         -- Whatever the row once died of: it has what it should have.
         update evervec.dead_letter d
@@ -2931,7 +3198,7 @@ as $$
     insert into evervec.job_receipt
         (job_id, source_id, task_type, row_key, outcome, note, attempts, generation, metadata, created_at, started_at)
     select r.job_id, r.source_id, r.task_type, r.row_key, r.outcome, r.note, r.attempts, r.generation, r.metadata, r.created_at,
-           r.started_at
+           coalesce(r.started_at, now())
       from removed r
 $$;
 
@@ -3258,112 +3525,134 @@ $$One row about a job. state: queued, processing, retrying (after an error, at n
 revoke execute on function evervec.job_status(bigint) from public;
 
 -- file: functions/queue/lease_jobs.sql
--- lease_jobs: leases the most urgent jobs that are due: by priority, then by the time since which they wait.
+-- lease_jobs: leases jobs that due_jobs has locked in this transaction.
 --
--- One range of the pending index a priority and source (and one for tasks of no source), so that neither jobs that wait for a retry
--- nor those of a paused source, however many, are ever walked over. A job whose lease has
--- expired twice in succession is leased alone, because it may be what kills its workers: it ends the batch before it, or is the batch.
--- Locks:  the leased jobs, and those beyond where the batch ends, SKIP LOCKED.
-create or replace function evervec.lease_jobs(
-    p_limit       bigint,
-    p_lease       interval,
-    p_lease_token uuid,
-    p_sources     integer[],
-    p_alone       boolean default true
-)
-returns table (job_id bigint, suspect boolean)
+-- Locks:  these jobs.
+create or replace function evervec.lease_jobs(p_job_ids bigint[], p_hashes bytea[], p_lease interval, p_lease_token uuid)
+returns setof evervec.processing_queue
 language sql
 set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
-    with due as materialized (
-        select q.job_id, q.suspect
-          from generate_series(1, 10) as p (priority)
-          cross join lateral (
-            select c.job_id, c.suspect
-              from (
-                select w.*
-                  from unnest(p_sources) as s (source_id)
-                  cross join lateral (
-                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
-                      from evervec.processing_queue j
-                     where j.status = 'pending' and j.priority = p.priority and j.source_id = s.source_id and j.available_at <= now()
-                     order by j.available_at, j.job_id
-                     limit p_limit
-                       for update skip locked
-                  ) w
-                union all
-                select t.*
-                  from (
-                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
-                      from evervec.processing_queue j
-                     where j.status = 'pending' and j.priority = p.priority and j.source_id is null and j.available_at <= now()
-                     order by j.available_at, j.job_id
-                     limit p_limit
-                       for update skip locked
-                  ) t
-              ) c
-             order by c.available_at, c.job_id
-             limit p_limit
-          ) q
-         limit p_limit
-    ), placed as (
-        select d.job_id, d.suspect, row_number() over () as place from due d
-    ), chosen as (
-        select p.job_id, p.suspect
-          from placed p
-         where (p.place < (select min(s.place) from placed s where s.suspect)) is not false
-            or p.place = 1 and p_alone
-    )
     update evervec.processing_queue q
        set status             = 'processing',
            lease_token        = p_lease_token,
            lease_expires_at   = clock_timestamp() + p_lease,
            claimed_generation = q.generation,
-           claimed_hash       = null,
+           claimed_hash       = u.hash,
            started_at         = clock_timestamp()
-      from chosen c
-     where q.job_id = c.job_id
-    returning q.job_id, c.suspect
+      from unnest(p_job_ids, p_hashes) as u (job_id, hash)
+     where q.job_id = u.job_id
+    returning q.*
 $$;
 
-comment on function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean) is
-$$Internal. Leases up to p_limit due jobs of the given sources, and tasks of no source, under one token. p_alone: nothing is leased under it yet. suspect: its lease has expired before, so it is the only one.$$;
+comment on function evervec.lease_jobs(bigint[], bytea[], interval, uuid) is
+$$Internal. Leases jobs under a token. p_hashes: SHA-256 of the text of each, for which alone its vector will be stored; NULL members and NULL: it gets no vector.$$;
 
-revoke execute on function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean) from public;
+revoke execute on function evervec.lease_jobs(bigint[], bytea[], interval, uuid) from public;
+
+-- file: functions/queue/lock_leased.sql
+-- lock_leased: of some jobs those that a lease still holds, locked.
+--
+-- Locks:  these jobs, in (source_id, task_type, row_key) order.
+create or replace function evervec.lock_leased(
+    p_lease_token uuid,
+    p_job_ids     bigint[],
+    out source_ids integer[],
+    out row_keys   jsonb[],
+    out hashes     bytea[]
+)
+language sql
+set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+    with locked as materialized (
+        select u.ordinality, q.source_id, q.row_key, q.claimed_hash
+          from unnest(p_job_ids) with ordinality as u (job_id, ordinality)
+          join evervec.processing_queue q on q.job_id = u.job_id
+         where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
+         order by q.source_id, q.task_type, q.row_key
+           for update of q
+    )
+    select array_agg(l.source_id order by u.ordinality), array_agg(l.row_key order by u.ordinality),
+           array_agg(l.claimed_hash order by u.ordinality)
+      from unnest(p_job_ids) with ordinality as u (job_id, ordinality)
+      left join locked l on l.ordinality = u.ordinality
+$$;
+
+comment on function evervec.lock_leased(uuid, bigint[]) is
+$$Internal. Locks those of some jobs that wait for their vector under a lease. Source, key and SHA-256 of the text of each, in the order of p_job_ids; NULL: no longer under the lease.$$;
+
+revoke execute on function evervec.lock_leased(uuid, bigint[]) from public;
 
 -- file: functions/queue/log_batch.sql
--- log_batch: one line about a processed batch, with its cost at the model's price.
+-- log_batch: what became of one processed batch, source by source, with its cost at the models' prices.
 --
--- Locks:  ROW EXCLUSIVE on evervec.batch_log.
+-- One call a batch. The day's sums (evervec.spending) are what budgets and the view cost go by.
+-- Locks:  the sums of today of these sources, in the order of their names: commit at once.
+-- Raises: VE301 bad counts
 create or replace function evervec.log_batch(
     p_worker      text,
-    p_source      text,
-    p_model       text,
-    p_claimed     integer,
-    p_embedded    integer,
-    p_unchanged   integer,
-    p_failed      integer,
-    p_tokens      bigint default 0,
+    p_counts      jsonb,
     p_claim_ms    real default null,
     p_embed_ms    real default null,
     p_complete_ms real default null
 )
 returns void
-language sql security definer
+language plpgsql security definer
 set search_path from current
 as $$
-    insert into evervec.batch_log
-        (worker, source, model, claimed, embedded, unchanged, failed, tokens, cost, claim_ms, embed_ms, complete_ms)
-    values
-        (p_worker, p_source, p_model, p_claimed, p_embedded, p_unchanged, p_failed, p_tokens,
-         (select m.price_per_million_tokens * p_tokens / 1000000 from evervec.model m where m.name = p_model),
-         p_claim_ms, p_embed_ms, p_complete_ms)
+declare
+    v_message text;
+begin
+    with counted as (
+        select c.source, c.model, coalesce(c.claimed, 0) as claimed, coalesce(c.embedded, 0) as embedded, coalesce(c.cached, 0) as cached,
+               coalesce(c.unchanged, 0) as unchanged, coalesce(c.failed, 0) as failed, coalesce(c.requests, 0) as requests,
+               coalesce(c.tokens, 0) as tokens, m.price_per_million_tokens * coalesce(c.tokens, 0) / 1000000 as cost,
+               c.claimed::real / nullif(sum(c.claimed) over (), 0) as share
+          from jsonb_to_recordset(p_counts) as c (source text, model text, claimed integer, embedded integer, cached integer, unchanged integer,
+                                                  failed integer, requests integer, tokens bigint)
+          left join evervec.model m on m.name = c.model
+    ), logged as (
+        insert into evervec.batch_log
+            (worker, source, model, claimed, embedded, cached, unchanged, failed, requests, tokens, cost, claim_ms, embed_ms, complete_ms)
+        select p_worker, c.source, c.model, c.claimed, c.embedded, c.cached, c.unchanged, c.failed, c.requests, c.tokens, c.cost,
+               p_claim_ms * c.share, p_embed_ms * c.share, p_complete_ms * c.share
+          from counted c
+    )
+    insert into evervec.spending as s (day, source, model, requests, embedded, cached, unchanged, failed, tokens, cost)
+    select (now() at time zone 'UTC')::date, c.source, c.model, sum(c.requests), sum(c.embedded), sum(c.cached), sum(c.unchanged), sum(c.failed),
+           sum(c.tokens), sum(c.cost)
+      from counted c
+     where c.source is not null and c.model is not null
+     group by c.source, c.model
+     order by c.source, c.model
+    on conflict (day, source, model) do update
+       set requests  = s.requests + excluded.requests,
+           embedded  = s.embedded + excluded.embedded,
+           cached    = s.cached + excluded.cached,
+           unchanged = s.unchanged + excluded.unchanged,
+           failed    = s.failed + excluded.failed,
+           tokens    = s.tokens + excluded.tokens,
+           cost      = coalesce(s.cost + excluded.cost, s.cost, excluded.cost);
+exception when data_exception or check_violation then
+    get stacked diagnostics v_message = message_text;
+    raise exception using
+        errcode = 'VE301',
+        message = 'log_batch needs the counts of a batch: an array of objects, one a source',
+        detail  = v_message,
+        hint    = 'For example: SELECT evervec.log_batch(''worker-1'', ''[{"source": "film", "model": "local", "claimed": 10, "embedded": 10, "requests": 1, "tokens": 320}]'');';
+end
 $$;
 
-comment on function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real) is
-$$Records one processed batch: counts of jobs, tokens, durations in milliseconds. The cost follows from the model's price.$$;
+comment on function evervec.log_batch(text, jsonb, real, real, real) is
+$$Records one processed batch in batch_log and the view cost. p_counts: an array of objects, one a source, with its name and its model's, and of its jobs: claimed, embedded, cached, unchanged, failed; of the provider: requests, tokens; what is left out is 0. A source or model that is NULL is recorded, and costs nothing. p_claim_ms, p_embed_ms, p_complete_ms: milliseconds of the whole batch, divided among its sources by their jobs. The cost follows from the model's price. Commit at once: other workers add to the same sums. Raises VE301.$$;
 
-revoke execute on function evervec.log_batch(text, text, text, integer, integer, integer, integer, bigint, real, real, real) from public;
+revoke execute on function evervec.log_batch(text, jsonb, real, real, real) from public;
 
 -- file: functions/queue/log_slice.sql
 -- log_slice: physical addresses of committed changes, from one block on and before another, in the order of the table.
@@ -3618,7 +3907,7 @@ revoke execute on function evervec.queue_rows(evervec.source, jsonb[], bigint[],
 -- reclaim: makes jobs pending again whose lease has expired; their worker is late or dead.
 --
 -- A text may be what kills its worker. Nobody could tell which one of a batch, so a job whose lease has expired twice in succession
--- is leased alone from then on (lease_jobs), and one that even so expires for the fifth time is given up: it is isolated, and its
+-- is leased alone from then on (due_jobs), and one that even so expires for the fifth time is given up: it is isolated, and its
 -- batch is not buried with it.
 -- Locks:  the expired jobs, SKIP LOCKED, in (source_id, task_type, row_key) order.
 create or replace function evervec.reclaim(p_limit integer default 1000)
@@ -3632,7 +3921,7 @@ begin
     with expired as (
         select q.job_id
           from evervec.processing_queue q
-         where q.status = 'processing' and q.lease_expires_at < clock_timestamp()
+         where q.status = 'processing' and q.lease_expires_at < now()
          order by q.source_id, q.task_type, q.row_key
          limit p_limit
            for update skip locked
@@ -3648,6 +3937,9 @@ begin
         returning q.job_id, q.expiries >= 5 as dead
     )
     select count(*) as jobs, array_agg(r.job_id) filter (where r.dead) as dead into v_jobs from reclaimed r;
+    if v_jobs.dead is null then
+        return v_jobs.jobs;
+    end if;
     perform evervec.bury_jobs(v_jobs.dead, 'timeout', 'lease expired five times: what it is embedded from may be killing the worker');
     return v_jobs.jobs;
 end
@@ -3718,16 +4010,19 @@ $$Returns leased jobs to pending without costing an attempt; gives the number th
 revoke execute on function evervec.release_jobs(uuid, bigint[]) from public;
 
 -- file: functions/queue/render_jobs.sql
--- render_jobs: the texts of the jobs of one source that were just leased; settles those that need no vector.
+-- render_jobs: the texts of jobs of one source; leases those that need a vector and settles the others.
 --
 -- All rows are rendered in one statement. When that fails, they are rendered one by one, so that an error hurts its row only.
 -- Locks:  ROW SHARE on the source; vectors of vanished rows, SKIP LOCKED.
-create or replace function evervec.render_jobs(p_source evervec.source, p_lease_token uuid, p_job_ids bigint[], p_cached boolean)
+create or replace function evervec.render_jobs(
+    p_source      evervec.source,
+    p_jobs        evervec.processing_queue[],
+    p_lease       interval,
+    p_lease_token uuid,
+    p_cached      boolean
+)
 returns table (
     job_id       bigint,
-    task_type    text,
-    row_key      jsonb,
-    attempts     integer,
     state        text,
     content      text,
     content_hash bytea
@@ -3736,37 +4031,32 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_jobs   record;
-    v_states text[];
-    v_texts  text[];
-    v_hashes bytea[];
-    v_errors text[];
-    v_erase  integer[];
-    v_held   integer;
-    v_since  timestamptz;
+    v_job_ids bigint[] := array(select q.job_id from unnest(p_jobs) with ordinality as q order by q.ordinality);
+    v_keys    jsonb[]  := array(select q.row_key from unnest(p_jobs) with ordinality as q order by q.ordinality);
+    v_states  text[];
+    v_texts   text[];
+    v_hashes  bytea[];
+    v_errors  text[];
+    v_erase   integer[];
+    v_held    integer;
+    v_since   timestamptz;
 begin
-    select array_agg(q.job_id order by q.job_id) as job_ids, array_agg(q.row_key order by q.job_id) as row_keys,
-           array_agg(q.task_type order by q.job_id) as task_types, array_agg(q.attempts order by q.job_id) as attempts
-      into v_jobs
-      from evervec.processing_queue q
-     where q.job_id = any (p_job_ids) and q.source_id = p_source.source_id and q.task_type = 'embed';
-
     if p_cached and p_source.cache then
         v_since := now() - evervec.setting_interval('cache_keep', '30 days');
     end if;
 
     begin
         select r.states, r.texts, r.hashes into v_states, v_texts, v_hashes
-          from evervec.render_states(p_source, v_jobs.row_keys, v_since) r;
+          from evervec.render_states(p_source, v_keys, v_since) r;
     exception
         when lock_not_available then
-            v_states := array_fill('locked'::text, array[cardinality(v_jobs.job_ids)]);
+            v_states := array_fill('locked'::text, array[cardinality(v_job_ids)]);
         when others then
-            for v_ordinal in 1 .. cardinality(v_jobs.job_ids) loop
+            for v_ordinal in 1 .. cardinality(v_job_ids) loop
                 begin
                     select v_states || r.states, v_texts || r.texts, v_hashes || r.hashes
                       into v_states, v_texts, v_hashes
-                      from evervec.render_states(p_source, v_jobs.row_keys[v_ordinal : v_ordinal], v_since) r;
+                      from evervec.render_states(p_source, v_keys[v_ordinal : v_ordinal], v_since) r;
                 exception when others then
                     v_states[v_ordinal] := 'failed';
                     v_texts[v_ordinal] := null;
@@ -3781,7 +4071,7 @@ begin
                       where u.state in ('gone', 'empty') order by 1);
     if cardinality(v_erase) > 0 then
         foreach v_held in array evervec.erase_vectors(p_source, array(
-            select v_jobs.row_keys[u.ordinal]
+            select v_keys[u.ordinal]
               from unnest(v_erase) with ordinality as u (ordinal, position)
              order by u.position))
         loop
@@ -3790,29 +4080,25 @@ begin
     end if;
 
     perform evervec.finish_jobs(array_agg(u.job_id), array_agg(u.state))
-       from unnest(v_jobs.job_ids, v_states) as u (job_id, state)
+       from unnest(v_job_ids, v_states) as u (job_id, state)
       where u.state not in ('embed', 'cached', 'failed');
+    perform evervec.lease_jobs(array_agg(u.job_id), array_agg(case when u.state <> 'failed' then u.hash end), p_lease, p_lease_token)
+       from unnest(v_job_ids, v_states, v_hashes) as u (job_id, state, hash)
+      where u.state in ('embed', 'cached', 'failed');
     perform evervec.fail_jobs(p_lease_token, array[u.job_id], 'render', u.error)
-       from unnest(v_jobs.job_ids, v_states, v_errors) as u (job_id, state, error)
+       from unnest(v_job_ids, v_states, v_errors) as u (job_id, state, error)
       where u.state = 'failed';
-    update evervec.processing_queue q
-       set claimed_hash = u.hash
-      from unnest(v_jobs.job_ids, v_states, v_hashes) as u (job_id, state, hash)
-     where q.job_id = u.job_id and u.state in ('embed', 'cached');
 
     return query
-    select u.job_id, u.task_type, u.row_key, u.attempts::integer, u.state,
-           case when u.state = 'embed' then u.content end,
-           case when u.state in ('embed', 'cached') then u.hash end
-      from unnest(v_jobs.job_ids, v_jobs.task_types, v_jobs.row_keys, v_jobs.attempts, v_states, v_texts, v_hashes)
-           as u (job_id, task_type, row_key, attempts, state, content, hash);
+    select u.job_id, u.state, case when u.state = 'embed' then u.content end, case when u.state in ('embed', 'cached') then u.hash end
+      from unnest(v_job_ids, v_states, v_texts, v_hashes) as u (job_id, state, content, hash);
 end
 $$;
 
-comment on function evervec.render_jobs(evervec.source, uuid, bigint[], boolean) is
-$$Internal. Renders those of some leased jobs that are of one source; settles those whose row is gone, empty or unchanged and fails those that do not render.$$;
+comment on function evervec.render_jobs(evervec.source, evervec.processing_queue[], interval, uuid, boolean) is
+$$Internal. Renders jobs of one source that due_jobs has locked; settles those whose row is gone, empty or unchanged, fails those that do not render, leases the others.$$;
 
-revoke execute on function evervec.render_jobs(evervec.source, uuid, bigint[], boolean) from public;
+revoke execute on function evervec.render_jobs(evervec.source, evervec.processing_queue[], interval, uuid, boolean) from public;
 
 -- file: functions/queue/render_states.sql
 -- render_states: for some keys of a source, the texts as they are now and whether each needs a vector.
@@ -4273,6 +4559,7 @@ revoke execute on function evervec.task_step(evervec.processing_queue) from publ
 -- calls, dead letters, and cached vectors of texts and queries.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
+-- needs: functions/control/setting_interval.sql
 -- Locks:  those of fold, reclaim, and rows of what is forgotten.
 create or replace function evervec.tick(
     out folded    bigint,
@@ -4282,6 +4569,8 @@ create or replace function evervec.tick(
 language plpgsql security definer
 set search_path from current
 as $$
+declare
+    v_oldest timestamptz := now() - evervec.setting_interval('batch_log_keep', '400 days');
 begin
     folded := evervec.fold(100000);
     perform evervec.follow_renames(evervec.active_sources());
@@ -4292,21 +4581,25 @@ begin
         returning 1
     ), old_batches as (
         delete from evervec.batch_log b
-         where b.batch_id in (select o.batch_id from evervec.batch_log o where o.finished_at < now() - interval '90 days' limit 10000)
+         where b.ctid = any (array(select o.ctid from evervec.batch_log o where o.finished_at < v_oldest limit 10000 for update skip locked))
+        returning 1
+    ), old_days as (
+        delete from evervec.spending p
+         where p.ctid = any (array(select o.ctid from evervec.spending o where o.day < (v_oldest at time zone 'UTC')::date limit 10000 for update skip locked))
         returning 1
     ), old_calls as (
         delete from evervec.model_call c
          where c.ctid in (select o.ctid from evervec.model_call o where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour' limit 10000)
         returning 1
     )
-    select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_calls)
+    select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_days) + (select count(*) from old_calls)
            + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries()
       into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches older than 90 days and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -6316,6 +6609,7 @@ revoke execute on function evervec.create_row_function(evervec.source, text, tex
 -- write_<source>(row_keys, hashes, vectors) → stores what is still true, says what became of the rest
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
+-- sample_<source>(percent, characters) → see create_sample_function
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
 -- put_<source>, remove_<source> → see create_manual_functions
 --
@@ -6337,6 +6631,7 @@ begin
         perform evervec.create_manual_functions(p_source);
     end if;
     perform evervec.create_pass_functions(p_source);
+    perform evervec.create_sample_function(p_source);
     if p_source.priority_sql is not null then
         perform evervec.create_priority_function(p_source);
     end if;
@@ -6344,9 +6639,48 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, render_, write_, erase_, slice_, orphans_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, render_, write_, erase_, slice_, orphans_, sample_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;
+
+-- file: functions/track/create_sample_function.sql
+-- create_sample_function: sample_<source>, a share of a source's rows: what their texts would be to a provider, and what is stored of them.
+--
+-- By whole pages, so that a small share reads little of a large table, of partitions too; the same rows at each call, so that an estimate
+-- does not waver. page tells how many pages they were on, from which their share of the table follows whatever the statistics say.
+-- Locks:  none that matter.
+create or replace function evervec.create_sample_function(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql record;
+begin
+    select * into v_sql from evervec.fragments(p_source);
+    perform evervec.create_row_function(
+        p_source, 'sample', 'p_percent real, p_characters integer',
+        'table (page text, content_hash bytea, characters integer, bytes integer, stored_hash bytea, stored_model_id integer)', true,
+        format(
+            $body$
+        begin
+            return query
+            select s."evervec page", sha256(convert_to(s."evervec content", 'UTF8')), length(s."evervec content"),
+                   octet_length(convert_to(left(s."evervec content", $2), 'UTF8')), %1$s, %2$s
+              from (select %3$s, %4$s as "evervec content", s.tableoid || split_part(s.ctid::text, ',', 1) as "evervec page"
+                      from %5$s s tablesample system ($1) repeatable (0)) s
+              left join %6$s e on %7$s;
+        end
+            $body$,
+            v_sql.stored_hash, v_sql.stored_model, evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.target,
+            evervec.key_match(p_source, 'e', true, 's', false)));
+end
+$$;
+
+comment on function evervec.create_sample_function(evervec.source) is
+$$Internal. Creates or replaces sample_<source>.$$;
+
+revoke execute on function evervec.create_sample_function(evervec.source) from public;
 
 -- file: functions/track/create_search_function.sql
 -- create_search_function: nearest_<source>, the search that inlines into the caller's plan.
@@ -6547,8 +6881,8 @@ begin
              then format(', foreign key (%s) references %s (%s) on delete cascade on update cascade', v_keys,
                          evervec.qualified_name(p_source.relation), evervec.key_list(p_source, null)) end);
     -- Out of line (pgvector's default), vectors would cost the planner nothing to read, and it would sort the whole table where the
-    -- index answers at once. MAIN keeps in the row what fits into a page.
-    execute format('alter table %s.%I alter column embedding set storage main', v_schema, v_target);
+    -- index answers at once; they also take four times as long to write. What fits into a page stays in the row, uncompressed.
+    execute format('alter table %s.%I set (toast_tuple_target = 8160)', v_schema, v_target);
     execute format('comment on table %s.%I is %L', v_schema, v_target, format(
         'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text.', p_source.relation));
     if v_owner <> current_user::regrole then
@@ -6821,8 +7155,13 @@ begin
                 evervec.attribute_names(s.relation, s.watched_attributes))
                is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
             or s.source_id = any (p_sources)
-           and evervec.attribute_numbers(s.relation, array(
-                   select k.column_name from evervec.primary_key(s.relation) k order by k.ordinal)) <> s.key_attributes
+           and not exists (
+               select from pg_index i
+                where i.indrelid = s.relation and i.indisprimary
+                  and array(select k.attnum
+                              from unnest(i.indkey::smallint[]) with ordinality as k (attnum, ordinality)
+                             where k.ordinality <= i.indnkeyatts
+                             order by k.ordinality) = s.key_attributes)
            for update of s skip locked
     loop
         if evervec.attribute_numbers(v_former.relation, array(
@@ -6890,7 +7229,7 @@ set search_path from current
 as $$
     select array_agg(prefix || '_' || p_source)
       from (
-        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'priority', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
@@ -7728,6 +8067,7 @@ revoke execute on function evervec.with_recipe(evervec.source) from public;
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
 --
 -- Reads neither the tracked tables nor their recipes, so it answers whatever is broken.
+-- needs: functions/control/doctor_budget.sql
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
@@ -7784,6 +8124,10 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
 union all
 select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   from evervec.source s
+  cross join lateral evervec.doctor_budget(s) f
+union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
   cross join lateral evervec.doctor_triggers(s) f
  where s.state <> 'suspended' and exists (select from pg_class c where c.oid = s.relation)
 union all
@@ -7801,17 +8145,80 @@ select s.name as source, 'failing' as alert, null as since, s.last_error as prob
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+
+-- file: views/cost.sql
+-- cost: what each day cost, by source and model.
+--
+-- From sums that log_batch keeps, so it does not read the batches. They are kept as long (setting batch_log_keep), and outlive the source.
+create or replace view evervec.cost as
+select p.day, p.source, p.model, p.requests, p.embedded as texts, p.cached, p.unchanged, p.failed, p.tokens, p.cost
+  from evervec.spending p;
+
+comment on view evervec.cost is
+$$One row a day (UTC), source and model: what workers asked of the provider, and what they did not have to ask. Searches are not counted. Kept for setting batch_log_keep (400 days), also of sources that are gone.$$;
+comment on column evervec.cost.day is $$The UTC date on which the batches ended.$$;
+comment on column evervec.cost.requests is $$Requests, whatever became of them; one that several sources shared counts for the one with the most tokens in it.$$;
+comment on column evervec.cost.texts is $$Rows that got a vector from the provider.$$;
+comment on column evervec.cost.cached is $$Rows that got their vector from the cache, for nothing.$$;
+comment on column evervec.cost.unchanged is $$Rows whose text was the same: nothing was asked.$$;
+comment on column evervec.cost.failed is $$Attempts that failed.$$;
+comment on column evervec.cost.tokens is $$Tokens as the provider counted them, used or not; 0 where it does not say.$$;
+comment on column evervec.cost.cost is $$Tokens at the price that the model had then, in its currency; NULL: it had none.$$;
+
+-- file: views/egress.sql
+-- egress: which columns of which tables go to which provider.
+--
+-- Present names, also of what was renamed since. A recipe in SQL may do anything with what it reads: the columns that it, or p_where, reads
+-- are listed, and those of other tables that p_depends_on watches (every column where it names none). Manual sources send nothing.
+-- needs: functions/track/template_parts.sql
+create or replace view evervec.egress as
+select s.name as source,
+       c.relation::text as relation,
+       a.attname::text as column_name,
+       m.name as model,
+       m.provider,
+       s.storage,
+       m.provider not in ('local', 'minilm') as leaves
+  from evervec.source s
+  join evervec.model m using (model_id)
+  cross join lateral (
+    select s.relation, w.attnum
+      from unnest(s.watched_columns, s.watched_attributes) as w (name, attnum)
+     where s.text_sql is not null
+        or w.name = any(s.columns)
+        or w.name in (select t.hole from evervec.template_parts(s.template) t)
+    union
+    select d.relation, n.attnum
+      from evervec.dependency d
+      join pg_attribute n on d.relation = n.attrelid and n.attname = any(d.watched)
+     where d.source_id = s.source_id
+  ) c (relation, attnum)
+  join pg_attribute a on c.relation = a.attrelid and c.attnum = a.attnum and not a.attisdropped
+ where s.storage <> 'manual'
+ order by s.name, c.relation <> s.relation, c.relation::text, a.attnum;
+
+comment on view evervec.egress is
+$$One row a column whose values are sent to a provider, or may be: those in p_columns or p_template; of a recipe in SQL those that it and p_where read, and those of other tables that p_depends_on watches. Manual sources have none. Words of searches go to the model's provider, too.$$;
+comment on column evervec.egress.relation is $$The source's table, or another one that its recipe reads.$$;
+comment on column evervec.egress.provider is $$Who computes the vectors; the worker's environment says where that is (evervec egress).$$;
+comment on column evervec.egress.storage is $$Where the vectors are: table, or column (of the source's own table).$$;
+comment on column evervec.egress.leaves is $$Whether it leaves the worker's machine: false for provider local alone.$$;
 
 -- file: views/status.sql
 -- status: one row a source: what it is, and how much of its work is not done yet.
 --
+-- needs: views/budget_status.sql
 -- vectors is the planner's estimate, backfill the share of a pass that is still ahead; the other counts are exact.
 create or replace view evervec.status as
 select s.name as source,
        s.relation::text as relation,
        m.name as model,
-       case when m.paused_until > now() then 'model paused' else s.state end as state,
+       case when s.state = 'active'
+                 and (s.name in (select b.source from evervec.budget_status b where b.spent)
+                      or m.name in (select b.model from evervec.budget_status b where b.spent)) then 'budget spent'
+            when m.paused_until > now() then 'model paused'
+            else s.state end as state,
        coalesce(l.changes, 0) + coalesce(q.queued, 0) as pending,
        coalesce(q.processing, 0) as processing,
        coalesce(q.retrying, 0) as retrying,
@@ -7843,9 +8250,9 @@ select s.name as source,
   ) d using (source_id);
 
 comment on view evervec.status is
-$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
+$$One row a source. state: active, paused, suspended, model paused, or budget spent (until midnight UTC, see budget_status). pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'bba15df47f1542fd61c731e5ade0b37f7c8d0ded11c298356f1ce671b10d65b1');
+values ('evervec_0002_functions', 'fe4a9089765cc485cf6fe01a7b891786fe5f356ecebf1c76f657faac30783a0e');

@@ -28,6 +28,7 @@ AREAS = {
     "control": "Control and health",
     "queue": "Working and watching",
     "cache": "What is remembered by text",
+    "cost": "What it costs",
     "index": "Vector indexes",
     "views": "Views",
 }

@@ -1,6 +1,7 @@
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
 --
 -- Reads neither the tracked tables nor their recipes, so it answers whatever is broken.
+-- needs: functions/control/doctor_budget.sql
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
@@ -57,6 +58,10 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
 union all
 select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   from evervec.source s
+  cross join lateral evervec.doctor_budget(s) f
+union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
   cross join lateral evervec.doctor_triggers(s) f
  where s.state <> 'suspended' and exists (select from pg_class c where c.oid = s.relation)
 union all
@@ -74,4 +79,4 @@ select s.name as source, 'failing' as alert, null as since, s.last_error as prob
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;

@@ -1,11 +1,16 @@
 -- status: one row a source: what it is, and how much of its work is not done yet.
 --
+-- needs: views/budget_status.sql
 -- vectors is the planner's estimate, backfill the share of a pass that is still ahead; the other counts are exact.
 create or replace view evervec.status as
 select s.name as source,
        s.relation::text as relation,
        m.name as model,
-       case when m.paused_until > now() then 'model paused' else s.state end as state,
+       case when s.state = 'active'
+                 and (s.name in (select b.source from evervec.budget_status b where b.spent)
+                      or m.name in (select b.model from evervec.budget_status b where b.spent)) then 'budget spent'
+            when m.paused_until > now() then 'model paused'
+            else s.state end as state,
        coalesce(l.changes, 0) + coalesce(q.queued, 0) as pending,
        coalesce(q.processing, 0) as processing,
        coalesce(q.retrying, 0) as retrying,
@@ -37,4 +42,4 @@ select s.name as source,
   ) d using (source_id);
 
 comment on view evervec.status is
-$$One row a source. pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
+$$One row a source. state: active, paused, suspended, model paused, or budget spent (until midnight UTC, see budget_status). pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;

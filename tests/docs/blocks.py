@@ -18,8 +18,8 @@ from evervec import embedded
 from tests.support.cluster import Database
 from tools.chain import ROOT
 
-# Shown, not run: output, diagrams, files of other programs.
-SHOWN = ("text", "ini")
+# Shown, not run: output, diagrams, files of other programs and of tests.
+SHOWN = ("text", "ini", "python", "toml")
 
 # Other tests and CI run these; they take minutes and install things.
 ELSEWHERE = ("make demo", "make test", "make soak")

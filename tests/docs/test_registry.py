@@ -20,8 +20,8 @@ _REGISTERED = re.compile(r"^\| `(VE\d{3})` \| ([^|]+) \| ([^|]+) \|$", re.MULTIL
 _RANGE = re.compile(r"VE(\d{3}) to VE(\d{3})")
 _CALL = re.compile(r"evervec\.([a-z_]+)\s*\(")
 
-# Calls in a HINT are advice, and so are those in a remedy: whole statements with the source's name.
-_RAISE = re.compile(r"raise exception using.*?;\n|'select [^']*\(%L[^']*;'", re.DOTALL)
+# Calls in a HINT are advice, and so are those in a remedy: statements with their arguments put in.
+_RAISE = re.compile(r"raise exception using.*?;\n|'select [^']*\(%[Ls][^']*;'", re.DOTALL)
 
 # What a call can raise in general, but not from this caller.
 _NEVER = {
@@ -31,6 +31,7 @@ _NEVER = {
         "VE204",
     },
     "retrack": {"VE201", "VE204"},
+    "egress": {"VE104"},  # template_parts(): of a template that track has taken
     "alerts": {"VE101"},  # it asks about sources that there are
     "cache_query": {"VE204"},  # its limit is 0
     "find_similar_to": {"VE201"},  # its query is a vector of the source itself

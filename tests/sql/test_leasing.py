@@ -10,7 +10,11 @@ import pytest
 
 from tests.support.sql_worker import add_toy_model, rows, value
 
-LEASE = "select * from evervec.lease_jobs(%s, '5 min', gen_random_uuid(), %s)"
+LEASE = (
+    "select job_id from evervec.lease_jobs("
+    " array(select (d.job).job_id from evervec.due_jobs(%s, %s) d), null, '5 min',"
+    " gen_random_uuid())"
+)
 
 
 @pytest.fixture
@@ -74,8 +78,8 @@ def test_peer_23_the_backlog_of_a_paused_model_is_not_walked_over(
 
     plan: list[dict[str, Any]] = value(
         film,
-        "explain (analyze, buffers, format json) select * from evervec.lease_jobs(1, '5 min',"
-        " gen_random_uuid(), %s)".replace("%s", f"array[{two['other']}]"),
+        "explain (analyze, buffers, format json) select * from evervec.due_jobs(1,"
+        f" array[{two['other']}])",
     )
 
     read = plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]

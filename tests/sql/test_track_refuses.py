@@ -122,6 +122,8 @@ def test_a_table_that_stays_locked_is_an_error_that_says_so(
         ("'m', 'Bad Provider', 3", "out of its range"),
         ("null, 'toy', 3", "out of its range"),
         ("'m', 'toy', 3, p_request => '[]'", "out of its range"),
+        ("'m', 'toy', 3, p_request => '{\"document\": \"text\"}'", "out of its range"),
+        ("'m', 'toy', 3, p_request => '{\"query\": null}'", "out of its range"),
         ("'local', 'toy', 512", "exists with a different definition"),
     ],
 )

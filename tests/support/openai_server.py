@@ -35,11 +35,12 @@ def words_vector(text: str, dimensions: int = DIMENSIONS) -> NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent to /embeddings; the names of the headers in lower case."""
+    """What a client sent, and where; the names of the headers in lower case."""
 
     texts: list[str]
     body: dict[str, Any]
     headers: Mapping[str, str]
+    path: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Answer:
     dimensions               another length than the client expects
     value                    every vector consists of this number (NaN, 0, 1e39)
     bad_row                  `value` applies to this row only
+    index                    the index that every vector has
     slow                     seconds before the answer
     held                     no answer before `release`
     drip                     seconds between one byte of the body and the next
@@ -72,6 +74,7 @@ class Answer:
     dimensions: int | None = None
     value: float | None = None
     bad_row: int | None = None
+    index: int | None = None
     slow: float = 0.0
     held: bool = False
     drip: float = 0.0
@@ -80,6 +83,7 @@ class Answer:
 class OpenAIServer:
     """The server; `requests` is what it was asked, in order.
 
+    count_tokens  how many tokens it says that a text has; a request's are rounded
     port      0: any that is free
     answered  called with each request and what it will be answered, before that takes time
     """
@@ -88,6 +92,7 @@ class OpenAIServer:
         self, port: int = 0, answered: Callable[[Request, Answer], None] | None = None
     ) -> None:
         self.requests: list[Request] = []
+        self.count_tokens: Callable[[str], float] = lambda text: len(text.split())
         self.control: Callable[[str, Any], Any] = lambda *_: None
         self._answered = answered or (lambda *_: None)
         self._script: list[Answer] = []
@@ -146,6 +151,7 @@ class OpenAIServer:
             [given] if isinstance(given, str) else list(given or []),
             body,
             {name.lower(): value for name, value in handler.headers.items()},
+            handler.path,
         )
         with self._lock:
             self.requests.append(request)
@@ -174,7 +180,7 @@ class OpenAIServer:
         elif answer.status != 200:
             payload = json.dumps({"error": {"message": "no", **answer.error}}).encode()
         else:
-            payload = json.dumps(_embeddings(request, answer)).encode()
+            payload = json.dumps(_embeddings(request, answer, self.count_tokens)).encode()
         handler.send_response(answer.status)
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(payload)))
@@ -212,7 +218,9 @@ class OpenAIServer:
             thread.join()
 
 
-def _embeddings(request: Request, answer: Answer) -> dict[str, Any]:
+def _embeddings(
+    request: Request, answer: Answer, count_tokens: Callable[[str], float]
+) -> dict[str, Any]:
     dimensions = answer.dimensions or request.body.get("dimensions") or DIMENSIONS
     vectors = [words_vector(text, dimensions) for text in request.texts]
     if answer.value is not None:
@@ -221,12 +229,16 @@ def _embeddings(request: Request, answer: Answer) -> dict[str, Any]:
     vectors = vectors[: len(vectors) - answer.drop] + vectors[:1] * answer.extra
     floats = answer.floats or request.body.get("encoding_format") != "base64"
     data = [
-        {"object": "embedding", "index": index, "embedding": _encoded(vector, floats)}
-        for index, vector in enumerate(vectors)
+        {
+            "object": "embedding",
+            "index": position if answer.index is None else answer.index,
+            "embedding": _encoded(vector, floats),
+        }
+        for position, vector in enumerate(vectors)
     ]
     if answer.reverse:
         data.reverse()
-    tokens = sum(len(text.split()) for text in request.texts)
+    tokens = round(sum(count_tokens(text) for text in request.texts))
     return {
         "object": "list",
         "model": request.body.get("model"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -39,6 +40,11 @@ def test_the_url_that_yoyo_wants_is_understood() -> None:
         ("EVERVEC_LEASE_SECONDS", "nan"),
         ("EVERVEC_POLL_SECONDS", "1.01"),
         ("EVERVEC_REQUEST_TIMEOUT", "-1"),
+        ("EVERVEC_LOCAL_PROCESSES", "0"),
+        ("EVERVEC_PROFILES", "alice"),
+        ("EVERVEC_PROFILES", "=openai"),
+        ("EVERVEC_PROFILES", "alice=Open AI"),
+        ("EVERVEC_PROFILES", "alice=openai,alice=azure"),
         ("EVERVEC_LOG_FORMAT", "xml"),
         ("EVERVEC_LOG_LEVEL", "loud"),
     ],
@@ -49,6 +55,22 @@ def test_a_bad_value_is_one_sentence_that_names_the_variable(name: str, value: s
 
     assert name in error.value.message
     assert "\n" not in error.value.message
+
+
+def test_tenants_are_pairs_with_commas_between() -> None:
+    env = {"EVERVEC_PROFILES": " alice=azure_eu, a=b=openai-two ,*=openai,"}
+
+    assert Config.from_environment(env).tenants == {
+        "alice": "azure_eu",
+        "a=b": "openai-two",
+        "*": "openai",
+    }
+
+
+def test_an_offline_model_has_a_process_for_each_core_that_may_be_used() -> None:
+    config = Config.from_environment({})
+
+    assert config.local_processes == len(os.sched_getaffinity(0))
 
 
 def test_a_request_may_outlast_its_lease_because_the_heart_beats() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -13,7 +14,7 @@ import pytest
 from evervec.providers import ProviderError, Providers, ProviderSetupError, unusable_rows
 from evervec.providers.openai import retry_after
 from evervec.records import Model
-from tests.support.openai_server import DIMENSIONS, Answer, OpenAIServer, words_vector
+from tests.support.openai_server import DIMENSIONS, Answer, OpenAIServer, Request, words_vector
 
 KEY = "sk-test-0123456789"
 TEXTS = ["a fine day", "two whales", "three"]
@@ -59,6 +60,7 @@ def test_base64_is_asked_for_and_the_key_is_sent(openai_server: OpenAIServer, mo
         ("text-embedding-3-small", {}, DIMENSIONS),
         ("text-embedding-ada-002", {}, None),
         ("bge-m3", {"dimensions": DIMENSIONS}, DIMENSIONS),
+        ("text-embedding-3-small", {"dimensions": None}, None),
     ],
 )
 def test_dimensions_are_sent_only_where_they_are_understood(
@@ -68,7 +70,7 @@ def test_dimensions_are_sent_only_where_they_are_understood(
 
     Providers().embed(model, TEXTS, "document")
 
-    assert openai_server.requests[0].body.get("dimensions") == sent
+    assert openai_server.requests[0].body.get("dimensions", "none") == (sent or "none")
 
 
 def test_further_fields_of_the_request_are_sent(openai_server: OpenAIServer) -> None:
@@ -77,6 +79,32 @@ def test_further_fields_of_the_request_are_sent(openai_server: OpenAIServer) -> 
     Providers().embed(model, TEXTS, "document")
 
     assert openai_server.requests[0].body["truncate"] == "END"
+
+
+@pytest.mark.parametrize(
+    ("document", "query"),
+    [("document", "query"), ("search_document", "search_query")],
+    ids=["Voyage", "Cohere"],
+)
+def test_documents_and_queries_get_the_fields_of_their_kind(
+    openai_server: OpenAIServer, document: str, query: str
+) -> None:
+    request = {
+        "truncation": False,
+        "document": {"input_type": document},
+        "query": {"input_type": query, "truncation": True},
+    }
+    model = Model("m", "openai", "m", DIMENSIONS, request=request)
+    providers = Providers()
+
+    providers.embed(model, ["x"], "document")
+    providers.embed_query(model, "x")
+
+    common = {"model": "m", "input": ["x"], "encoding_format": "base64"}
+    assert [request.body for request in openai_server.requests] == [
+        common | {"input_type": document, "truncation": False},
+        common | {"input_type": query, "truncation": True},
+    ]
 
 
 def test_documents_and_queries_get_their_prefixes(openai_server: OpenAIServer) -> None:
@@ -139,6 +167,48 @@ def test_no_request_is_repeated_by_the_client(openai_server: OpenAIServer, model
     assert len(openai_server.requests) == 1
 
 
+def refuses_base64(status: int, error: dict[str, str]) -> Callable[[Request], Answer | None]:
+    """A rule: no request may have the member encoding_format."""
+
+    def rule(request: Request) -> Answer | None:
+        named = "encoding_format" in request.body
+        return Answer(status=status, error=error) if named else None
+
+    return rule
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, {"message": "unsupported value", "param": "encoding_format"}),
+        (400, {"message": "Unknown parameter: 'encoding_format'."}),
+        (422, {"message": "body.encoding_format: Extra inputs are not permitted"}),
+    ],
+)
+def test_a_server_without_base64_is_asked_for_floats_and_that_is_remembered(
+    openai_server: OpenAIServer, model: Model, status: int, error: dict[str, str]
+) -> None:
+    openai_server.rule(refuses_base64(status, error))
+    providers = Providers()
+
+    for _ in range(3):
+        vectors = providers.embed(model, TEXTS, "document").vectors
+
+    np.testing.assert_allclose(vectors, [words_vector(t) for t in TEXTS], rtol=1e-6)
+    asked = ["encoding_format" in request.body for request in openai_server.requests]
+    assert asked == [True, False, False, False]
+
+
+def test_a_refusal_that_floats_do_not_mend_is_told(
+    openai_server: OpenAIServer, model: Model
+) -> None:
+    refusal = Answer(status=400, error={"param": "encoding_format"})
+    openai_server.script(refusal, refusal)
+
+    assert failure(model).error_class == "not_found"
+    assert len(openai_server.requests) == 2
+
+
 def test_retry_after_is_kept(openai_server: OpenAIServer, model: Model) -> None:
     openai_server.script(Answer(status=429, headers={"Retry-After": "7"}))
 
@@ -177,6 +247,9 @@ def test_peer_20_retry_after_is_seconds_or_a_date(text: str, seconds: float | No
         Answer(extra=1),
         Answer(dimensions=DIMENSIONS + 1),
         Answer(dimensions=1),
+        Answer(index=0),
+        Answer(index=3),
+        Answer(index=-1),
     ],
 )
 def test_peer_22_an_unusable_answer_is_an_invalid_response(

@@ -662,7 +662,24 @@ def test_what_the_limits_do_not_allow_in_time_goes_back(
     assert service.value("select max(attempts) from evervec.processing_queue") == 0
 
 
-def test_a_stop_is_heeded_while_a_request_waits(service: Service) -> None:
+def test_while_the_limits_allow_nothing_nobody_is_given_rows_of_the_model(
+    service: Service,
+) -> None:
+    service.track(rows=[(i, f"row {i}", "x") for i in range(6)])
+    service.conn.execute(
+        "update evervec.model set batch_texts = 2, requests_per_minute = 1 where name = 'words'"
+    )
+    service.batch()
+
+    assert service.batch().claimed == 0
+    service.conn.execute("update evervec.model set full_until = now()")
+    assert service.batch().claimed == 4
+
+
+def test_a_stop_is_heeded_while_a_request_waits(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor_module, "_LIMIT_PATIENCE_SECONDS", 90.0)
     service.track(rows=[(i, f"row {i}", "x") for i in range(4)])
     service.conn.execute(
         "update evervec.model set batch_texts = 2, requests_per_minute = 1 where name = 'words'"

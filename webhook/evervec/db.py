@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Literal, LiteralString
 from uuid import UUID
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, scalar_row, tuple_row
+from psycopg.types.json import Jsonb
 
 from evervec import failpoints, logs
 from evervec.records import (
     Alert,
+    Budget,
     Call,
     Claim,
     ClaimedJob,
+    Cost,
     Coverage,
     DeadLetter,
+    Egress,
+    Estimate,
     Finding,
     JobStatus,
     LetterStatistics,
@@ -238,6 +244,65 @@ class Database(Session):
             source,
         )
 
+    # -- cost ------------------------------------------------------------------------------------
+
+    def cost(self, since: date, source: str | None = None) -> list[Cost]:
+        """What each day since then (UTC) cost, by source and model, the newest day first."""
+        return self._rows(
+            Cost,
+            "select day, source, model, requests, texts, cached, unchanged, failed, tokens,"
+            " cost::float8 from evervec.cost where day >= %s and (%s::text is null or source = %s)"
+            " order by day desc, source, model",
+            since,
+            source,
+            source,
+        )
+
+    def budgets(self) -> list[Budget]:
+        """Every budget, models' first, and what is spent of it today (UTC)."""
+        return self._rows(
+            Budget,
+            "select model, source, tokens_a_day, cost_a_day::float8, tokens_today,"
+            " cost_today::float8, spent from evervec.budget_status order by model, source",
+        )
+
+    def set_budget(
+        self,
+        *,
+        model: str | None = None,
+        source: str | None = None,
+        tokens: int | None = None,
+        cost: Decimal | None = None,
+    ) -> None:
+        """Limit what a model or a source may spend on a day (UTC); no limit: no more budget.
+
+        Raises VE101, VE108, VE111.
+        """
+        self._value(
+            "select evervec.set_budget(%s, %s, %s::bigint, %s::numeric)",
+            model,
+            source,
+            tokens,
+            cost,
+        )
+
+    def estimate(self, source: str) -> Estimate:
+        """What it would cost to embed what is not; reads up to some 5,000 rows."""
+        return self._row(
+            Estimate,
+            "select rows, missing, cached, tokens, cost::float8, sampled, examined"
+            " from evervec.estimate(%s)",
+            source,
+        )
+
+    def egress(self) -> list[Egress]:
+        """Which columns go to which provider."""
+        return self._rows(
+            Egress,
+            "select source, relation, column_name, model, provider, leaves, storage"
+            " from evervec.egress",
+        )
+
     # -- asking for work ---------------------------------------------------------------------------
 
     def enqueue(
@@ -358,9 +423,9 @@ class Database(Session):
         sources: Sequence[str] | None = None,
     ) -> Claim | None:
         """Take up to `limit` jobs under one lease; None when there is nothing to do now."""
-        with self._transaction() as connection, connection.cursor() as cursor:
+        with self._transaction() as connection, connection.cursor(row_factory=tuple_row) as cursor:
             rows = cursor.execute(
-                "select lease_token, job_id, coalesce(source, '') as source, task_type, attempts,"
+                "select lease_token, job_id, coalesce(source, ''), task_type, attempts,"
                 " state, content, content_hash, model, too_long, last_class, expiries"
                 " from evervec.claim_jobs(p_limit => %s, p_lease => %s, p_worker => %s,"
                 " p_sources => %s::text[])",
@@ -368,11 +433,8 @@ class Database(Session):
             ).fetchall()
         if not rows:
             return None
-        token: UUID = rows[0]["lease_token"]
-        return Claim(
-            token,
-            tuple(ClaimedJob(**{name: row[name] for name in ClaimedJob.__slots__}) for row in rows),
-        )
+        token: UUID = rows[0][0]
+        return Claim(token, tuple(ClaimedJob(*row[1:]) for row in rows))
 
     def complete_jobs(
         self,
@@ -451,32 +513,17 @@ class Database(Session):
         self,
         *,
         worker: str,
-        source: str | None,
-        model: str | None,
-        claimed: int,
-        embedded: int,
-        unchanged: int,
-        failed: int,
-        tokens: int,
+        counts: Sequence[Mapping[str, str | int | None]],
         claim_ms: float,
         embed_ms: float,
         complete_ms: float,
     ) -> None:
-        """Record a processed batch."""
+        """Record a processed batch; counts: see evervec.ledger.Counts, one a source."""
         self._value(
-            "select evervec.log_batch(p_worker => %s, p_source => %s, p_model => %s, p_claimed"
-            " => %s::int,"
-            " p_embedded => %s::int, p_unchanged => %s::int, p_failed => %s::int, p_tokens =>"
-            " %s::bigint,"
-            " p_claim_ms => %s::real, p_embed_ms => %s::real, p_complete_ms => %s::real)",
+            "select evervec.log_batch(p_worker => %s, p_counts => %s, p_claim_ms => %s::real,"
+            " p_embed_ms => %s::real, p_complete_ms => %s::real)",
             worker,
-            source,
-            model,
-            claimed,
-            embedded,
-            unchanged,
-            failed,
-            tokens,
+            Jsonb(list(counts)),
             claim_ms,
             embed_ms,
             complete_ms,

@@ -21,6 +21,7 @@ from evervec.db import DatabaseUnavailableError
 from evervec.errors import EvervecError
 from evervec.heartbeat import Heartbeat
 from evervec.joblog import log_claim, log_jobs
+from evervec.ledger import Ledger
 from evervec.providers import ProviderError, estimated_tokens, room, unusable_rows
 from evervec.records import Outcome, grouped
 from evervec.texts import TROUBLE, distinct, jobs_of, requests
@@ -43,6 +44,12 @@ SLICE_LEAST: Final = 5
 SLICE_MOST: Final = 200
 SLICE_QUICK_SECONDS: Final = 0.015
 SLICE_SLOW_SECONDS: Final = 0.040
+
+# Writers at a time in one process: more would wait for the same disk, and hold rows the while.
+_WRITERS: Final = 2
+
+# Beside the thread whose texts an offline model computes, one that claims and writes.
+_OFFLINE_HELP: Final = 1
 
 # A value that a column cannot hold, a constraint or a trigger of the user's: one row's own matter.
 _DATA: Final = ("22", "23", "P0")
@@ -72,9 +79,9 @@ _WASTED: Final = (
 # How long results that are paid for wait for a database that went away (a restart takes seconds).
 _PATIENCE_SECONDS: Final = 30.0
 
-# How long a request waits for the limits of its model, a minute as a rule; then its rows go back.
-_LIMIT_PATIENCE_SECONDS: Final = 90.0
-_NAP_SECONDS: Final = 5.0
+# How long a request waits for the limits of its model; then its rows go back, and no more of them
+# are claimed until the limits allow it: other models have work, too.
+_LIMIT_PATIENCE_SECONDS: Final = 2.0
 
 T = TypeVar("T")
 
@@ -124,6 +131,7 @@ class _Hand:
     lease: Lease
     open: dict[int, ClaimedJob]
     tally: Counter[str] = field(default_factory=Counter)
+    ledger: Ledger = field(default_factory=Ledger)
     cached: int = 0
     tokens: int = 0
     refusals: int = 0
@@ -134,12 +142,14 @@ class _Hand:
 
     def settle(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
-            self.open.pop(outcome.job_id, None)
+            job = self.open.pop(outcome.job_id, None)
             self.tally[outcome.outcome] += 1
+            if job is not None:
+                self.ledger.settled(job, outcome.outcome)
 
 
 class Processor:
-    """Processes batches. One thread at a time; several processes may work on the same database.
+    """Processes batches. Several threads and processes may work on the same database.
 
     stop  once set, the request in hand is finished and the rest of its batch released
     """
@@ -157,21 +167,32 @@ class Processor:
         self._stop = stop or threading.Event()
         self._heartbeat = Heartbeat(config)
         self._slice = SLICE_START
+        # Two claims at once would only wait for each other's rows.
+        self._claiming = threading.Lock()
+        self._writing = threading.BoundedSemaphore(_WRITERS)
 
-    def run_batch(self, sources: Sequence[str] | None = None) -> Batch:
+    def run_batch(
+        self,
+        sources: Sequence[str] | None = None,
+        on_more: Callable[[int | None], None] | None = None,
+    ) -> Batch:
         """Process one batch; an empty Batch when there is nothing to do now.
+
+        on_more  called when the claim was as large as it may be, so that there is probably more;
+                 with the number of threads that may help, None when that is not for us to say
 
         Raises EvervecError when the database refuses (a privilege, a dropped table), of that kind
         DatabaseUnavailableError when it is gone; the jobs are then released, or free again when
         their lease ends.
         """
-        started = time.monotonic()
-        claim = self._db.claim_jobs(
-            self._config.batch_size, self._config.lease, self._config.worker_name, sources
-        )
+        with self._claiming:
+            started = time.monotonic()
+            claim = self._db.claim_jobs(
+                self._config.batch_size, self._config.lease, self._config.worker_name, sources
+            )
+            claim_seconds = time.monotonic() - started
         if claim is None:
             return Batch()
-        claim_seconds = time.monotonic() - started
         failpoints.hit("after_claim")
         log_claim(claim)
 
@@ -182,27 +203,29 @@ class Processor:
             try:
                 self._complete_cached(hand, cached)
                 for model_name, jobs in grouped(wanted, lambda job: job.model or ""):
-                    self._embed_all(hand, model_name, jobs)
+                    model = self._db.get_model(model_name)
+                    if on_more is not None and len(claim.jobs) >= self._config.batch_size:
+                        on_more(_OFFLINE_HELP if self._providers.is_offline(model) else None)
+                    self._embed_all(hand, model, jobs)
             finally:
                 self._release(hand, list(hand.open.values()))
-
-        batch = _summary(claim, hand)
-        self._report(claim, hand, batch, claim_seconds)
+                # Whatever ended the batch, what it has cost counts.
+                batch = _summary(claim, hand)
+                self._report(claim, hand, batch, claim_seconds)
         return batch
 
     # -- embed -----------------------------------------------------------------------------------
 
-    def _embed_all(self, hand: _Hand, name: str, jobs: Sequence[ClaimedJob]) -> None:
+    def _embed_all(self, hand: _Hand, model: Model, jobs: Sequence[ClaimedJob]) -> None:
         """Every job of one model, request by request, until done or the model is out of order."""
         hand.troubles = 0
-        model = self._db.get_model(name)
         texts = self._fitting(hand, model, jobs)
         for number, request in enumerate(requests(model, texts)):
             if number > 0:
                 # Another worker may have met a limit since; the model is the same for all of them.
-                model = self._db.get_model(name)
+                model = self._db.get_model(model.name)
             if model.paused:
-                log_jobs("model_paused", jobs_of(request), model=name)
+                log_jobs("model_paused", jobs_of(request), model=model.name)
                 return
             error = self._embed(hand, model, request)
             if error is None:
@@ -241,6 +264,7 @@ class Processor:
         except ProviderError as error:
             seconds = time.monotonic() - started
             hand.embed_seconds += seconds
+            hand.ledger.asked(texts, 0)
             if error.error_class == "bad_input":
                 hand.troubles = 0
                 return self._without_the_culprit(hand, model, texts, error, seconds)
@@ -250,6 +274,7 @@ class Processor:
         seconds = time.monotonic() - started
         hand.embed_seconds += seconds
         hand.tokens += answer.tokens
+        hand.ledger.asked(texts, answer.tokens)
         hand.troubles = 0
 
         unusable = unusable_rows(answer.vectors)
@@ -308,8 +333,7 @@ class Processor:
                     "limit_reached", jobs_of(texts), model=model.name, seconds=round(seconds, 1)
                 )
                 return None
-            # Short naps: the lease must see that we are awake.
-            if self._stop.wait(min(seconds, _NAP_SECONDS)) or not self._may_go_on(hand):
+            if self._stop.wait(seconds) or not self._may_go_on(hand):
                 return None
 
     def _ask(self, model: Model, texts: Sequence[Text], call_id: int | None) -> Embeddings:
@@ -361,11 +385,12 @@ class Processor:
         position = 0
         while position < len(results):
             hand.lease.progress()
-            piece = results[position : position + self._slice]
-            position += len(piece)
-            slice_started = time.monotonic()
-            self._complete_slice(hand, piece)
-            self._adapt(len(piece), time.monotonic() - slice_started)
+            with self._writing:
+                piece = results[position : position + self._slice]
+                position += len(piece)
+                slice_started = time.monotonic()
+                self._complete_slice(hand, piece)
+                self._adapt(len(piece), time.monotonic() - slice_started)
         hand.complete_seconds += time.monotonic() - started
         failpoints.hit("after_complete")
 
@@ -488,9 +513,6 @@ class Processor:
             round(seconds * 1000, 1)
             for seconds in (claim_seconds, hand.embed_seconds, hand.complete_seconds)
         )
-        source = _only({job.source for job in claim.jobs if job.source})
-        model = _only({job.model for job in claim.jobs if job.model is not None})
-        failed = batch.retrying + batch.dead
         log_jobs(
             "batch",
             claim.jobs,
@@ -498,7 +520,7 @@ class Processor:
             claimed=batch.claimed,
             embedded=batch.embedded,
             cached=batch.cached,
-            failed=failed,
+            failed=batch.retrying + batch.dead,
             tokens=batch.tokens,
             claim_ms=claim_ms,
             embed_ms=embed_ms,
@@ -507,24 +529,13 @@ class Processor:
         try:
             self._db.log_batch(
                 worker=self._config.worker_name,
-                source=source,
-                model=model,
-                claimed=batch.claimed,
-                embedded=batch.embedded,
-                unchanged=batch.unchanged,
-                failed=failed,
-                tokens=batch.tokens,
+                counts=hand.ledger.counts(claim.jobs),
                 claim_ms=claim_ms,
                 embed_ms=embed_ms,
                 complete_ms=complete_ms,
             )
         except EvervecError as error:
             logs.warning("log_batch_failed", message=error.message)
-
-
-def _only(names: set[str]) -> str | None:
-    """The name that they all share, or None: the batch log has one column for it."""
-    return next(iter(names)) if len(names) == 1 else None
 
 
 def _summary(claim: Claim, hand: _Hand) -> Batch:

@@ -19,18 +19,27 @@ _INSUFFICIENT_PRIVILEGE: Final = "42501"
 
 
 def query_vector(
-    db: Database, providers: Providers, model: Model, words: str, *, cached: bool = True
+    db: Database,
+    providers: Providers,
+    model: Model,
+    words: str,
+    tenant: str | None = None,
+    *,
+    cached: bool = True,
 ) -> Vector:
     """The vector of `words`, shape (model.dimensions,), from the database where it has it.
 
     A role that may not use the cache, and a read-only server, are no obstacle.
-    cached: False neither looks for it nor keeps it. Raises ProviderError, EvervecError.
+    tenant: who pays for what is not there. cached: False neither looks for it nor keeps it.
+    Raises ProviderError, EvervecError.
     """
+    # A tenant whom nobody knows is refused, whatever others have searched for.
+    paid_by = providers.model_of(tenant, model)
     if cached:
         found = _where_permitted(lambda: db.cached_query(model.name, words))
         if found is not None:
             return found
-    vector = providers.embed_query(model, words)
+    vector = providers.embed_query(paid_by, words)
     if cached:
         _where_permitted(lambda: db.cache_query(model.name, words, vector))
     return vector

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -168,6 +168,77 @@ class Alert:
     since: datetime | None
     problem: str
     remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one source had from one model on one day (UTC).
+
+    texts   rows that the provider embedded; cached, unchanged: rows that cost nothing
+    tokens  as the provider counted them
+    cost    in the currency of the model's price; None when it has none
+    """
+
+    day: date
+    source: str
+    model: str
+    requests: int
+    texts: int
+    cached: int
+    unchanged: int
+    failed: int
+    tokens: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a model or a source (the other is None) may spend on a day, and has spent today (UTC).
+
+    tokens_a_day, cost_a_day  None: unlimited
+    spent                     nothing more is embedded until midnight UTC
+    """
+
+    model: str | None
+    source: str | None
+    tokens_a_day: int | None
+    cost_a_day: float | None
+    tokens_today: int
+    cost_today: float
+    spent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What it would cost to embed every row of a source that has no vector of its present text.
+
+    rows      of the table
+    missing   rows to embed; cached: those of them that cost nothing
+    tokens    of the others, about
+    cost      in the currency of the model's price; None when it has none
+    sampled   whether only `examined` rows were read, and the counts are scaled
+    """
+
+    rows: int
+    missing: int
+    cached: int
+    tokens: int
+    cost: float | None
+    sampled: bool
+    examined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """A column whose values are sent to a provider; leaves: to another machine."""
+
+    source: str
+    relation: str
+    column_name: str
+    model: str
+    provider: str
+    leaves: bool
+    storage: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ server's default is.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -51,7 +52,7 @@ class Session:
         conninfo: str = "",
         *,
         connect_timeout: int = 5,
-        max_size: int = 4,
+        max_size: int = 6,
         application_name: str = "evervec",
     ) -> None:
         self._conninfo = conninfo
@@ -76,7 +77,7 @@ class Session:
             max_size=self._max_size,
             timeout=self._connect_timeout,
             reconnect_timeout=self._connect_timeout,
-            check=ConnectionPool.check_connection,
+            check=_check,
             configure=_configure,
             open=True,
             name="evervec",
@@ -157,6 +158,16 @@ class Session:
     def _value(self, sql: LiteralString, *parameters: object) -> Any:
         with self._transaction() as connection, connection.cursor(row_factory=scalar_row) as cursor:
             return cursor.execute(sql, parameters).fetchone()
+
+
+def _check(connection: Connection) -> None:
+    """Whether a pooled connection still stands. A round trip each time would cost more than most
+    calls: a server that went away has closed its end, and a closed end has something to read.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        ConnectionPool.check_connection(connection)
 
 
 def _configure(connection: Connection) -> None:

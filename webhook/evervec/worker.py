@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from evervec import index, logs
+from evervec.crew import Crew
 from evervec.db import DatabaseUnavailableError
 from evervec.errors import EvervecError
 from evervec.index import IndexBuilder
@@ -31,8 +32,11 @@ _FIRST_PAUSE_SECONDS: Final = 0.02
 # Upkeep (expired leases, old receipts) where no pg_cron does it; cheap, and never urgent.
 _TICK_SECONDS: Final = 15.0
 
-# States of a source that nobody works on until a person says so.
-_AT_REST: Final = ("paused", "suspended")
+# What its budget leaves of a source waits for midnight.
+_SPENT: Final = "budget spent"
+
+# States of a source that nobody works on until a person, or a new day, says so.
+_AT_REST: Final = ("paused", "suspended", _SPENT)
 
 # How often to look whether an index has become due.
 _INDEX_SECONDS: Final = 5.0
@@ -100,6 +104,9 @@ class Summary:
 class Worker:
     """Processes batches until told to stop (`run`), until nothing is left (`drain`), or once.
 
+    Up to config.concurrency of them at a time: while a provider works on one, another is claimed
+    and a third one written.
+
     sources  limits the work to these; None works for all
     stop     ends the run after the request in hand; set by the signals of `stopping_on_signals`
     on_batch called after each batch, for progress
@@ -125,6 +132,9 @@ class Worker:
         self._on_index = on_index
         self._processor = Processor(db, providers, config, self._stop)
         self._providers = providers
+        self._crew = Crew(self._batch, config.concurrency - 1, self._stop)
+        self._counting = threading.Lock()
+        self._setup_error: ProviderError | None = None
         self._next_tick = self._next_index = 0.0
         self.summary = Summary()
 
@@ -142,6 +152,7 @@ class Worker:
                     self._db.reopen()
                     logs.info("database_back")
                     down = False
+                self._crew.check()
                 claimed = self._batch().claimed
                 # Also where there is always work: else nothing would be tidied, no index built.
                 self._tick_when_due()
@@ -160,6 +171,7 @@ class Worker:
             self._stop.wait(pause)
             pause = min(pause * 2, self._config.poll_seconds)
         builder.stop()
+        self._crew.join()
         return self.summary
 
     def _prepare(self) -> None:
@@ -175,39 +187,47 @@ class Worker:
         """Work until log, queue and backfills are empty, retries included; then build indexes.
 
         Raises EvervecError when something stands in the way that waiting does not mend: no key, no
-        privilege, no database. What was not done is then still queued.
+        privilege, no database, no budget. What was not done is then still queued.
         """
         pause = _FIRST_PAUSE_SECONDS
-        while not self._stop.is_set():
-            batch = self._batch()
-            if batch.setup_error is not None:
-                raise self._cannot_go_on(batch.setup_error)
-            if batch.claimed:
-                pause = _FIRST_PAUSE_SECONDS
-                continue
-            if self._left() == 0:
-                self._build_indexes()
-                break
-            # What is left waits for its retry, or for another worker: free what that one lost.
-            self._tick_when_due(every=self._config.poll_seconds)
-            self._stop.wait(pause)
-            pause = min(pause * 2, self._config.poll_seconds)
+        try:
+            while not self._stop.is_set():
+                batch = self._batch()
+                self._crew.check()
+                self._stop_at_setup_error()
+                if batch.claimed:
+                    pause = _FIRST_PAUSE_SECONDS
+                    continue
+                if self._left() == 0:
+                    break
+                # What is left waits for its retry, or for another worker: free what that one lost.
+                self._tick_when_due(every=self._config.poll_seconds)
+                self._stop.wait(pause)
+                pause = min(pause * 2, self._config.poll_seconds)
+        finally:
+            self._crew.join()
+        self._crew.check()
+        if not self._stop.is_set():
+            self._build_indexes()
+            self._check_budgets()
         return self.summary
 
     def once(self) -> Summary:
         """Process one batch, or nothing."""
-        batch = self._batch()
-        if batch.setup_error is not None:
-            raise self._cannot_go_on(batch.setup_error)
+        self._batch(alone=True)
+        self._stop_at_setup_error()
         return self.summary
 
     # -- pieces ----------------------------------------------------------------------------------
 
-    def _batch(self) -> Batch:
-        batch = self._processor.run_batch(self._sources)
-        if batch.claimed:
+    def _batch(self, *, alone: bool = False) -> Batch:
+        batch = self._processor.run_batch(self._sources, None if alone else self._crew.call)
+        if not batch.claimed:
+            return batch
+        with self._counting:
             self.summary.add(batch)
             if batch.setup_error is not None:
+                self._setup_error = batch.setup_error
                 logs.error(
                     "provider_unusable",
                     message=batch.setup_error.message,
@@ -216,6 +236,10 @@ class Worker:
             if self._on_batch is not None:
                 self._on_batch(batch)
         return batch
+
+    def _stop_at_setup_error(self) -> None:
+        if self._setup_error is not None:
+            raise self._cannot_go_on(self._setup_error)
 
     def _left(self) -> int:
         """Rows still to be done, but for those that wait until a person says so."""
@@ -226,6 +250,23 @@ class Worker:
             and (self._sources is None or status.source in self._sources)
             and not self._db.get_model(status.model).is_stopped
         )
+
+    def _check_budgets(self) -> None:
+        """Raise EvervecError where rows wait for a new day's budget: all is not done."""
+        waiting = {
+            status.source: left
+            for status in self._db.status()
+            if status.state == _SPENT
+            and (self._sources is None or status.source in self._sources)
+            and (left := self._db.pending(status.source).total)
+        }
+        if waiting:
+            raise EvervecError(
+                f"the day's budget is spent: about {sum(waiting.values()):,} rows of"
+                f" {', '.join(waiting)} wait for midnight UTC",
+                detail="They are still queued; none is lost.",
+                hint="evervec budget list shows what is spent, evervec budget set allows more.",
+            )
 
     def _cannot_go_on(self, error: EvervecError) -> EvervecError:
         return EvervecError(

@@ -57,11 +57,11 @@ exception
             errcode = 'VE109',
             message = format('model "%s" cannot be added: a value is out of its range', p_name),
             detail  = v_message,
-            hint    = 'dimensions: 1 to 16000; limits: positive or NULL; provider: lower-case letters, digits, - and _; request: a JSON object.';
+            hint    = 'dimensions: 1 to 16000; limits: positive or NULL; provider: lower-case letters, digits, - and _; request: a JSON object, and so are its members document and query.';
 end
 $$;
 
 comment on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) is
-$$Makes an embedding model known and returns its name. p_provider: local or openai (any compatible API). p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
+$$Makes an embedding model known and returns its name. p_provider: openai, local, minilm, a profile of the service's environment, or a provider of your own. p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body; those of its members document and query go into requests for texts of that kind only. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
 
 revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) from public;

@@ -4,7 +4,7 @@
 -- the provider at any time between, so no minute as the provider sees it has one call too many. In flight it counts as concurrent. A call
 -- that nobody ends, because its worker was killed, ends when it expires. More tokens than a minute allows go when nothing else went.
 --
--- Locks:  an advisory lock of the model, to the end of the transaction: commit at once.
+-- Locks:  an advisory lock of the model and, where the answer is no, its row, to the end of the transaction: commit at once.
 -- Raises: VE108 unknown model · VE301 bad arguments, or a transaction with one snapshot
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.begin_call(
@@ -60,6 +60,7 @@ begin
       into wait;
     if wait is not null then
         wait := greatest(wait, interval '1 millisecond');
+        update evervec.model m set full_until = v_now + wait where m.model_id = v_model.model_id;
         return;
     end if;
 

@@ -1,7 +1,7 @@
 -- claim_jobs: the next jobs for a worker, with the text to embed.
 --
--- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, leases what is most
--- urgent, runs the tasks among them, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported.
+-- Folds the change log, takes back expired leases, feeds passes under way when the queue has run low, takes what is most
+-- urgent, runs the tasks among it, renders the texts. Jobs that need no vector (text unchanged, row gone, text empty) are settled here and only reported; the others are leased.
 --
 -- Locks:  the claimed jobs; ROW SHARE on the sources, waited for half a second at most (a source under ALTER TABLE is
 --         tried again later); for a task regenerate those of reset, tried for a tenth of a second.
@@ -35,11 +35,12 @@ as $$
 declare
     v_token   uuid := gen_random_uuid();
     v_sources integer[];
-    v_source  evervec.source;
+    v_batch   record;
     v_job     evervec.processing_queue;
     v_state   text;
-    v_more    record;
-    v_jobs    bigint[] := '{}';
+    v_suspect boolean;
+    v_tasks   boolean := false;
+    v_jobs    evervec.processing_queue[] := '{}';
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -57,21 +58,20 @@ begin
 
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
     loop
-        select array_agg(l.job_id) as job_ids, bool_or(l.suspect) as suspect into v_more
-          from evervec.lease_jobs(p_limit - cardinality(v_jobs), p_lease, v_token, v_sources, v_jobs = '{}') l;
-        v_jobs := v_jobs || v_more.job_ids;
+        select coalesce(array_agg(d.job), '{}'), coalesce(bool_or(d.suspect), false) into v_jobs, v_suspect
+          from evervec.due_jobs(p_limit, v_sources) d;
         exit when cardinality(v_jobs) >= p_limit
-               or v_more.suspect
+               or v_suspect
                or clock_timestamp() > v_began + interval '1 second'
                or evervec.feed(greatest(p_limit, 1000), v_sources) = 0;
     end loop;
 
     for v_job in
-        select q.*
-          from evervec.processing_queue q
-         where q.job_id = any (v_jobs) and q.task_type <> 'embed'
-         order by q.job_id
+        select l.*
+          from evervec.lease_jobs(array(select q.job_id from unnest(v_jobs) as q where q.task_type <> 'embed'), null, p_lease, v_token) l
+         order by l.job_id
     loop
+        v_tasks := true;
         v_state := evervec.run_task(v_job);
         if v_state is not null then
             return query
@@ -80,18 +80,29 @@ begin
                    v_job.failures #>> '{-1,class}', v_job.expiries::integer;
         end if;
     end loop;
+    if v_tasks then
+        -- They may have taken jobs of their source out of the queue.
+        v_jobs := array(select q
+                          from unnest(v_jobs) as q
+                         where exists (select from evervec.processing_queue p where p.job_id = q.job_id));
+    end if;
 
-    for v_source in
-        select s.*
-          from evervec.source s
-         where s.source_id in (select q.source_id from evervec.processing_queue q where q.job_id = any (v_jobs) and q.task_type = 'embed')
+    for v_batch in
+        select s as source, m.name as model, array_agg(q order by q.job_id) as jobs
+          from unnest(v_jobs) as q
+          join evervec.source s on s.source_id = q.source_id
+          join evervec.model m on m.model_id = s.model_id
+         where q.task_type = 'embed'
+         group by s.*, s.source_id, m.name
+         order by s.source_id
     loop
         return query
-        select r.job_id, v_token, v_source.name, r.task_type, r.row_key, r.attempts, r.state, r.content, r.content_hash,
-               m.name, v_source.too_long, q.failures #>> '{-1,class}', coalesce(q.expiries, 0)::integer
-          from evervec.render_jobs(v_source, v_token, v_jobs, p_cached) r
-          join evervec.model m on m.model_id = v_source.model_id
-          left join evervec.processing_queue q on q.job_id = r.job_id;
+        select q.job_id, v_token, (v_batch.source).name, q.task_type, q.row_key, q.attempts::integer, r.state, r.content, r.content_hash,
+               v_batch.model, (v_batch.source).too_long,
+               case when r.state in ('embed', 'cached', 'failed') then q.failures #>> '{-1,class}' end,
+               case when r.state in ('embed', 'cached', 'failed') then q.expiries::integer else 0 end
+          from unnest(v_batch.jobs) as q
+          join evervec.render_jobs(v_batch.source, v_batch.jobs, p_lease, v_token, p_cached) r on r.job_id = q.job_id;
     end loop;
 end
 $$;

@@ -4,7 +4,7 @@
 -- claimed hash. A row that a user's transaction holds is never waited for. Vectors that were paid for go into the cache first, whatever
 -- becomes of their rows.
 --
--- Locks:  the cache's entries of these texts by (model_id, content_hash); then the jobs in (source_id, task_type, row_key) order; the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
+-- Locks:  the jobs in (source_id, task_type, row_key) order; the cache's entries of these texts by (model_id, content_hash); the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
 -- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions
 create or replace function evervec.complete_jobs(
     p_lease_token uuid,
@@ -18,6 +18,8 @@ set search_path from current
 set lock_timeout = '500ms'
 as $$
 declare
+    v_leased   record;
+    v_source   evervec.source;
     v_batch    record;
     v_outcomes text[];
 begin
@@ -31,60 +33,49 @@ begin
             hint    = 'Pass the lease_token of claim_jobs and one vector a job_id, in the same order; p_notes may be left out.';
     end if;
 
+    select * into v_leased from evervec.lock_leased(p_lease_token, p_job_ids);
+
     return query
-    select u.job_id, 'lost'
-      from unnest(p_job_ids) as u (job_id)
-     where not exists (
-        select from evervec.processing_queue q
-         where q.job_id = u.job_id and q.lease_token = p_lease_token and q.status = 'processing');
+    select u.job_id, 'lost' from unnest(p_job_ids, v_leased.source_ids) as u (job_id, source_id) where u.source_id is null;
 
-    perform evervec.fill_cache(p_lease_token, p_job_ids, p_embeddings, p_notes);
+    perform evervec.fill_cache(v_leased.source_ids, v_leased.hashes, p_embeddings, p_notes);
 
-    for v_batch in
-        select l.source_id, s.model_id, array_agg(l.job_id order by l.job_id) as job_ids, array_agg(l.row_key order by l.job_id) as row_keys,
-               array_agg(l.claimed_hash order by l.job_id) as hashes,
-               array_agg(coalesce(l.embedding, c.embedding) order by l.job_id) as embeddings,
-               array_agg(coalesce(l.note, c.note) order by l.job_id) as notes,
-               bool_or(l.embedding is not null) as answered,
-               array_agg(c.content_hash) filter (where c.content_hash is not null) as hits,
-               array_agg(l.job_id) filter (where l.embedding is null and c.embedding is null) as missed
-          from (
-            select q.source_id, q.job_id, q.row_key, q.claimed_hash, u.embedding, u.note
-              from unnest(p_job_ids, p_embeddings, p_notes) as u (job_id, embedding, note)
-              join evervec.processing_queue q on q.job_id = u.job_id
-             where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
-             order by q.source_id, q.task_type, q.row_key
-               for update of q
-          ) l
-          join evervec.source s on s.source_id = l.source_id
-          left join evervec.embedding_cache c
-            on l.embedding is null and s.cache and c.model_id = s.model_id and c.content_hash = l.claimed_hash
-           and (c.note is null or s.too_long = 'cut')
-         group by l.source_id, s.model_id
+    for v_source in
+        select * from evervec.source s where s.source_id = any (v_leased.source_ids) order by s.source_id
     loop
+        select array_agg(u.job_id) filter (where v.embedding is not null) as job_ids,
+               array_agg(u.row_key) filter (where v.embedding is not null) as row_keys,
+               array_agg(u.hash) filter (where v.embedding is not null) as hashes,
+               array_agg(v.embedding) filter (where v.embedding is not null) as embeddings,
+               array_agg(v.note) filter (where v.embedding is not null) as notes,
+               bool_or(u.embedding is not null) as answered,
+               array_agg(u.hash) filter (where c.embedding is not null) as hits,
+               array_agg(u.job_id) filter (where v.embedding is null) as missed
+          into v_batch
+          from unnest(p_job_ids, v_leased.source_ids, v_leased.row_keys, v_leased.hashes, p_embeddings, p_notes)
+               as u (job_id, source_id, row_key, hash, embedding, note)
+          left join lateral (
+            select c.embedding, c.note
+              from evervec.embedding_cache c
+             where u.embedding is null and v_source.cache and c.model_id = v_source.model_id and c.content_hash = u.hash
+               and (c.note is null or v_source.too_long = 'cut')
+             limit 1
+          ) c on true
+          cross join lateral (select coalesce(u.embedding, c.embedding), coalesce(u.note, c.note)) as v (embedding, note)
+         where u.source_id = v_source.source_id;
         if v_batch.missed is not null then
             -- Forgotten since the claim: the next one gives the text.
             perform evervec.finish_jobs(v_batch.missed, array_fill('retry'::text, array[cardinality(v_batch.missed)]));
             return query select u.job_id, 'retry' from unnest(v_batch.missed) as u (job_id);
-            select v_batch.source_id, v_batch.model_id, array_agg(u.job_id) as job_ids, array_agg(u.row_key) as row_keys,
-                   array_agg(u.hash) as hashes, array_agg(u.embedding) as embeddings, array_agg(u.note) as notes,
-                   v_batch.answered as answered, v_batch.hits as hits
-              into v_batch
-              from unnest(v_batch.job_ids, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes)
-                   as u (job_id, row_key, hash, embedding, note)
-             where u.embedding is not null;
             continue when v_batch.job_ids is null;
         end if;
-        select evervec.try_write_vectors(s, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes)
-          into v_outcomes
-          from evervec.source s
-         where s.source_id = v_batch.source_id;
+        v_outcomes := evervec.try_write_vectors(v_source, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes);
         perform evervec.finish_jobs(v_batch.job_ids, v_outcomes, v_batch.notes);
         if v_batch.hits is not null then
-            perform evervec.count_hits(v_batch.model_id, v_batch.hits);
+            perform evervec.keep_cached(v_source.model_id, v_batch.hits);
         end if;
         if v_batch.answered then
-            perform evervec.free_model(v_batch.model_id);
+            perform evervec.free_model(v_source.model_id);
         end if;
         return query select u.job_id, u.outcome from unnest(v_batch.job_ids, v_outcomes) as u (job_id, outcome);
     end loop;

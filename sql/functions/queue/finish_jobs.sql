@@ -1,4 +1,4 @@
--- finish_jobs: settles leased jobs by what became of their rows.
+-- finish_jobs: settles jobs, leased or about to be, by what became of their rows.
 --
 -- Done (completed, unchanged, gone, empty): the job goes and leaves a receipt, and open dead letters of its row are resolved, unless the row changed since the claim: then it is
 -- pending again. superseded, retry: pending again. locked: pending again in five seconds, or more the longer that lasts. None of these costs an attempt.
@@ -7,6 +7,9 @@ create or replace function evervec.finish_jobs(p_job_ids bigint[], p_outcomes te
 returns void
 language sql
 set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
     with settled as materialized (
         select u.job_id, u.outcome, u.note, u.outcome not in ('superseded', 'retry', 'locked') as done
@@ -14,7 +17,7 @@ as $$
     ), removed as (
         delete from evervec.processing_queue q
          using settled s
-         where q.job_id = s.job_id and s.done and q.generation = q.claimed_generation
+         where q.job_id = s.job_id and s.done and (q.generation = q.claimed_generation or q.status = 'pending')
         returning q.*, s.outcome, s.note
     ), returned as (
         update evervec.processing_queue q
@@ -24,7 +27,7 @@ as $$
                    when 'locked' then now() + least(greatest((now() - q.created_at) / 2, interval '5 seconds'), interval '5 minutes')
                    else now() end
           from settled s
-         where q.job_id = s.job_id and not (s.done and q.generation = q.claimed_generation)
+         where q.job_id = s.job_id and not (s.done and (q.generation = q.claimed_generation or q.status = 'pending'))
     ), answered as (
         -- Whatever the row once died of: it has what it should have.
         update evervec.dead_letter d
@@ -41,7 +44,7 @@ as $$
     insert into evervec.job_receipt
         (job_id, source_id, task_type, row_key, outcome, note, attempts, generation, metadata, created_at, started_at)
     select r.job_id, r.source_id, r.task_type, r.row_key, r.outcome, r.note, r.attempts, r.generation, r.metadata, r.created_at,
-           r.started_at
+           coalesce(r.started_at, now())
       from removed r
 $$;
 

@@ -1,72 +1,27 @@
--- lease_jobs: leases the most urgent jobs that are due: by priority, then by the time since which they wait.
+-- lease_jobs: leases jobs that due_jobs has locked in this transaction.
 --
--- One range of the pending index a priority and source (and one for tasks of no source), so that neither jobs that wait for a retry
--- nor those of a paused source, however many, are ever walked over. A job whose lease has
--- expired twice in succession is leased alone, because it may be what kills its workers: it ends the batch before it, or is the batch.
--- Locks:  the leased jobs, and those beyond where the batch ends, SKIP LOCKED.
-create or replace function evervec.lease_jobs(
-    p_limit       bigint,
-    p_lease       interval,
-    p_lease_token uuid,
-    p_sources     integer[],
-    p_alone       boolean default true
-)
-returns table (job_id bigint, suspect boolean)
+-- Locks:  these jobs.
+create or replace function evervec.lease_jobs(p_job_ids bigint[], p_hashes bytea[], p_lease interval, p_lease_token uuid)
+returns setof evervec.processing_queue
 language sql
 set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
-    with due as materialized (
-        select q.job_id, q.suspect
-          from generate_series(1, 10) as p (priority)
-          cross join lateral (
-            select c.job_id, c.suspect
-              from (
-                select w.*
-                  from unnest(p_sources) as s (source_id)
-                  cross join lateral (
-                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
-                      from evervec.processing_queue j
-                     where j.status = 'pending' and j.priority = p.priority and j.source_id = s.source_id and j.available_at <= now()
-                     order by j.available_at, j.job_id
-                     limit p_limit
-                       for update skip locked
-                  ) w
-                union all
-                select t.*
-                  from (
-                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
-                      from evervec.processing_queue j
-                     where j.status = 'pending' and j.priority = p.priority and j.source_id is null and j.available_at <= now()
-                     order by j.available_at, j.job_id
-                     limit p_limit
-                       for update skip locked
-                  ) t
-              ) c
-             order by c.available_at, c.job_id
-             limit p_limit
-          ) q
-         limit p_limit
-    ), placed as (
-        select d.job_id, d.suspect, row_number() over () as place from due d
-    ), chosen as (
-        select p.job_id, p.suspect
-          from placed p
-         where (p.place < (select min(s.place) from placed s where s.suspect)) is not false
-            or p.place = 1 and p_alone
-    )
     update evervec.processing_queue q
        set status             = 'processing',
            lease_token        = p_lease_token,
            lease_expires_at   = clock_timestamp() + p_lease,
            claimed_generation = q.generation,
-           claimed_hash       = null,
+           claimed_hash       = u.hash,
            started_at         = clock_timestamp()
-      from chosen c
-     where q.job_id = c.job_id
-    returning q.job_id, c.suspect
+      from unnest(p_job_ids, p_hashes) as u (job_id, hash)
+     where q.job_id = u.job_id
+    returning q.*
 $$;
 
-comment on function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean) is
-$$Internal. Leases up to p_limit due jobs of the given sources, and tasks of no source, under one token. p_alone: nothing is leased under it yet. suspect: its lease has expired before, so it is the only one.$$;
+comment on function evervec.lease_jobs(bigint[], bytea[], interval, uuid) is
+$$Internal. Leases jobs under a token. p_hashes: SHA-256 of the text of each, for which alone its vector will be stored; NULL members and NULL: it gets no vector.$$;
 
-revoke execute on function evervec.lease_jobs(bigint, interval, uuid, integer[], boolean) from public;
+revoke execute on function evervec.lease_jobs(bigint[], bytea[], interval, uuid) from public;

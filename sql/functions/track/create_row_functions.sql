@@ -5,6 +5,7 @@
 -- write_<source>(row_keys, hashes, vectors) → stores what is still true, says what became of the rest
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
+-- sample_<source>(percent, characters) → see create_sample_function
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
 -- put_<source>, remove_<source> → see create_manual_functions
 --
@@ -26,6 +27,7 @@ begin
         perform evervec.create_manual_functions(p_source);
     end if;
     perform evervec.create_pass_functions(p_source);
+    perform evervec.create_sample_function(p_source);
     if p_source.priority_sql is not null then
         perform evervec.create_priority_function(p_source);
     end if;
@@ -33,6 +35,6 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, render_, write_, erase_, slice_, orphans_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, render_, write_, erase_, slice_, orphans_, sample_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;

@@ -21,8 +21,13 @@ begin
                 evervec.attribute_names(s.relation, s.watched_attributes))
                is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
             or s.source_id = any (p_sources)
-           and evervec.attribute_numbers(s.relation, array(
-                   select k.column_name from evervec.primary_key(s.relation) k order by k.ordinal)) <> s.key_attributes
+           and not exists (
+               select from pg_index i
+                where i.indrelid = s.relation and i.indisprimary
+                  and array(select k.attnum
+                              from unnest(i.indkey::smallint[]) with ordinality as k (attnum, ordinality)
+                             where k.ordinality <= i.indnkeyatts
+                             order by k.ordinality) = s.key_attributes)
            for update of s skip locked
     loop
         if evervec.attribute_numbers(v_former.relation, array(

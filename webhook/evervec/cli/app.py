@@ -46,7 +46,12 @@ class App:
 
     def providers(self) -> Providers:
         """The providers that models may ask for."""
-        return Providers(timeout=self.config.request_timeout)
+        config = self.config
+        return Providers(
+            timeout=config.request_timeout,
+            tenants=config.tenants,
+            local_processes=config.local_processes,
+        )
 
     @cached_property
     def console(self) -> Console:

@@ -15,9 +15,12 @@ import psycopg
 from evervec import __version__, logs
 from evervec.cli.app import App, Group, common_options
 from evervec.cli.backfill import backfill
+from evervec.cli.budget import budget
+from evervec.cli.cost import cost
 from evervec.cli.coverage import coverage
 from evervec.cli.demo import demo
 from evervec.cli.dlq import dlq
+from evervec.cli.egress import egress
 from evervec.cli.embedded import embedded
 from evervec.cli.enqueue import enqueue
 from evervec.cli.health import alerts, doctor
@@ -74,6 +77,9 @@ for command in (
     coverage,
     doctor,
     alerts,
+    cost,
+    budget,
+    egress,
     dlq,
     enqueue,
     job,

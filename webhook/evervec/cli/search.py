@@ -23,6 +23,11 @@ from evervec.queries import query_vector
     help="Rows at most.",
 )
 @click.option("--min-similarity", type=float, help="Leave out rows less similar than this.")
+@click.option(
+    "--tenant",
+    metavar="NAME",
+    help="Ask the provider with the profile that EVERVEC_PROFILES gives this user or tenant.",
+)
 @click.option("--no-cache", is_flag=True, help="Ask the model, even for the same words again.")
 @common_options
 @pass_app
@@ -32,6 +37,7 @@ def search(
     words: tuple[str, ...],
     limit: int,
     min_similarity: float | None,
+    tenant: str | None,
     no_cache: bool,
 ) -> None:
     """Find rows of SOURCE by their meaning: nearest to WORDS.
@@ -43,5 +49,5 @@ def search(
         raise click.UsageError("The words to search for are empty.")
     with app.database() as db:
         model = db.get_model(db.get_source(source).model)
-        query = query_vector(db, app.providers(), model, text, cached=not no_cache)
+        query = query_vector(db, app.providers(), model, text, tenant, cached=not no_cache)
         results.show(app, db, source, db.find_similar(source, query, limit, min_similarity))

@@ -22,6 +22,11 @@ from evervec.worker import Worker, stopping_on_signals
     type=click.FloatRange(0.01, 1.0),
     help="Longest wait between two looks for work, in seconds. [default: 1]",
 )
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 100),
+    help="Batches at a time: requests in flight, at most. [default: 16]",
+)
 @click.option("--source", "sources", multiple=True, help="Only work for this source; repeatable.")
 @click.option("--json-logs", is_flag=True, help="Log lines as JSON; so does EVERVEC_LOG_FORMAT.")
 @common_options
@@ -31,6 +36,7 @@ def worker(
     drain: bool,
     once: bool,
     interval: float | None,
+    concurrency: int | None,
     sources: tuple[str, ...],
     json_logs: bool,
 ) -> None:
@@ -41,7 +47,11 @@ def worker(
     """
     if drain and once:
         raise click.UsageError("--drain and --once exclude one another.")
-    config = app.config if interval is None else replace(app.config, poll_seconds=interval)
+    config = app.config
+    if interval is not None:
+        config = replace(config, poll_seconds=interval)
+    if concurrency is not None:
+        config = replace(config, concurrency=concurrency)
     logs.configure("json" if json_logs else config.log_format, config.log_level)
     failpoints.arm(os.environ.get(failpoints.VARIABLE, ""))
     stop = threading.Event()

@@ -68,7 +68,7 @@ def run(console: Console) -> None:
         psycopg.connect(url, autocommit=True) as connection,
         Database(url, application_name="evervec demo") as db,
     ):
-        providers = Providers()
+        providers = Providers(local_processes=config.local_processes)
         _load(console, connection, db)
         _embed(console, db, providers, config)
         _search(console, connection, db, providers)

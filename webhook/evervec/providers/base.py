@@ -89,13 +89,27 @@ class ProviderSetupError(ProviderError):
 
 
 class Provider(Protocol):
-    """Turns texts into vectors with one model. Safe to call from one thread at a time."""
+    """Turns texts into vectors with one model."""
 
     def embed(self, texts: Sequence[str], kind: Kind) -> Embeddings:
         """Vectors of `texts`, none of them empty, each of them with the model's prefix already.
 
-        Raises ProviderError, and nothing else, when there are none.
+        May be called by several threads at once. Raises ProviderError when there are no vectors.
         """
+        ...
+
+
+class Factory(Protocol):
+    """Makes the provider of one model; what an entry point of `evervec.providers` names.
+
+    model    its provider is the name of the profile; see evervec.providers.profile
+    timeout  seconds that the provider has to answer one request
+
+    Raises ProviderSetupError.
+    """
+
+    def __call__(self, model: Model, *, timeout: float) -> Provider:
+        """The provider."""
         ...
 
 

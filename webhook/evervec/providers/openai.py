@@ -1,21 +1,20 @@
-"""Any service that speaks OpenAI's embeddings API, through the official client."""
+"""Any service that speaks OpenAI's embeddings API, Azure too, through the official client."""
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import math
-import os
 import re
 import sys
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
 import openai
+import pybase64
 
 from evervec import failpoints
 from evervec.providers.base import (
@@ -23,13 +22,14 @@ from evervec.providers.base import (
     ErrorClass,
     Kind,
     ProviderError,
-    ProviderSetupError,
     Vectors,
 )
+from evervec.providers.profiles import OPENAI, OPENAI_URL, profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from evervec.providers.profiles import Profile
     from evervec.records import Model
 
 # The library that the client is built on: httpx, or httpx2 in its later versions.
@@ -68,43 +68,46 @@ _TOO_LONG: Final = re.compile(
 _LONGEST_WAIT: Final = timedelta(days=1)
 
 
-class OpenAIProvider:
-    """One model behind OPENAI_BASE_URL, with OPENAI_API_KEY.
+# Members of a model's request that hold for one kind of text only.
+_KINDS: Final = frozenset(get_args(Kind))
 
-    The client's own retries are off: the queue decides.
-    """
+_BASE64: Final = {"encoding_format": "base64"}
+
+
+class OpenAIProvider:
+    """One model behind one profile. The client's own retries are off: the queue decides."""
 
     def __init__(self, model: Model, *, timeout: float) -> None:
-        key = os.environ.get("OPENAI_API_KEY", "").strip()
-        base_url = os.environ.get("OPENAI_BASE_URL", "").strip() or None
-        if not key and base_url is None:
-            raise ProviderSetupError(
-                "OPENAI_API_KEY is not set",
-                hint="Set it, or set OPENAI_BASE_URL to a server of your own.",
-            )
-        self._key = key
-        # A server of one's own (vLLM, TEI, Ollama) wants no key, but the client wants one to send.
-        self._client = openai.OpenAI(
-            api_key=key or "none",
-            base_url=base_url,
-            timeout=timeout,
-            max_retries=0,
-            http_client=_client(timeout),
-        )
+        found = profile(model.provider)
+        self._client = self._connected(found, timeout)
+        if found.name != OPENAI:
+            # The client reads these from variables that belong to the profile `openai`.
+            self._client.organization = self._client.project = None
+        self._key = found.api_key
         self._model = model
-        self._body = _request_body(model)
+        self._bodies: dict[Kind, dict[str, Any]] = {
+            "document": _request_body(model, "document"),
+            "query": _request_body(model, "query"),
+        }
+        # A quarter of the bytes, and far less time to read them, where it is understood.
+        self._format: Mapping[str, str] = _BASE64
+
+    def _connected(self, found: Profile, timeout: float) -> openai.OpenAI:
+        if not found.api_key and not found.base_url:
+            raise found.missing("API_KEY", unless="BASE_URL")
+        return openai.OpenAI(
+            # A server of one's own (vLLM, TEI, Ollama) wants no key, the client wants one to send.
+            api_key=found.api_key or "none",
+            base_url=found.base_url or OPENAI_URL,
+            max_retries=0,
+            http_client=_http_client(timeout),
+            timeout=timeout,
+        )
 
     def embed(self, texts: Sequence[str], kind: Kind) -> Embeddings:
         """Vectors in the order of the texts, whatever the order of the answer."""
-        del kind  # the API knows none; the model's prefixes make the difference
         try:
-            answer = self._client.embeddings.with_raw_response.create(
-                model=self._model.provider_model,
-                input=list(texts),
-                encoding_format="base64",
-                extra_body=self._body,
-            )
-            body = answer.content
+            body = self._ask(texts, kind)
         except openai.APITimeoutError as error:
             raise ProviderError("timeout", "the provider did not answer in time") from error
         except openai.APIStatusError as error:
@@ -119,6 +122,31 @@ class OpenAIProvider:
                 "invalid_response", self._redacted(f"the client gave up: {error}")
             ) from error
         return _decoded(body, len(texts), self._model.dimensions)
+
+    def _ask(self, texts: Sequence[str], kind: Kind) -> bytes:
+        try:
+            return self._post(texts, kind)
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            if not self._format or "encoding_format" not in f"{error.param} {error.message}":
+                raise
+        # Left out from now on, because some servers refuse even its name.
+        self._format = {}
+        return self._post(texts, kind)
+
+    def _post(self, texts: Sequence[str], kind: Kind) -> bytes:
+        # Not through client.embeddings: it always sends an encoding_format.
+        response = self._client.post(
+            "/embeddings",
+            cast_to=httpx.Response,
+            body={
+                "model": self._model.provider_model,
+                "input": list(texts),
+                **self._format,
+                **self._bodies[kind],
+            },
+        )
+        content: bytes = response.content
+        return content
 
     def _refusal(self, error: openai.APIStatusError) -> ProviderError:
         status = error.status_code
@@ -146,6 +174,28 @@ class OpenAIProvider:
         return message if len(message) <= 500 else message[:499] + "…"
 
 
+class AzureProvider(OpenAIProvider):
+    """A deployment of Azure OpenAI, named by the model's provider_model."""
+
+    def _connected(self, found: Profile, timeout: float) -> openai.OpenAI:
+        needed = {
+            "API_KEY": found.api_key,
+            "BASE_URL": found.base_url,
+            "API_VERSION": found.api_version,
+        }
+        missing = [name for name, value in needed.items() if not value]
+        if missing:
+            raise found.missing(*missing)
+        return openai.AzureOpenAI(
+            api_key=found.api_key,
+            azure_endpoint=found.base_url,
+            api_version=found.api_version,
+            max_retries=0,
+            http_client=_http_client(timeout),
+            timeout=timeout,
+        )
+
+
 class _InTime(httpx.SyncByteStream):  # type: ignore[misc]
     """A body that has to end by a deadline. The client's own limit starts anew with every chunk: a
     server that sends a byte now and then would keep us for ever.
@@ -165,7 +215,7 @@ class _InTime(httpx.SyncByteStream):  # type: ignore[misc]
         self._stream.close()
 
 
-def _client(timeout: float) -> Any:
+def _http_client(timeout: float) -> Any:
     """The openai client's own HTTP client, with a limit for the whole answer."""
 
     def before(request: Any) -> None:
@@ -191,14 +241,16 @@ def _class_of_range(status: int) -> ErrorClass:
     return "bad_input" if status < 500 else "server_error"
 
 
-def _request_body(model: Model) -> dict[str, Any]:
-    """Further fields of the request: what the model was registered with, and its dimensions.
-
-    Only OpenAI's third generation shortens vectors; other servers refuse the parameter.
-    """
-    body = dict(model.request)
+def _request_body(model: Model, kind: Kind) -> dict[str, Any]:
+    """Further fields of the request: what the model was registered with, and its dimensions."""
+    body = {name: value for name, value in model.request.items() if name not in _KINDS}
+    body |= model.request.get(kind, {})
+    # Only OpenAI's third generation shortens vectors; other servers refuse the parameter, unless
+    # it is asked for. null switches it off.
     if model.provider_model.startswith("text-embedding-3-"):
         body.setdefault("dimensions", model.dimensions)
+    if body.get("dimensions") is None:
+        body.pop("dimensions", None)
     return body
 
 
@@ -230,7 +282,7 @@ def _decoded(body: bytes, count: int, dimensions: int) -> Embeddings:
 
 def _vector(embedding: object) -> Vectors:
     if isinstance(embedding, str):
-        return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
+        return np.frombuffer(pybase64.b64decode(embedding, validate=True), dtype="<f4")
     with np.errstate(over="ignore"):  # becomes infinite, and is found as such
         return np.asarray(embedding, dtype=np.float64).astype(np.float32)
 
