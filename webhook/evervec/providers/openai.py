@@ -24,7 +24,7 @@ from evervec.providers.base import (
     ProviderError,
     Vectors,
 )
-from evervec.providers.profiles import OPENAI, OPENAI_URL, profile
+from evervec.providers.profiles import DEFAULT_URL, OPENAI, profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -98,7 +98,7 @@ class OpenAIProvider:
         return openai.OpenAI(
             # A server of one's own (vLLM, TEI, Ollama) wants no key, the client wants one to send.
             api_key=found.api_key or "none",
-            base_url=found.base_url or OPENAI_URL,
+            base_url=found.base_url or DEFAULT_URL,
             max_retries=0,
             http_client=_http_client(timeout),
             timeout=timeout,

@@ -19,7 +19,7 @@ OPENAI: Final = "openai"
 
 # Where a profile without a base URL leads. Said outright: left to itself, the client would take
 # OPENAI_BASE_URL, and send the key of one profile to the server of another.
-OPENAI_URL: Final = "https://api.openai.com/v1"
+DEFAULT_URL: Final = "https://api.openai.com/v1"
 
 _PREFIX: Final = "EVERVEC_PROVIDER_"
 
@@ -108,7 +108,7 @@ def host(name: str) -> str | None:
         return None
     url = found.base_url
     if not url and (name == OPENAI or (found.api_key and found.kind in ("", OPENAI))):
-        url = OPENAI_URL
+        url = DEFAULT_URL
     return urlsplit(url).netloc.rpartition("@")[2] or None
 
 
