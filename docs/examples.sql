@@ -94,6 +94,14 @@ select evervec.resume_model('text-embedding-3-small');
 select evervec.cache_delete('film_in_words');
 select evervec.cache_delete(p_model => 'local', p_older_than => '7 days');
 
+-- example: cache_query
+-- After embedding the words of a search: the next one who searches for them need not.
+select evervec.cache_query('local', 'a western', array_fill(0.1::real, '{512}')::vector);
+
+-- example: cached_query
+-- NULL: embed the words, search, and call cache_query.
+select evervec.cached_query('local', 'a western') is not null as known, evervec.cached_query('local', 'ducks') is null as unknown;
+
 -- example: begin_call
 -- What a worker asks before a request to a model with limits: a call_id, or how long to wait.
 select * from evervec.begin_call('text-embedding-3-small', 1200);

@@ -4,6 +4,7 @@ drop table
     evervec.spending,
     evervec.budget,
     evervec.embedding_cache,
+    evervec.query_cache,
     evervec.setting,
     evervec.retry_policy,
     evervec.dead_letter,

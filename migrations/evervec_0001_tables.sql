@@ -389,6 +389,20 @@ $$Where the vector does not stand for the whole text; sources that want no text 
 comment on column evervec.embedding_cache.source_id is
 $$The source whose text was paid for; it may be gone.$$;
 
+-- Logged, unlike the cache of texts, because searches on a standby read it.
+create table evervec.query_cache (
+    model_id   integer     not null,
+    query_hash bytea       not null,
+    embedding  vector      not null,
+    created_at timestamptz not null default now(),
+    constraint query_cache_pkey primary key (model_id, query_hash),
+    constraint query_cache_model_id_fkey foreign key (model_id) references evervec.model (model_id) on delete cascade
+);
+create index query_cache_created_at_idx on evervec.query_cache (created_at);
+alter table evervec.query_cache alter column embedding set storage external;
+comment on table evervec.query_cache is
+$$Vectors of what was searched for, by model and a SHA-256 of the words: the same search is not paid for twice while it is here (settings query_cache_keep, query_cache_most). No words.$$;
+
 create table evervec.setting (
     name  text  not null,
     value jsonb not null,
@@ -409,6 +423,8 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('dead_letter_keep_resolved', '"7 days"', 'tick: resolved dead letters are forgotten after'),
        ('dead_letter_most', '100000', 'tick: dead letters are kept at most, the newest'),
        ('index_wait', '"15 minutes"', 'a vector index that is missing is built, however long the queue is, so long after a backfill has moved last'),
+       ('query_cache_keep', '"24 hours"', 'the vector of a search is used again, and then forgotten by tick, this long after it was made'),
+       ('query_cache_most', '10000', 'tick: vectors of searches are kept at most, the newest'),
        ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over');
 
 create table evervec.batch_log (
@@ -479,4 +495,4 @@ comment on table evervec.budget is
 $$What a model, or a source, may spend on a day (UTC) before its jobs wait for the next one. See set_budget.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '40422a5924fcb29b0ea7573665c5d59ba683ef5b991da4e2a493f05ce63eac34');
+values ('evervec_0001_tables', 'b9e65aefd6f06383a4b1caff1a005eb803b255c7b62037a985b57a6fa62a8472');

@@ -198,7 +198,6 @@ drop function evervec.doctor_privileges(evervec.source);
 drop function evervec.doctor_pgvector();
 drop function evervec.doctor_model(evervec.source);
 drop function evervec.doctor_log();
-drop function evervec.setting_number(text, numeric);
 drop function evervec.doctor_leases(evervec.source);
 drop function evervec.doctor_key(evervec.source);
 drop function evervec.primary_key(regclass);
@@ -216,19 +215,32 @@ drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.doctor_budget(evervec.source);
 drop view evervec.budget_status;
 drop function evervec.doctor(text);
+drop function evervec.query_hash(evervec.model, text);
 drop function evervec.keep_cached(integer, bytea[]);
+drop function evervec.forget_queries(integer);
+drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
 drop function evervec.fill_cache(integer[], bytea[], vector[], text[]);
 drop function evervec.setting_interval(text, interval);
+drop function evervec.cached_query(text, text);
+drop function evervec.cache_query(text, text, vector);
 drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/cache/cache_delete.sql
+
+-- removed: functions/cache/cache_query.sql
+
+-- removed: functions/cache/cached_query.sql
 
 -- removed: functions/cache/fill_cache.sql
 
 -- removed: functions/cache/forget_cached.sql
 
+-- removed: functions/cache/forget_queries.sql
+
 -- removed: functions/cache/keep_cached.sql
+
+-- removed: functions/cache/query_hash.sql
 
 -- removed: functions/control/doctor.sql
 

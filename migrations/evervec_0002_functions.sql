@@ -29,7 +29,7 @@ $$;
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
 -- file: functions/cache/cache_delete.sql
--- cache_delete: removes vectors from the cache; those beside their rows stay.
+-- cache_delete: removes vectors of texts from the cache, and of queries; those beside their rows stay.
 --
 -- For texts that must not be remembered, and to have vectors made anew. Entries that another source made, and that a row of this one
 -- stands for now, go too.
@@ -50,6 +50,7 @@ declare
     v_present text := 'false';
     v_sql     record;
     v_removed bigint;
+    v_queries bigint := 0;
 begin
     if p_model is not null then
         v_model := (evervec.model_named(p_model)).model_id;
@@ -75,14 +76,84 @@ begin
         $sql$, v_present)
     using v_source.source_id, v_source.model_id, v_model, p_older_than;
     get diagnostics v_removed = row_count;
-    return v_removed;
+    if p_source is null then
+        delete from evervec.query_cache d
+         where d.ctid = any (array(
+            select c.ctid
+              from evervec.query_cache c
+             where (p_model is null or c.model_id = v_model)
+               and (p_older_than is null or c.created_at < now() - p_older_than)
+             limit 10000
+               for update of c skip locked));
+        get diagnostics v_queries = row_count;
+    end if;
+    return v_removed + v_queries;
 end
 $$;
 
 comment on function evervec.cache_delete(text, text, interval) is
-$$Removes up to 10,000 vectors from the cache, and returns how many: call it until 0. p_source: those that its texts made, and those of the texts that its rows have now. p_model: of that model. p_older_than: last used longer ago. What is NULL does not count; without any, all go. Vectors beside their rows stay. Raises VE101, VE108.$$;
+$$Removes up to 10,000 vectors of texts from the cache, and without p_source as many of queries, and returns how many: call it until 0. p_source: those that its texts made, and those of the texts that its rows have now. p_model: of that model. p_older_than: last used longer ago (of queries: made longer ago). What is NULL does not count; without any, all go. Vectors beside their rows stay. Raises VE101, VE108.$$;
 
 revoke execute on function evervec.cache_delete(text, text, interval) from public;
+
+-- file: functions/cache/cache_query.sql
+-- cache_query: keeps the vector of the words of a search for the next time; the words themselves are not kept.
+--
+-- A vector that is there stays until it expires, whatever another caller brings.
+-- Locks:  its entry.
+-- Raises: VE108 unknown model · VE201 NULL vector or wrong number of dimensions
+create or replace function evervec.cache_query(p_model text, p_query text, p_embedding vector)
+returns boolean
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_model evervec.model := evervec.model_named(p_model);
+begin
+    perform evervec.query_limit(p_embedding, v_model.dimensions, 0);
+    if p_query is null or current_setting('transaction_read_only')::boolean then
+        return false;
+    end if;
+    insert into evervec.query_cache as c (model_id, query_hash, embedding)
+    values (v_model.model_id, evervec.query_hash(v_model, p_query), p_embedding)
+    on conflict (model_id, query_hash) do update
+       set embedding = excluded.embedding, created_at = excluded.created_at
+     where c.created_at <= now() - evervec.setting_interval('query_cache_keep', '24 hours');
+    return found;
+end
+$$;
+
+comment on function evervec.cache_query(text, text, vector) is
+$$Keeps the vector of a query for cached_query; true when it was stored, false when there is one already, p_query is NULL, or the server or the transaction is read-only. p_query: the words alone, without the model's prefix; only a SHA-256 of them is kept. p_embedding: as the model answered for them. Raises VE108, VE201.$$;
+
+revoke execute on function evervec.cache_query(text, text, vector) from public;
+
+-- file: functions/cache/cached_query.sql
+-- cached_query: the vector of the words of a search, where somebody has searched for them before.
+--
+-- Writes nothing, not even that it was used: it answers on a standby too, and within functions that are STABLE.
+-- Locks:  none.
+-- Raises: VE108 unknown model
+create or replace function evervec.cached_query(p_model text, p_query text)
+returns vector
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_model evervec.model := evervec.model_named(p_model);
+begin
+    return (
+        select c.embedding
+          from evervec.query_cache c
+         where c.model_id = v_model.model_id and c.query_hash = evervec.query_hash(v_model, p_query)
+           and c.created_at > now() - evervec.setting_interval('query_cache_keep', '24 hours'));
+end
+$$;
+
+comment on function evervec.cached_query(text, text) is
+$$The vector of a query that cache_query was given for this model in the last 24 hours (setting query_cache_keep), or NULL: embed it, then. p_query: the words alone, without the model's prefix. Raises VE108.$$;
+
+revoke execute on function evervec.cached_query(text, text) from public;
 
 -- file: functions/control/setting_interval.sql
 -- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
@@ -165,6 +236,61 @@ $$Internal. Removes up to p_limit expired entries of the cache; returns how many
 
 revoke execute on function evervec.forget_cached(integer) from public;
 
+-- file: functions/control/setting_number.sql
+-- setting_number: a threshold from evervec.setting; the default where it is missing or no number, so that nothing fails for it.
+--
+-- Locks:  none.
+create or replace function evervec.setting_number(p_name text, p_default numeric)
+returns numeric
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return coalesce((select (s.value #>> '{}')::numeric from evervec.setting s where s.name = p_name), p_default);
+exception when data_exception then
+    return p_default;
+end
+$$;
+
+comment on function evervec.setting_number(text, numeric) is
+$$Internal. A number from evervec.setting, or the default.$$;
+
+revoke execute on function evervec.setting_number(text, numeric) from public;
+
+-- file: functions/cache/forget_queries.sql
+-- forget_queries: removes vectors of queries by age and number, as evervec.setting says; the oldest go first.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/control/setting_number.sql
+create or replace function evervec.forget_queries(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with surplus as (
+        select greatest(count(*) - greatest(evervec.setting_number('query_cache_most', 10000), 0), 0)::bigint as entries
+          from evervec.query_cache c
+    ), removed as (
+        delete from evervec.query_cache c
+         where c.ctid = any (array(
+            select o.ctid
+              from evervec.query_cache o
+             where o.created_at <= now() - evervec.setting_interval('query_cache_keep', '24 hours')
+                or o.ctid in (
+                    select n.ctid from evervec.query_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_queries(integer) is
+$$Internal. Removes vectors of queries that have expired or are beyond the number that is kept, up to p_limit; returns how many.$$;
+
+revoke execute on function evervec.forget_queries(integer) from public;
+
 -- file: functions/cache/keep_cached.sql
 -- keep_cached: notes that vectors of the cache were used, so that they stay.
 --
@@ -188,6 +314,26 @@ comment on function evervec.keep_cached(integer, bytea[]) is
 $$Internal. Keeps entries of the cache from expiring.$$;
 
 revoke execute on function evervec.keep_cached(integer, bytea[]) from public;
+
+-- file: functions/cache/query_hash.sql
+-- query_hash: what a query is known by: the SHA-256 of all that decides its vector, the words as they are sent among it.
+--
+-- A model never changes under its name but by hand; then its former queries are not found any more.
+-- Locks:  none.
+create or replace function evervec.query_hash(p_model evervec.model, p_query text)
+returns bytea
+language sql stable
+set search_path from current
+as $$
+    select sha256(convert_to(
+        jsonb_build_array(p_model.provider, p_model.provider_model, p_model.request, p_model.query_prefix || p_query)::text, 'UTF8'))
+     where p_query is not null
+$$;
+
+comment on function evervec.query_hash(evervec.model, text) is
+$$Internal. SHA-256 of a query with its prefix, and of what is sent with it; NULL for a NULL query.$$;
+
+revoke execute on function evervec.query_hash(evervec.model, text) from public;
 
 -- file: functions/control/doctor.sql
 -- doctor: what is wrong, each with a sentence and the statement that mends it.
@@ -729,27 +875,6 @@ comment on function evervec.doctor_leases(evervec.source) is
 $$Internal. Finding of doctor: leases that expired more than ten minutes ago.$$;
 
 revoke execute on function evervec.doctor_leases(evervec.source) from public;
-
--- file: functions/control/setting_number.sql
--- setting_number: a threshold from evervec.setting; the default where it is missing or no number, so that nothing fails for it.
---
--- Locks:  none.
-create or replace function evervec.setting_number(p_name text, p_default numeric)
-returns numeric
-language plpgsql stable
-set search_path from current
-as $$
-begin
-    return coalesce((select (s.value #>> '{}')::numeric from evervec.setting s where s.name = p_name), p_default);
-exception when data_exception then
-    return p_default;
-end
-$$;
-
-comment on function evervec.setting_number(text, numeric) is
-$$Internal. A number from evervec.setting, or the default.$$;
-
-revoke execute on function evervec.setting_number(text, numeric) from public;
 
 -- file: functions/control/doctor_log.sql
 -- doctor_log: finding: a change log that grows because nobody folds it.
@@ -4431,7 +4556,7 @@ revoke execute on function evervec.task_step(evervec.processing_queue) from publ
 
 -- file: functions/queue/tick.sql
 -- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
--- calls, dead letters and cached vectors.
+-- calls, dead letters, and cached vectors of texts and queries.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- needs: functions/control/setting_interval.sql
@@ -4468,13 +4593,13 @@ begin
         returning 1
     )
     select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_days) + (select count(*) from old_calls)
-           + evervec.forget_letters() + evervec.forget_cached()
+           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries()
       into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), and dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), and up to 10,000 cached vectors that were not used for 30 days (cache_keep). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -8130,4 +8255,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '871a1189222e16d781998903b3a7e88de155a425c8a284ae2612e562c77d09d8');
+values ('evervec_0002_functions', '479b8e0c5d1577b0b1610b970918f5d16ccac30fd68ee48bee37575a75ed5f8e');

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.support.cluster import Cluster, Database, running_cluster
+from tests.support.sql_worker import add_toy_model
 from tests.support.step_counts import pytest_terminal_summary as pytest_terminal_summary
 
 # The controller tells its workers of pytest-xdist, which inherit its environment.
@@ -74,3 +75,17 @@ def superuser_conn(database: Database) -> Iterator[psycopg.Connection]:
     """A connection of the superuser to the same database, autocommit."""
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def film(conn: psycopg.Connection) -> psycopg.Connection:
+    """A connection to a database that tracks film(id, title, year) with ten rows."""
+    add_toy_model(conn)
+    conn.execute(
+        """
+        create table film (id integer primary key, title text, year integer);
+        insert into film select g, 'Film ' || g, 1990 + g from generate_series(1, 10) g;
+        select evervec.track('film', p_columns => '{title}', p_model => 'toy');
+        """
+    )
+    return conn

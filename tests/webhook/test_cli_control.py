@@ -12,7 +12,7 @@ import pytest
 from evervec.db import Database
 from evervec.errors import EvervecError
 from evervec.records import Slice
-from tests.support.sql_worker import add_toy_model, drain, rows, value
+from tests.support.sql_worker import drain, rows, value
 from tests.webhook.conftest import Program
 
 GENRES = (
@@ -22,19 +22,11 @@ GENRES = (
 
 
 @pytest.fixture
-def film(conn: psycopg.Connection) -> psycopg.Connection:
-    """film(id, title, year) of ten rows, tracked, embedded, indexed."""
-    add_toy_model(conn)
-    conn.execute(
-        """
-        create table film (id integer primary key, title text, year integer);
-        insert into film select g, 'Film ' || g, 1990 + g from generate_series(1, 10) g;
-        select evervec.track('film', '{title}', p_model => 'toy');
-        """
-    )
-    drain(conn)
-    conn.execute("select evervec.build_index('film')")
-    return conn
+def film(film: psycopg.Connection) -> psycopg.Connection:
+    """Ten films, embedded, indexed."""
+    drain(film)
+    film.execute("select evervec.build_index('film')")
+    return film
 
 
 def source(conn: psycopg.Connection, name: str = "film") -> dict[str, Any]:

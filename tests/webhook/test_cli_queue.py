@@ -8,23 +8,15 @@ import psycopg
 import pytest
 
 from evervec.db import Database
-from tests.support.sql_worker import add_toy_model, claim, drain, rows, value
+from tests.support.sql_worker import claim, drain, rows, value
 from tests.webhook.conftest import Program
 
 
 @pytest.fixture
-def film(conn: psycopg.Connection) -> psycopg.Connection:
-    """film(id, title) of ten rows, tracked and embedded."""
-    add_toy_model(conn)
-    conn.execute(
-        """
-        create table film (id integer primary key, title text);
-        insert into film select g, 'Film ' || g from generate_series(1, 10) g;
-        select evervec.track('film', '{title}', p_model => 'toy');
-        """
-    )
-    drain(conn)
-    return conn
+def film(film: psycopg.Connection) -> psycopg.Connection:
+    """Ten films, embedded."""
+    drain(film)
+    return film
 
 
 def bury(conn: psycopg.Connection, *ids: int, error_class: str = "bad_input") -> None:

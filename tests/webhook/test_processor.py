@@ -247,11 +247,13 @@ def test_a_stop_in_the_middle_finishes_the_request_and_releases_the_rest(service
     )
 
 
-def test_a_fault_of_the_program_releases_what_it_holds(service: Service) -> None:
-    def crash(_: Sequence[str]) -> None:
+def test_a_fault_of_the_program_releases_what_it_holds(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    service.provider.fail = crash
+    monkeypatch.setattr(service.providers, "embed", crash)
     service.track(rows=ROWS)
 
     with pytest.raises(RuntimeError):

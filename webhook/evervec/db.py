@@ -618,6 +618,15 @@ class Database(Session):
 
     # -- search ----------------------------------------------------------------------------------
 
+    def cached_query(self, model: str, words: str) -> Vector | None:
+        """The vector of a search, shape (dimensions,), where it was made lately. Raises VE108."""
+        found = self._value("select evervec.cached_query(%s, %s)", model, words)
+        return None if found is None else found.to_numpy()
+
+    def cache_query(self, model: str, words: str, vector: Vector) -> bool:
+        """Keep the vector of a search for the next time; whether it was new. Raises VE108."""
+        return bool(self._value("select evervec.cache_query(%s, %s, %b)", model, words, vector))
+
     def parse_key(self, source: str, key: str) -> str:
         """A key as a person types it, as JSON text. Raises VE202."""
         return str(self._value("select evervec.parse_key(%s, %s)::text", source, key))

@@ -1,4 +1,4 @@
--- cache_delete: removes vectors from the cache; those beside their rows stay.
+-- cache_delete: removes vectors of texts from the cache, and of queries; those beside their rows stay.
 --
 -- For texts that must not be remembered, and to have vectors made anew. Entries that another source made, and that a row of this one
 -- stands for now, go too.
@@ -19,6 +19,7 @@ declare
     v_present text := 'false';
     v_sql     record;
     v_removed bigint;
+    v_queries bigint := 0;
 begin
     if p_model is not null then
         v_model := (evervec.model_named(p_model)).model_id;
@@ -44,11 +45,22 @@ begin
         $sql$, v_present)
     using v_source.source_id, v_source.model_id, v_model, p_older_than;
     get diagnostics v_removed = row_count;
-    return v_removed;
+    if p_source is null then
+        delete from evervec.query_cache d
+         where d.ctid = any (array(
+            select c.ctid
+              from evervec.query_cache c
+             where (p_model is null or c.model_id = v_model)
+               and (p_older_than is null or c.created_at < now() - p_older_than)
+             limit 10000
+               for update of c skip locked));
+        get diagnostics v_queries = row_count;
+    end if;
+    return v_removed + v_queries;
 end
 $$;
 
 comment on function evervec.cache_delete(text, text, interval) is
-$$Removes up to 10,000 vectors from the cache, and returns how many: call it until 0. p_source: those that its texts made, and those of the texts that its rows have now. p_model: of that model. p_older_than: last used longer ago. What is NULL does not count; without any, all go. Vectors beside their rows stay. Raises VE101, VE108.$$;
+$$Removes up to 10,000 vectors of texts from the cache, and without p_source as many of queries, and returns how many: call it until 0. p_source: those that its texts made, and those of the texts that its rows have now. p_model: of that model. p_older_than: last used longer ago (of queries: made longer ago). What is NULL does not count; without any, all go. Vectors beside their rows stay. Raises VE101, VE108.$$;
 
 revoke execute on function evervec.cache_delete(text, text, interval) from public;

@@ -6,6 +6,7 @@ import click
 
 from evervec.cli import results
 from evervec.cli.app import App, Command, common_options, pass_app
+from evervec.queries import query_vector
 
 
 @click.command(
@@ -27,6 +28,7 @@ from evervec.cli.app import App, Command, common_options, pass_app
     metavar="NAME",
     help="Ask the provider with the profile that EVERVEC_PROFILES gives this user or tenant.",
 )
+@click.option("--no-cache", is_flag=True, help="Ask the model, even for the same words again.")
 @common_options
 @pass_app
 def search(
@@ -36,12 +38,16 @@ def search(
     limit: int,
     min_similarity: float | None,
     tenant: str | None,
+    no_cache: bool,
 ) -> None:
-    """Find rows of SOURCE by their meaning: nearest to WORDS."""
+    """Find rows of SOURCE by their meaning: nearest to WORDS.
+
+    The vector of the words is kept for 24 hours, so that the same search is not paid for again.
+    """
     text = " ".join(words).strip()
     if not text:
         raise click.UsageError("The words to search for are empty.")
     with app.database() as db:
         model = db.get_model(db.get_source(source).model)
-        query = app.providers().embed_query(model, text, tenant)
+        query = query_vector(db, app.providers(), model, text, tenant, cached=not no_cache)
         results.show(app, db, source, db.find_similar(source, query, limit, min_similarity))

@@ -144,9 +144,7 @@ class Providers:
 
         Raises ProviderError.
         """
-        if tenant is not None:
-            model = replace(model, provider=self._profile_of(tenant, model))
-        vectors = self.embed(model, [text], "query").vectors
+        vectors = self.embed(self.model_of(tenant, model), [text], "query").vectors
         for reason in unusable_rows(vectors).values():
             raise ProviderError(
                 "invalid_response", f"model {model.name} cannot place this: {reason}"
@@ -154,17 +152,20 @@ class Providers:
         row: Vectors = vectors[0]
         return row
 
-    def _profile_of(self, tenant: str, model: Model) -> str:
-        """The name of the profile that pays for a tenant's calls."""
-        if self.is_offline(model):
-            return model.provider  # costs nobody anything, and nothing leaves the machine
+    def model_of(self, tenant: str | None, model: Model) -> Model:
+        """The model, its provider the profile that pays for a tenant's calls.
+
+        Raises ProviderSetupError for a tenant without one.
+        """
+        if tenant is None or self.is_offline(model):
+            return model  # offline: costs nobody anything, and nothing leaves the machine
         found = self._tenants.get(tenant) or self._tenants.get("*")
         if found is None:
             raise ProviderSetupError(
                 f"no provider profile for tenant {tenant!r} is configured",
                 hint="EVERVEC_PROFILES maps tenants to profiles: alice=azure_eu,*=openai.",
             )
-        return found
+        return replace(model, provider=found)
 
     def _of(self, model: Model) -> Provider:
         with self._making:
