@@ -54,7 +54,7 @@ class Config:
 
     # repr=False: the URL may carry a password, and a Config may end up in a log.
     database_url: str = field(default="", repr=False)
-    batch_size: int = 100
+    batch_size: int = 500
     concurrency: int = 16
     lease_seconds: float = 300.0
     poll_seconds: float = 1.0
