@@ -24,7 +24,7 @@ from psycopg import sql
 from rich.console import Console
 
 from bench.report import Report, Table, write
-from bench.server import Server, running_server, scalar, script, versions
+from bench.server import ROOT, Server, running_server, scalar, script, versions
 from bench.stats import ratio, thousands
 from bench.venvs import interpreter, run
 
@@ -33,7 +33,6 @@ PGQUEUER = "1.6.0"
 PROCRASTINATE = "3.10.0"
 GROWTH = (10_000, 100_000, 1_000_000)
 GROWTH_BAR = 0.8
-_PEERS = Path(__file__).resolve().parent / "peers"
 
 
 @dataclass
@@ -49,7 +48,7 @@ class Stage:
         self.owner.execute(script("queue.sql"))
         self.owner.execute(script("pgmq.sql"))
         run(pgqueuer(), "-m", "pgqueuer", "--pg-dsn", self.server.url, "install")
-        run(procrastinate(), _PEERS / "procrastinate_drain.py", "install", self.server.url)
+        run(procrastinate(), "-m", "bench.peers.procrastinate_drain", "install", self.server.url)
 
     def fill_evervec(
         self, jobs: int, *, table: str = "note", unchanged: bool = False, folded: bool = False
@@ -94,15 +93,13 @@ class Stage:
     def fill_pgqueuer(self, jobs: int) -> None:
         """By its own call."""
         self.superuser.execute("truncate pgqueuer, pgqueuer_log, pgqueuer_statistics")
-        self.together([[str(pgqueuer()), str(_PEERS / "pgqueuer_drain.py"), "fill"]], jobs, jobs)
+        self.together([_pgqueuer("fill")], jobs, jobs)
         self.superuser.execute("vacuum (analyze)")
 
     def fill_procrastinate(self, jobs: int) -> None:
         """By its own call."""
         self.superuser.execute("truncate procrastinate_jobs, procrastinate_events cascade")
-        self.together(
-            [[str(procrastinate()), str(_PEERS / "procrastinate_drain.py"), "fill"]], jobs, jobs
-        )
+        self.together([_procrastinate("fill")], jobs, jobs)
         self.superuser.execute("vacuum (analyze)")
 
     def together(self, commands: Sequence[Sequence[str]], jobs: int, *numbers: int) -> float:
@@ -118,6 +115,7 @@ class Stage:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
+                    cwd=ROOT,
                 )
                 stack.callback(process.wait)
                 stack.callback(process.terminate)
@@ -137,7 +135,7 @@ class Stage:
 def _line(process: subprocess.Popen[str]) -> str:
     line = process.stdout.readline() if process.stdout else ""
     if not line:
-        raise RuntimeError(f"a process ended without a word: {process.args}")
+        raise RuntimeError(f"a process ended without a word: {process.args!r}")
     return line
 
 
@@ -150,6 +148,14 @@ def procrastinate() -> Path:
     """Its interpreter."""
     wanted = f"procrastinate=={PROCRASTINATE}"
     return interpreter(f"procrastinate-{PROCRASTINATE}", wanted, "psycopg[binary]")
+
+
+def _pgqueuer(command: str) -> list[str]:
+    return [str(pgqueuer()), "-m", "bench.peers.pgqueuer_drain", command]
+
+
+def _procrastinate(command: str) -> list[str]:
+    return [str(procrastinate()), "-m", "bench.peers.procrastinate_drain", command]
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,7 @@ class Contender:
 
 
 def _sql_drain(name: str) -> Callable[[], list[str]]:
-    return lambda: [sys.executable, str(_PEERS / "sql_drain.py"), name]
+    return lambda: [sys.executable, "-m", "bench.peers.sql_drain", name]
 
 
 def _evervec(name: str, table: str, *, unchanged: bool, folded: bool) -> Contender:
@@ -179,7 +185,7 @@ def _evervec(name: str, table: str, *, unchanged: bool, folded: bool) -> Contend
         lambda stage, jobs: stage.fill_evervec(
             jobs, table=table, unchanged=unchanged, folded=folded
         ),
-        _sql_drain("evervec"),
+        _sql_drain("unchanged" if unchanged else "evervec"),
     )
 
 
@@ -195,14 +201,14 @@ PGQUEUER_DRAIN = Contender(
     f"pgqueuer {PGQUEUER}",
     20_000,
     Stage.fill_pgqueuer,
-    lambda: [str(pgqueuer()), str(_PEERS / "pgqueuer_drain.py"), "drain"],
+    lambda: _pgqueuer("drain"),
     (BATCH, 1),
 )
 PROCRASTINATE_DRAIN = Contender(
     f"procrastinate {PROCRASTINATE}",
     3_000,
     Stage.fill_procrastinate,
-    lambda: [str(procrastinate()), str(_PEERS / "procrastinate_drain.py"), "drain"],
+    lambda: _procrastinate("drain"),
     (10,),
 )
 CONTENDERS = (

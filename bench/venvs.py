@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.server import WORK
+from bench.server import ROOT, WORK
 
 
 def interpreter(name: str, *requirements: str) -> Path:
@@ -25,7 +25,7 @@ def interpreter(name: str, *requirements: str) -> Path:
 def run(*words: str | Path) -> None:
     """Run a command to its end; RuntimeError with what it said when it fails."""
     result = subprocess.run(
-        [str(word) for word in words], capture_output=True, text=True, check=False
+        [str(word) for word in words], capture_output=True, text=True, check=False, cwd=ROOT
     )
     if result.returncode != 0:
         raise RuntimeError(f"{words[0]} failed: {result.stderr or result.stdout}")

@@ -6400,6 +6400,8 @@ revoke execute on function evervec.create_priority_function(evervec.source) from
 -- file: functions/track/create_render_function.sql
 -- create_render_function: render_<source>, the texts of rows as they are now and what the stored vectors stand for.
 --
+-- A session keeps the plan that it made while a table was empty, and rows are looked up by their keys all the same: LIMIT keeps the
+-- planner from joining whole tables, the settings from scanning them.
 -- Locks:  none that matter.
 create or replace function evervec.create_render_function(p_source evervec.source)
 returns void
@@ -6419,12 +6421,13 @@ begin
             return query
             select k.ordinality::integer, s.found is not null, s.content, %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
-              left join lateral (select true, %3$s from %4$s s where %5$s) as s (found, content) on true
-              left join %6$s e on %7$s;
+              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (found, content) on true
+              left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
         end
             $body$,
             v_sql.stored_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
-            v_sql.target, evervec.key_match(p_source, 'e', true)));
+            v_sql.target, evervec.key_match(p_source, 'e', true)),
+        'set enable_seqscan = off set jit = off');
 end
 $$;
 
@@ -6444,7 +6447,8 @@ create or replace function evervec.create_row_function(
     p_arguments text,
     p_returns   text,
     p_stable    boolean,
-    p_body      text
+    p_body      text,
+    p_settings  text default ''
 )
 returns void
 language plpgsql
@@ -6456,14 +6460,14 @@ begin
         create or replace function evervec.%I(%s)
         returns %s
         language plpgsql %s
-        set search_path from current %s
+        set search_path from current %s %s
         as $body$
         #variable_conflict use_column
         %s
         $body$
         $sql$,
         p_prefix || '_' || p_source.name, p_arguments, p_returns,
-        case when p_stable then 'stable' else 'volatile' end, evervec.pinned_settings(), p_body);
+        case when p_stable then 'stable' else 'volatile' end, evervec.pinned_settings(), p_settings, p_body);
     perform evervec.act_as_owner(p_source, (
         select p.oid::regprocedure
           from pg_proc p
@@ -6471,10 +6475,10 @@ begin
 end
 $$;
 
-comment on function evervec.create_row_function(evervec.source, text, text, text, boolean, text) is
-$$Internal. Creates or replaces <prefix>_<source> under pinned settings, with the rights of the owner of the source's table.$$;
+comment on function evervec.create_row_function(evervec.source, text, text, text, boolean, text, text) is
+$$Internal. Creates or replaces <prefix>_<source> under pinned settings and p_settings (SET clauses), with the rights of the owner of the source's table.$$;
 
-revoke execute on function evervec.create_row_function(evervec.source, text, text, text, boolean, text) from public;
+revoke execute on function evervec.create_row_function(evervec.source, text, text, text, boolean, text, text) from public;
 
 -- file: functions/track/create_row_functions.sql
 -- create_row_functions: the generated functions through which claim, complete and passes touch a source.
@@ -8130,4 +8134,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'bb446f9e4ee845e49fca419ec2da6561639860f5ea834ff28f5b15810ca74b99');
+values ('evervec_0002_functions', 'ad05812b42c2ea0443ddbc96e3f73135817329af3c8eb9c0c5ffe71dc7145145');

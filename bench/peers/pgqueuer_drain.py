@@ -9,11 +9,12 @@ import asyncio
 import sys
 
 import asyncpg
-import handshake
 import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.queries import Queries
 from pgqueuer.types import QueueExecutionMode
+
+from bench.peers import handshake
 
 done = 0
 
@@ -38,7 +39,7 @@ async def drain(url: str, batch: int, managers: int) -> None:
         worker = PgQueuer.from_asyncpg_connection(await asyncpg.connect(url))
 
         @worker.entrypoint("nothing")
-        async def nothing(job: object) -> None:
+        async def nothing(_: object) -> None:
             global done
             done += 1
 
@@ -51,4 +52,4 @@ async def drain(url: str, batch: int, managers: int) -> None:
 
 if __name__ == "__main__":
     command, url, *numbers = sys.argv[1:]
-    uvloop.run({"fill": fill, "drain": drain}[command](url, *map(int, numbers)))
+    uvloop.run((fill if command == "fill" else drain)(url, *map(int, numbers)))

@@ -9,8 +9,9 @@ import asyncio
 import logging
 import sys
 
-import handshake
 import procrastinate
+
+from bench.peers import handshake
 
 done = 0
 
@@ -20,7 +21,7 @@ def application(url: str) -> procrastinate.App:
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url, max_size=20))
 
     @app.task(name="nothing")
-    async def nothing(number: int) -> None:
+    async def nothing(number: int) -> None:  # noqa: ARG001 - found by its name
         global done
         done += 1
 
@@ -57,4 +58,8 @@ async def drain(url: str, concurrency: int) -> None:
 if __name__ == "__main__":
     logging.disable(logging.INFO)
     command, url, *numbers = sys.argv[1:]
-    asyncio.run({"install": install, "fill": fill, "drain": drain}[command](url, *map(int, numbers)))
+    asyncio.run(
+        install(url)
+        if command == "install"
+        else (fill if command == "fill" else drain)(url, int(numbers[0]))
+    )

@@ -1,6 +1,6 @@
 """Queues whose interface is SQL: claim a batch, do nothing, complete it.
 
-evervec URL BATCH | pgmq URL BATCH
+evervec URL BATCH | unchanged URL BATCH | pgmq URL BATCH
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 import time
 
-import handshake
 import numpy as np
 import psycopg
 from pgvector.psycopg import register_vector
+
+from bench.peers import handshake
 
 # What pgmq.read and pgmq.delete run, without their overhead (PL/pgSQL, dynamic SQL).
 _READ = """
@@ -49,18 +50,27 @@ def pgmq(conn: psycopg.Connection, batch: int) -> int:
 
 
 def evervec(conn: psycopg.Connection, batch: int) -> int:
-    """Claim, complete with vectors of one dimension; how many are settled, by either call."""
+    """Claim, complete with vectors of one dimension; how many."""
     rows = conn.execute(_CLAIM, [batch]).fetchall()
     due = [row[0] for row in rows if row[2] == "embed"]
-    if not due:
-        return len(rows)
+    if not rows:
+        return 0
     found = conn.execute(_COMPLETE, [rows[0][1], due, [VECTOR] * len(due)]).fetchall()
     if any(outcome != "completed" for _, outcome in found):
         raise RuntimeError(f"a job that could not be completed: {found}")
     return len(rows)
 
 
+def unchanged(conn: psycopg.Connection, batch: int) -> int:
+    """Claim, which settles what needs no vector; how many."""
+    rows = conn.execute(_CLAIM, [batch]).fetchall()
+    if any(row[2] != "unchanged" for row in rows):
+        raise RuntimeError(f"a text that is not unchanged: {rows}")
+    return len(rows)
+
+
 VECTOR = np.ones(1, dtype=np.float32)
+STEPS = {"pgmq": pgmq, "evervec": evervec, "unchanged": unchanged}
 
 
 def main() -> None:
@@ -68,7 +78,7 @@ def main() -> None:
     name, url, batch = sys.argv[1:]
     with psycopg.connect(url, autocommit=True) as conn:
         register_vector(conn)
-        step = pgmq if name == "pgmq" else evervec
+        step = STEPS[name]
         began = handshake.wait()
         jobs = 0
         while True:
