@@ -62,7 +62,7 @@ drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_search_function(evervec.source);
 drop function evervec.create_sample_function(evervec.source);
 drop function evervec.create_row_functions(evervec.source);
-drop function evervec.create_row_function(evervec.source, text, text, text, boolean, text);
+drop function evervec.create_row_function(evervec.source, text, text, text, boolean, text, text);
 drop function evervec.create_render_function(evervec.source);
 drop function evervec.create_priority_function(evervec.source);
 drop function evervec.create_pass_functions(evervec.source);

@@ -6108,27 +6108,28 @@ begin
         begin
             %1$s
             return query
-            with k as materialized (
-                select u.row_key, u.content_hash, u.embedding, u.ordinality
+            with locked as materialized (
+                select k.ordinality, k.content_hash, k.embedding, s.*
                   from unnest($1, $2, $3) with ordinality
-                       as u (row_key, content_hash, embedding, ordinality)
-            ), locked as materialized (
-                select k.ordinality, k.content_hash, k.embedding, %2$s as content, %3$s
-                  from k
-                  join %4$s s on %5$s
-                   for no key update of s skip locked
+                       as k (row_key, content_hash, embedding, ordinality)
+                  cross join lateral (
+                    select sha256(convert_to(%2$s, 'UTF8')) = k.content_hash as still_true, %3$s
+                      from %4$s s
+                     where %5$s
+                       for no key update of s skip locked
+                  ) s
             ), written as (
                 update %4$s t
                    set %6$s
                   from locked l
-                 where %7$s and sha256(convert_to(l.content, 'UTF8')) = l.content_hash
+                 where %7$s and l.still_true
             )
             select k.ordinality::integer,
-                   case when sha256(convert_to(l.content, 'UTF8')) = l.content_hash then 'completed'
+                   case when l.still_true then 'completed'
                         when l.ordinality is not null then 'superseded'
                         when exists (select from %4$s s where %5$s) then 'locked'
                         else 'gone' end
-              from k
+              from unnest($1) with ordinality as k (row_key, ordinality)
               left join locked l on l.ordinality = k.ordinality;
             %8$s
         end
@@ -6140,7 +6141,8 @@ begin
                 format('%I = %L', p_source.model_column, (select m.name from evervec.model m where m.model_id = p_source.model_id)),
                 format('%I = now()', p_source.time_column),
                 format('%I = %s', p_source.version_column, p_source.version)),
-            v_keys.matched, v_back));
+            v_keys.matched, v_back),
+        'set enable_seqscan = off set jit = off');
     perform evervec.create_row_function(
         p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
         format(
@@ -6528,6 +6530,8 @@ revoke execute on function evervec.create_priority_function(evervec.source) from
 -- file: functions/track/create_render_function.sql
 -- create_render_function: render_<source>, the texts of rows as they are now and what the stored vectors stand for.
 --
+-- A session keeps the plan that it made while a table was empty, and rows are looked up by their keys all the same: LIMIT keeps the
+-- planner from joining whole tables, the settings from scanning them.
 -- Locks:  none that matter.
 create or replace function evervec.create_render_function(p_source evervec.source)
 returns void
@@ -6547,12 +6551,13 @@ begin
             return query
             select k.ordinality::integer, s.found is not null, s.content, %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
-              left join lateral (select true, %3$s from %4$s s where %5$s) as s (found, content) on true
-              left join %6$s e on %7$s;
+              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (found, content) on true
+              left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
         end
             $body$,
             v_sql.stored_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
-            v_sql.target, evervec.key_match(p_source, 'e', true)));
+            v_sql.target, evervec.key_match(p_source, 'e', true)),
+        'set enable_seqscan = off set jit = off');
 end
 $$;
 
@@ -6572,7 +6577,8 @@ create or replace function evervec.create_row_function(
     p_arguments text,
     p_returns   text,
     p_stable    boolean,
-    p_body      text
+    p_body      text,
+    p_settings  text default ''
 )
 returns void
 language plpgsql
@@ -6584,14 +6590,14 @@ begin
         create or replace function evervec.%I(%s)
         returns %s
         language plpgsql %s
-        set search_path from current %s
+        set search_path from current %s %s
         as $body$
         #variable_conflict use_column
         %s
         $body$
         $sql$,
         p_prefix || '_' || p_source.name, p_arguments, p_returns,
-        case when p_stable then 'stable' else 'volatile' end, evervec.pinned_settings(), p_body);
+        case when p_stable then 'stable' else 'volatile' end, evervec.pinned_settings(), p_settings, p_body);
     perform evervec.act_as_owner(p_source, (
         select p.oid::regprocedure
           from pg_proc p
@@ -6599,10 +6605,10 @@ begin
 end
 $$;
 
-comment on function evervec.create_row_function(evervec.source, text, text, text, boolean, text) is
-$$Internal. Creates or replaces <prefix>_<source> under pinned settings, with the rights of the owner of the source's table.$$;
+comment on function evervec.create_row_function(evervec.source, text, text, text, boolean, text, text) is
+$$Internal. Creates or replaces <prefix>_<source> under pinned settings and p_settings (SET clauses), with the rights of the owner of the source's table.$$;
 
-revoke execute on function evervec.create_row_function(evervec.source, text, text, text, boolean, text) from public;
+revoke execute on function evervec.create_row_function(evervec.source, text, text, text, boolean, text, text) from public;
 
 -- file: functions/track/create_row_functions.sql
 -- create_row_functions: the generated functions through which claim, complete and passes touch a source.
@@ -6743,7 +6749,7 @@ revoke execute on function evervec.create_search_function(evervec.source) from p
 -- create_table_functions: write_<source> and erase_<source> for vectors in a table of their own.
 --
 -- KEY SHARE keeps the row from being deleted under us; SKIP LOCKED never waits for a user. The text is rendered again under the
--- lock: a vector is stored only for the text that the row has now.
+-- lock: a vector is stored only for the text that the row has now. Rows are looked up one by one, whatever the plan was made for.
 -- Locks:  none that matter.
 create or replace function evervec.create_table_functions(p_source evervec.source)
 returns void
@@ -6767,20 +6773,21 @@ begin
             $body$
         begin
             return query
-            with k as materialized (
-                select u.row_key, u.content_hash, u.embedding, u.note, u.ordinality
+            with locked as materialized (
+                select k.ordinality, k.content_hash, k.embedding, k.note, s.*
                   from unnest($1, $2, $3, $5) with ordinality
-                       as u (row_key, content_hash, embedding, note, ordinality)
-            ), locked as materialized (
-                select k.ordinality, k.content_hash, k.embedding, k.note, %1$s as content, %2$s
-                  from k
-                  join %3$s s on %4$s
-                   for key share of s skip locked
+                       as k (row_key, content_hash, embedding, note, ordinality)
+                  cross join lateral (
+                    select sha256(convert_to(%1$s, 'UTF8')) = k.content_hash as still_true, %2$s
+                      from %3$s s
+                     where %4$s
+                       for key share of s skip locked
+                  ) s
             ), written as (
                 insert into %5$s (content_hash, model_id, embedding, note, %6$s)
                 select l.content_hash, $4, l.embedding, l.note, %7$s
                   from locked l
-                 where sha256(convert_to(l.content, 'UTF8')) = l.content_hash
+                 where l.still_true
                 on conflict (%6$s) do update
                    set content_hash = excluded.content_hash,
                        model_id     = excluded.model_id,
@@ -6789,16 +6796,17 @@ begin
                        updated_at   = now()
             )
             select k.ordinality::integer,
-                   case when sha256(convert_to(l.content, 'UTF8')) = l.content_hash then 'completed'
+                   case when l.still_true then 'completed'
                         when l.ordinality is not null then 'superseded'
                         when exists (select from %3$s s where %4$s) then 'locked'
                         else 'gone' end
-              from k
+              from unnest($1) with ordinality as k (row_key, ordinality)
               left join locked l on l.ordinality = k.ordinality;
         end
             $body$,
             v_sql.content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
-            v_keys.written));
+            v_keys.written),
+        'set enable_seqscan = off set jit = off');
     perform evervec.create_row_function(
         p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
         format(
@@ -8258,4 +8266,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'db4a7e6f59aba8a340faf876e39f6979d0b53ab58309805962d67b543dab6c7d');
+values ('evervec_0002_functions', '5da5dd83b125f8fcc00a7470931b728b5b9bda5c3d85ee58d3fa34a2a3ed89b8');

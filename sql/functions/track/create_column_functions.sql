@@ -33,27 +33,28 @@ begin
         begin
             %1$s
             return query
-            with k as materialized (
-                select u.row_key, u.content_hash, u.embedding, u.ordinality
+            with locked as materialized (
+                select k.ordinality, k.content_hash, k.embedding, s.*
                   from unnest($1, $2, $3) with ordinality
-                       as u (row_key, content_hash, embedding, ordinality)
-            ), locked as materialized (
-                select k.ordinality, k.content_hash, k.embedding, %2$s as content, %3$s
-                  from k
-                  join %4$s s on %5$s
-                   for no key update of s skip locked
+                       as k (row_key, content_hash, embedding, ordinality)
+                  cross join lateral (
+                    select sha256(convert_to(%2$s, 'UTF8')) = k.content_hash as still_true, %3$s
+                      from %4$s s
+                     where %5$s
+                       for no key update of s skip locked
+                  ) s
             ), written as (
                 update %4$s t
                    set %6$s
                   from locked l
-                 where %7$s and sha256(convert_to(l.content, 'UTF8')) = l.content_hash
+                 where %7$s and l.still_true
             )
             select k.ordinality::integer,
-                   case when sha256(convert_to(l.content, 'UTF8')) = l.content_hash then 'completed'
+                   case when l.still_true then 'completed'
                         when l.ordinality is not null then 'superseded'
                         when exists (select from %4$s s where %5$s) then 'locked'
                         else 'gone' end
-              from k
+              from unnest($1) with ordinality as k (row_key, ordinality)
               left join locked l on l.ordinality = k.ordinality;
             %8$s
         end
@@ -65,7 +66,8 @@ begin
                 format('%I = %L', p_source.model_column, (select m.name from evervec.model m where m.model_id = p_source.model_id)),
                 format('%I = now()', p_source.time_column),
                 format('%I = %s', p_source.version_column, p_source.version)),
-            v_keys.matched, v_back));
+            v_keys.matched, v_back),
+        'set enable_seqscan = off set jit = off');
     perform evervec.create_row_function(
         p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
         format(

@@ -1,5 +1,7 @@
 -- create_render_function: render_<source>, the texts of rows as they are now and what the stored vectors stand for.
 --
+-- A session keeps the plan that it made while a table was empty, and rows are looked up by their keys all the same: LIMIT keeps the
+-- planner from joining whole tables, the settings from scanning them.
 -- Locks:  none that matter.
 create or replace function evervec.create_render_function(p_source evervec.source)
 returns void
@@ -19,12 +21,13 @@ begin
             return query
             select k.ordinality::integer, s.found is not null, s.content, %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
-              left join lateral (select true, %3$s from %4$s s where %5$s) as s (found, content) on true
-              left join %6$s e on %7$s;
+              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (found, content) on true
+              left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
         end
             $body$,
             v_sql.stored_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
-            v_sql.target, evervec.key_match(p_source, 'e', true)));
+            v_sql.target, evervec.key_match(p_source, 'e', true)),
+        'set enable_seqscan = off set jit = off');
 end
 $$;
 

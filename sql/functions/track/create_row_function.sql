@@ -8,7 +8,8 @@ create or replace function evervec.create_row_function(
     p_arguments text,
     p_returns   text,
     p_stable    boolean,
-    p_body      text
+    p_body      text,
+    p_settings  text default ''
 )
 returns void
 language plpgsql
@@ -20,14 +21,14 @@ begin
         create or replace function evervec.%I(%s)
         returns %s
         language plpgsql %s
-        set search_path from current %s
+        set search_path from current %s %s
         as $body$
         #variable_conflict use_column
         %s
         $body$
         $sql$,
         p_prefix || '_' || p_source.name, p_arguments, p_returns,
-        case when p_stable then 'stable' else 'volatile' end, evervec.pinned_settings(), p_body);
+        case when p_stable then 'stable' else 'volatile' end, evervec.pinned_settings(), p_settings, p_body);
     perform evervec.act_as_owner(p_source, (
         select p.oid::regprocedure
           from pg_proc p
@@ -35,7 +36,7 @@ begin
 end
 $$;
 
-comment on function evervec.create_row_function(evervec.source, text, text, text, boolean, text) is
-$$Internal. Creates or replaces <prefix>_<source> under pinned settings, with the rights of the owner of the source's table.$$;
+comment on function evervec.create_row_function(evervec.source, text, text, text, boolean, text, text) is
+$$Internal. Creates or replaces <prefix>_<source> under pinned settings and p_settings (SET clauses), with the rights of the owner of the source's table.$$;
 
-revoke execute on function evervec.create_row_function(evervec.source, text, text, text, boolean, text) from public;
+revoke execute on function evervec.create_row_function(evervec.source, text, text, text, boolean, text, text) from public;

@@ -1,7 +1,7 @@
 -- create_table_functions: write_<source> and erase_<source> for vectors in a table of their own.
 --
 -- KEY SHARE keeps the row from being deleted under us; SKIP LOCKED never waits for a user. The text is rendered again under the
--- lock: a vector is stored only for the text that the row has now.
+-- lock: a vector is stored only for the text that the row has now. Rows are looked up one by one, whatever the plan was made for.
 -- Locks:  none that matter.
 create or replace function evervec.create_table_functions(p_source evervec.source)
 returns void
@@ -25,20 +25,21 @@ begin
             $body$
         begin
             return query
-            with k as materialized (
-                select u.row_key, u.content_hash, u.embedding, u.note, u.ordinality
+            with locked as materialized (
+                select k.ordinality, k.content_hash, k.embedding, k.note, s.*
                   from unnest($1, $2, $3, $5) with ordinality
-                       as u (row_key, content_hash, embedding, note, ordinality)
-            ), locked as materialized (
-                select k.ordinality, k.content_hash, k.embedding, k.note, %1$s as content, %2$s
-                  from k
-                  join %3$s s on %4$s
-                   for key share of s skip locked
+                       as k (row_key, content_hash, embedding, note, ordinality)
+                  cross join lateral (
+                    select sha256(convert_to(%1$s, 'UTF8')) = k.content_hash as still_true, %2$s
+                      from %3$s s
+                     where %4$s
+                       for key share of s skip locked
+                  ) s
             ), written as (
                 insert into %5$s (content_hash, model_id, embedding, note, %6$s)
                 select l.content_hash, $4, l.embedding, l.note, %7$s
                   from locked l
-                 where sha256(convert_to(l.content, 'UTF8')) = l.content_hash
+                 where l.still_true
                 on conflict (%6$s) do update
                    set content_hash = excluded.content_hash,
                        model_id     = excluded.model_id,
@@ -47,16 +48,17 @@ begin
                        updated_at   = now()
             )
             select k.ordinality::integer,
-                   case when sha256(convert_to(l.content, 'UTF8')) = l.content_hash then 'completed'
+                   case when l.still_true then 'completed'
                         when l.ordinality is not null then 'superseded'
                         when exists (select from %3$s s where %4$s) then 'locked'
                         else 'gone' end
-              from k
+              from unnest($1) with ordinality as k (row_key, ordinality)
               left join locked l on l.ordinality = k.ordinality;
         end
             $body$,
             v_sql.content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
-            v_keys.written));
+            v_keys.written),
+        'set enable_seqscan = off set jit = off');
     perform evervec.create_row_function(
         p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
         format(
