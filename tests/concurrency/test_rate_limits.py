@@ -9,13 +9,20 @@ from concurrent.futures import Future
 from functools import partial
 
 import psycopg
+import pytest
 
+from evervec.config import Config
+from evervec.db import Database
+from evervec.providers import Providers
+from evervec.worker import Worker
+from tests.support.openai_server import DIMENSIONS, Answer, OpenAIServer, Request
 from tests.support.sessions import in_thread, sessions
 from tests.support.sql_worker import add_toy_model, value
 
 WINDOW = 0.6  # seconds, instead of a minute
 REQUESTS, TOKENS, CONCURRENT = 15, 100, 3
 SESSIONS, SECONDS = 4, 6.0
+ROWS = 60
 
 
 class Provider:
@@ -75,10 +82,34 @@ def compete(url: str, provider: Provider, tokens: range) -> None:
 def prepare(conn: psycopg.Connection, limits: str) -> None:
     add_toy_model(conn)
     conn.execute(f"update evervec.model set {limits}".encode())
+    scale_the_window(conn)
+
+
+def scale_the_window(conn: psycopg.Connection) -> None:
     conn.execute(
         "update evervec.setting set value = to_jsonb(%s::text) where name = 'rate_window'",
         [f"{WINDOW} seconds"],
     )
+
+
+def add_model(conn: psycopg.Connection, requests_per_minute: int) -> None:
+    """A model of one text a request behind OPENAI_BASE_URL, and rows to embed."""
+    conn.execute(
+        "select evervec.add_model('toy', 'openai', %s, p_batch_texts => 1,"
+        " p_requests_per_minute => %s)",
+        [DIMENSIONS, requests_per_minute],
+    )
+    conn.execute("create table note (id int primary key, title text)")
+    conn.execute("insert into note select g, 'note ' || g from generate_series(1, %s) g", [ROWS])
+    conn.execute("select evervec.track('note', '{title}', p_model => 'toy', p_index => 'none')")
+    scale_the_window(conn)
+
+
+def drain(url: str, stop: threading.Event) -> int:
+    """A worker of four batches at a time; how many rows it embedded."""
+    config = Config(database_url=url, batch_size=5, concurrency=4, poll_seconds=0.02)
+    with Database(url) as db:
+        return Worker(db, Providers(), config, stop=stop).drain().embedded
 
 
 def test_no_window_sees_one_request_too_many(conn: psycopg.Connection, url: str) -> None:
@@ -90,6 +121,31 @@ def test_no_window_sees_one_request_too_many(conn: psycopg.Connection, url: str)
     assert provider.most()[0] <= REQUESTS
     # And they are used: at least half of what the windows that passed would hold.
     assert len(provider.arrivals) >= REQUESTS * SECONDS / WINDOW / 2
+
+
+def test_four_workers_never_send_a_sixteenth_request(
+    conn: psycopg.Connection, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrivals: list[float] = []
+
+    def enforce(_: Request) -> Answer | None:
+        now = time.monotonic()
+        arrivals.append(now)
+        in_window = sum(now - WINDOW < at <= now for at in arrivals)
+        return Answer(status=429) if in_window > REQUESTS else None
+
+    add_model(conn, requests_per_minute=REQUESTS)
+    with OpenAIServer().running() as server:
+        server.rule(enforce)
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        stop = threading.Event()
+        running = [in_thread(partial(drain, url, stop)) for _ in range(SESSIONS)]
+        embedded = [worker.result() for worker in running]
+
+    # One text a request: what was sent is what was wanted, and nothing was refused.
+    assert sum(embedded) == len(arrivals) == ROWS
+    assert value(conn, "select count(*) from note_embedding") == ROWS
+    assert value(conn, "select count(*) from evervec.model where pause_class is not null") == 0
 
 
 def test_no_window_sees_too_many_tokens_and_no_moment_too_many_requests(
