@@ -166,7 +166,7 @@ class Contender:
     jobs: int
     fill: Callable[[Stage, int], None]
     command: Callable[[], list[str]]
-    numbers: tuple[int, ...] = (BATCH,)
+    numbers: tuple[int, ...] = (BATCH,)  # what its command is told
 
     def seconds(self, stage: Stage, jobs: int, processes: int) -> float:
         """Fill it, drain it."""
@@ -178,7 +178,9 @@ def _sql_drain(name: str) -> Callable[[], list[str]]:
     return lambda: [sys.executable, "-m", "bench.peers.sql_drain", name]
 
 
-def _evervec(name: str, table: str, *, unchanged: bool, folded: bool) -> Contender:
+def _evervec(
+    name: str, table: str = "note", *, unchanged: bool = False, folded: bool, sessions: int = 1
+) -> Contender:
     return Contender(
         name,
         20_000,
@@ -186,16 +188,23 @@ def _evervec(name: str, table: str, *, unchanged: bool, folded: bool) -> Contend
             jobs, table=table, unchanged=unchanged, folded=folded
         ),
         _sql_drain("unchanged" if unchanged else "evervec"),
+        (BATCH, sessions),
     )
 
 
-PGMQ = Contender("pgmq's read and delete", 50_000, Stage.fill_pgmq, _sql_drain("pgmq"))
-CLAIMED = _evervec("evervec", "note", unchanged=False, folded=True)
-CACHED = _evervec("evervec, vectors also cached", "cached", unchanged=False, folded=True)
-UNCHANGED = _evervec("evervec, texts unchanged", "note", unchanged=True, folded=True)
-FOLDED = _evervec("evervec, fold included", "note", unchanged=False, folded=False)
+# Two sessions in one process: as a worker of ours has several, and pgqueuer's and procrastinate's.
+SESSIONS = 2
+
+PGMQ = Contender("pgmq's read and delete", 50_000, Stage.fill_pgmq, _sql_drain("pgmq"), (BATCH, 1))
+CLAIMED = _evervec("evervec", folded=True)
+CACHED = _evervec("evervec, vectors also cached", "cached", folded=True)
+UNCHANGED = _evervec("evervec, texts unchanged", unchanged=True, folded=True)
+FOLDED = _evervec("evervec, fold included, two sessions", folded=False, sessions=SESSIONS)
 FOLDED_UNCHANGED = _evervec(
-    "evervec, texts unchanged, fold included", "note", unchanged=True, folded=False
+    "evervec, texts unchanged, fold included, two sessions",
+    unchanged=True,
+    folded=False,
+    sessions=SESSIONS,
 )
 PGQUEUER_DRAIN = Contender(
     f"pgqueuer {PGQUEUER}",

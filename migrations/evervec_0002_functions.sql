@@ -2408,7 +2408,8 @@ begin
 
     for v_job in
         select l.*
-          from evervec.lease_jobs(array(select q.job_id from unnest(v_jobs) as q where q.task_type <> 'embed'), null, p_lease, v_token) l
+          from (select array_agg(q.job_id) as job_ids from unnest(v_jobs) as q where q.task_type <> 'embed' having count(*) > 0) t
+          cross join lateral evervec.lease_jobs(t.job_ids, null, p_lease, v_token) l
          order by l.job_id
     loop
         v_tasks := true;
@@ -4084,10 +4085,12 @@ begin
 
     perform evervec.finish_jobs(array_agg(u.job_id), array_agg(u.state))
        from unnest(v_job_ids, v_states) as u (job_id, state)
-      where u.state not in ('embed', 'cached', 'failed');
+      where u.state not in ('embed', 'cached', 'failed')
+     having count(*) > 0;
     perform evervec.lease_jobs(array_agg(u.job_id), array_agg(case when u.state <> 'failed' then u.hash end), p_lease, p_lease_token)
        from unnest(v_job_ids, v_states, v_hashes) as u (job_id, state, hash)
-      where u.state in ('embed', 'cached', 'failed');
+      where u.state in ('embed', 'cached', 'failed')
+     having count(*) > 0;
     perform evervec.fail_jobs(p_lease_token, array[u.job_id], 'render', u.error)
        from unnest(v_job_ids, v_states, v_errors) as u (job_id, state, error)
       where u.state = 'failed';
@@ -8266,4 +8269,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '5da5dd83b125f8fcc00a7470931b728b5b9bda5c3d85ee58d3fa34a2a3ed89b8');
+values ('evervec_0002_functions', '8519ac9bb81f576df198b8f0681ced6b9852b7c1a838e91c8efa9d96dd6e68bc');

@@ -1,12 +1,13 @@
 """Queues whose interface is SQL: claim a batch, do nothing, complete it.
 
-evervec URL BATCH | unchanged URL BATCH | pgmq URL BATCH
+evervec URL BATCH SESSIONS | unchanged URL BATCH SESSIONS | pgmq URL BATCH SESSIONS
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psycopg
@@ -75,22 +76,30 @@ STEPS = {"pgmq": pgmq, "evervec": evervec, "unchanged": unchanged}
 
 def main() -> None:
     """Drain."""
-    name, url, batch = sys.argv[1:]
-    with psycopg.connect(url, autocommit=True) as conn:
+    name, url, batch, sessions = sys.argv[1:]
+    connections = [psycopg.connect(url, autocommit=True) for _ in range(int(sessions))]
+    for conn in connections:
         register_vector(conn)
-        step = STEPS[name]
-        began = handshake.wait()
-        jobs = 0
-        while True:
-            done = step(conn, int(batch))
-            jobs += done
-            if done:
-                continue
-            row = conn.execute(_LEFT).fetchone()
-            if step is pgmq or row == (False,):
-                break
-            time.sleep(0.005)  # another process folds, or completes the last ones
-        handshake.report(began, jobs)
+    began = handshake.wait()
+    with ThreadPoolExecutor(len(connections)) as threads:
+        jobs = sum(threads.map(lambda conn: drain(conn, name, int(batch)), connections))
+    handshake.report(began, jobs)
+    for conn in connections:
+        conn.close()
+
+
+def drain(conn: psycopg.Connection, name: str, batch: int) -> int:
+    """In one session, until nothing is left; how many."""
+    jobs = 0
+    while True:
+        done = STEPS[name](conn, batch)
+        jobs += done
+        if done:
+            continue
+        row = conn.execute(_LEFT).fetchone()
+        if name == "pgmq" or row == (False,):
+            return jobs
+        time.sleep(0.005)  # another session folds, or completes the last ones
 
 
 if __name__ == "__main__":

@@ -68,7 +68,8 @@ begin
 
     for v_job in
         select l.*
-          from evervec.lease_jobs(array(select q.job_id from unnest(v_jobs) as q where q.task_type <> 'embed'), null, p_lease, v_token) l
+          from (select array_agg(q.job_id) as job_ids from unnest(v_jobs) as q where q.task_type <> 'embed' having count(*) > 0) t
+          cross join lateral evervec.lease_jobs(t.job_ids, null, p_lease, v_token) l
          order by l.job_id
     loop
         v_tasks := true;

@@ -69,10 +69,12 @@ begin
 
     perform evervec.finish_jobs(array_agg(u.job_id), array_agg(u.state))
        from unnest(v_job_ids, v_states) as u (job_id, state)
-      where u.state not in ('embed', 'cached', 'failed');
+      where u.state not in ('embed', 'cached', 'failed')
+     having count(*) > 0;
     perform evervec.lease_jobs(array_agg(u.job_id), array_agg(case when u.state <> 'failed' then u.hash end), p_lease, p_lease_token)
        from unnest(v_job_ids, v_states, v_hashes) as u (job_id, state, hash)
-      where u.state in ('embed', 'cached', 'failed');
+      where u.state in ('embed', 'cached', 'failed')
+     having count(*) > 0;
     perform evervec.fail_jobs(p_lease_token, array[u.job_id], 'render', u.error)
        from unnest(v_job_ids, v_states, v_errors) as u (job_id, state, error)
       where u.state = 'failed';
