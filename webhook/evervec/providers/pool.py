@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from evervec.providers.base import Vectors
 
 # Characters of a piece of work: small enough that all end at about the same time, large enough that
-# passing them on costs nothing. About 30 ms to 0.7 s for a core.
-_PIECE_LEAST: Final = 2_000
+# passing them on costs nothing. About 15 ms to 0.7 s for a core.
+_PIECE_LEAST: Final = 1_000
 _PIECE_MOST: Final = 50_000
 _PIECES_A_PROCESS: Final = 4
 
