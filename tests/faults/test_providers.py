@@ -38,13 +38,14 @@ def test_peer_20_the_429_of_one_provider_stalls_only_its_sources_in_every_worker
 ) -> None:
     stage.api.rules(Rules(limited={"wire": WAIT}))
     second.rules(Rules(slow=0.05))
-    stage.write(ROWS)
+    stage.write(1)  # what is in flight beside a 429 cannot be called back, so: alone
     paused = "select coalesce(max(paused_until) > now(), false) from evervec.model"
     stage.workers.start(EVERVEC_BATCH_SIZE="5", EVERVEC_WORKER_NAME="first")
     wait_for(lambda: bool(stage.value(paused)))
     stage.workers.start(EVERVEC_BATCH_SIZE="5", EVERVEC_WORKER_NAME="second")
     wait_for(lambda: len(stage.lines("started")) == 2)
 
+    stage.write(ROWS, first=2)
     write_memos(stage)
     wait_for(lambda: stage.embedded("memo") == set(range(1, ROWS + 1)))
     assert stage.embedded("note") == set()
@@ -55,11 +56,9 @@ def test_peer_20_the_429_of_one_provider_stalls_only_its_sources_in_every_worker
     workers = "select count(distinct worker) from evervec.batch_log where source = 'memo'"
     assert stage.value(workers) == 2
     assert {sent.model for sent in second.journal} == {"other"}
-    times = [sent.at for sent in stage.api.journal]
-    refused = [sent.at for sent in stage.api.journal if sent.status == 429]
-    assert refused
-    for at in refused:
-        assert [later for later in times if at < later < at + WAIT] == []
+    first, *later = stage.api.journal
+    assert first.status == 429
+    assert min(sent.at for sent in later) >= first.at + WAIT
     consistent(stage, told="rate_limit")
 
 
