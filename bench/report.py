@@ -48,7 +48,7 @@ class Report:
 
     name: str
     versions: Mapping[str, str]
-    settings: Mapping[str, str]  # of the server, where they are not the default
+    settings: Mapping[str, str]  # of the server, where they are not the default; {}: no server
     facts: Mapping[str, str]
     tables: tuple[Table, ...]
 
@@ -61,10 +61,10 @@ class Report:
         # Whether others were at work: the benchmarks alone keep two cores busy.
         load = " ".join(f"{value:.1f}" for value in os.getloadavg())
         day = datetime.now(UTC).date().isoformat()
+        server = f"Settings: {settings}; all else as by default.\n" if settings else ""
         return (
             f"{day}; {found}; {machine}, Python {platform.python_version()};"
-            f" load average at the end {load}.\n"
-            f"Settings: {settings}; all else as by default.\n{facts}."
+            f" load average at the end {load}.\n{server}{facts}."
         )
 
     def print(self, console: Console) -> None:

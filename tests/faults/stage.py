@@ -57,9 +57,15 @@ class Stage:
 
     # -- the application ---------------------------------------------------------------------------
 
-    def track(self, name: str = "note", model: str = "wire", **options: object) -> None:
-        """A table like note, tracked under a model of its own that the API serves."""
-        self.conn.execute("select evervec.add_model(%s, 'openai', %s)", [model, DIMENSIONS])
+    def track(
+        self,
+        name: str = "note",
+        model: str = "wire",
+        provider: str = "openai",
+        **options: object,
+    ) -> None:
+        """A table like note, tracked under a model of its own."""
+        self.conn.execute("select evervec.add_model(%s, %s, %s)", [model, provider, DIMENSIONS])
         table = sql.Identifier(name)
         self.conn.execute(
             sql.SQL("create table {} (id bigint primary key, body text)").format(table)

@@ -146,6 +146,15 @@ def test_a_process_that_hangs_is_a_timeout_and_the_next_request_is_not(
     assert lengths(pool, LONG, LONG) == [3_000, 3_000]
 
 
+def test_a_signal_that_everybody_gets_ends_no_process(pool: Pool) -> None:
+    before = {int(pid) for pid in pool.encode([LONG] * 8)[:, 1]}
+    for pid in before:
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGINT)
+
+    assert {int(pid) for pid in pool.encode([LONG] * 8)[:, 1]} == before
+
+
 def test_closing_ends_the_processes(pool: Pool) -> None:
     processes = {int(pid) for pid in pool.encode([LONG] * 8)[:, 1]}
 

@@ -13,10 +13,9 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import weakref
-from collections import Counter, deque
-from multiprocessing.connection import Connection, wait
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -29,11 +28,12 @@ if TYPE_CHECKING:
 
     from evervec.providers.base import Vectors
 
-# Characters of a piece of work: small enough that all end at about the same time, large enough that
-# passing them on costs nothing. About 30 ms to 0.7 s for a core.
-_PIECE_LEAST: Final = 2_000
+# Characters of a piece of work, which takes a core about 20 ms to 0.7 s. The first piece of each
+# process is most of its share, so that little is paid twice (a call costs as much as 200
+# characters); the last ones are small, so that all processes end together.
+_PIECE_LEAST: Final = 1_200
 _PIECE_MOST: Final = 50_000
-_PIECES_A_PROCESS: Final = 4
+_SHARES_A_PROCESS: Final = 1.25
 
 # How long a process may take for a piece, its start included. Then it hangs.
 _PATIENCE_SECONDS: Final = 60.0
@@ -50,16 +50,18 @@ _LIBRARIES: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS
 class Pool:
     """At most `size` processes of one offline model, started when there is work for them.
 
-    May be used by several threads: one request after the other, each by all processes.
+    May be used by several threads: no process waits while any of their requests has work.
     """
 
     def __init__(self, module: str, size: int) -> None:
         self._module = module
         self._size = size
-        self._children: list[_Child] = []
-        self._lock = threading.Lock()
+        # Each thread has a process of its own, and waits for it.
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="evervec-pool")
+        self._mine = threading.local()
+        self._children: set[_Child] = set()
         # At the end of this process, too.
-        self.close = weakref.finalize(self, _end, self._children)
+        self.close = weakref.finalize(self, _end, self._threads, self._children)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts, shape (len(texts), dimensions).
@@ -67,56 +69,31 @@ class Pool:
         Raises ProviderError: of class bad_input what the model says; server_error when processes
         die of it; timeout.
         """
-        pieces = _pieces(texts, self._size)
-        with self._lock:
-            while len(self._children) < min(self._size, len(pieces)):
-                self._children.append(_Child(self._module))
-            return np.concatenate(self._shared_out(pieces))
+        return np.concatenate(list(self._threads.map(self._encode, _pieces(texts, self._size))))
 
-    def _shared_out(self, pieces: list[list[str]]) -> list[Vectors]:
-        """Each process takes the next piece when it is done with one."""
-        done: dict[int, Vectors] = {}
-        deaths: Counter[int] = Counter()
-        waiting = deque(range(len(pieces)))
-        idle = list(self._children)
-        busy: dict[_Child, int] = {}
-        error: ProviderError | None = None
-        try:
-            while busy or (waiting and error is None):
-                while waiting and idle and error is None:
-                    child, number = idle.pop(), waiting.popleft()
-                    busy[child] = number
-                    child.give(pieces[number])
-                for child in _ready(busy):
-                    number = busy.pop(child)
-                    answer = child.take()
-                    if answer is None:
-                        deaths[number] += 1
-                        code = self._bury(child)
-                        waiting.append(number)
-                        child = _Child(self._module)
-                        self._children.append(child)
-                    idle.append(child)
-                    if isinstance(answer, str):
-                        error = ProviderError("bad_input", answer)
-                    elif answer is not None:
-                        done[number] = answer
-                    elif deaths[number] >= _MOST_DEATHS:
-                        error = ProviderError(
-                            "server_error",
-                            f"processes of the offline model died at work (exit code {code})",
-                        )
-        finally:
-            # Only when one hangs: what they are at would be taken for answers to the next request.
-            for child in busy:
-                self._bury(child)
-        if error is not None:
-            raise error
-        return [done[number] for number in range(len(pieces))]
-
-    def _bury(self, child: _Child) -> int:
-        self._children.remove(child)
-        return child.kill()
+    def _encode(self, texts: list[str]) -> Vectors:
+        for _ in range(_MOST_DEATHS):
+            child: _Child | None = getattr(self._mine, "child", None)
+            if child is None:
+                child = self._mine.child = _Child(self._module)
+                self._children.add(child)
+            try:
+                answer = child.ask(texts)
+            except (EOFError, OSError) as error:
+                self._mine.child = None
+                self._children.discard(child)
+                code = child.kill()
+                if isinstance(error, TimeoutError):
+                    raise ProviderError(
+                        "timeout", "a process of the offline model does not answer"
+                    ) from error
+                continue
+            if isinstance(answer, str):
+                raise ProviderError("bad_input", answer)
+            return answer
+        raise ProviderError(
+            "server_error", f"processes of the offline model died at work (exit code {code})"
+        )
 
 
 class _Child:
@@ -141,34 +118,30 @@ class _Child:
                 stderr=subprocess.DEVNULL,  # the log has lines of one shape
                 start_new_session=True,  # Ctrl-C is for the one who gives the work
             )
-        self.connection = Connection(ours.detach())
-        self.deadline = 0.0
+        self._connection = Connection(ours.detach())
 
-    def give(self, texts: list[str]) -> None:
-        """Work. That the process is dead shows in `take`."""
-        self.deadline = time.monotonic() + _PATIENCE_SECONDS
-        try:
-            self.connection.send(texts)
-        except OSError:
-            self._process.kill()
-
-    def take(self) -> Vectors | str | None:
-        """The vectors, or why there are none; None when the process is dead."""
-        try:
-            answer: Vectors | str = self.connection.recv()
-        except (EOFError, OSError):
-            return None
+    def ask(self, texts: list[str]) -> Vectors | str:
+        """The vectors, or why there are none. Raises EOFError or OSError when the process is dead,
+        of that kind TimeoutError when it hangs.
+        """
+        self._connection.send(texts)
+        if not self._connection.poll(_PATIENCE_SECONDS):
+            raise TimeoutError
+        answer: Vectors | str = self._connection.recv()
         return answer
 
     def kill(self) -> int:
         """End it at once; its exit code."""
-        self.connection.close()
+        self._connection.close()
         self._process.kill()
         return self._process.wait()
 
+    def let_go(self) -> None:
+        """Tell it to end: nobody is at the other end of the socket any more."""
+        self._connection.close()
+
     def end(self) -> None:
-        """End it: it sees that nobody is at the other end of the socket."""
-        self.connection.close()
+        """See that it has ended."""
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -176,37 +149,28 @@ class _Child:
             self._process.wait()
 
 
-def _ready(busy: dict[_Child, int]) -> list[_Child]:
-    """Those of which there is news; at least one. Raises ProviderError when it takes too long."""
-    by_connection = {child.connection: child for child in busy}
-    left = min(child.deadline for child in busy) - time.monotonic()
-    ready = wait(list(by_connection), max(left, 0.0))
-    if not ready:
-        raise ProviderError("timeout", "a process of the offline model does not answer")
-    return [by_connection[connection] for connection in ready]  # type: ignore[index]
-
-
 def _pieces(texts: Sequence[str], processes: int) -> list[list[str]]:
-    """The texts in order, cut into pieces of about the same number of characters."""
-    total = sum(map(len, texts))
-    wanted = min(max(total // (processes * _PIECES_A_PROCESS), _PIECE_LEAST), _PIECE_MOST)
-    pieces: list[list[str]] = [[]]
-    characters = 0
+    """The texts in order, cut into pieces that become smaller."""
+    pieces: list[list[str]] = []
+    left = sum(map(len, texts))
+    room = 0
     for text in texts:
-        if characters >= wanted:
+        if room <= 0:
             pieces.append([])
-            characters = 0
+            share = round(left / (processes * _SHARES_A_PROCESS))
+            room = min(max(share, _PIECE_LEAST), _PIECE_MOST)
         pieces[-1].append(text)
-        characters += len(text)
+        room -= len(text)
+        left -= len(text)
     return pieces
 
 
-def _end(children: list[_Child]) -> None:
+def _end(threads: ThreadPoolExecutor, children: set[_Child]) -> None:
+    threads.shutdown(cancel_futures=True)
     for child in children:
-        child.connection.close()  # all at once, then wait for each
+        child.let_go()
     for child in children:
         child.end()
-    children.clear()
 
 
 def main() -> None:
