@@ -1,1 +1,1 @@
-"""Benchmarks on a server of their own: `python -m bench.write_overhead`, `python -m bench.fold`."""
+"""Benchmarks on a server of their own: `python -m bench.write_overhead` and its like."""

@@ -34,12 +34,13 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Usage:
-    """What the API was asked for since it started; seconds are those of its processor time."""
+    """What the API was asked for since it started, or was reset."""
 
     requests: int
     texts: int
     at_once: int  # requests in flight together, at most
-    cpu_seconds: float
+    first_at: float | None  # when the first one came, in seconds since the epoch
+    cpu_seconds: float  # of processor time, since it started
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,15 @@ class Api:
 
     def usage(self) -> Usage:
         """The counts so far."""
+        return self._asked("/usage")
+
+    def reset(self) -> None:
+        """Count from now on."""
+        self._asked("/reset")
+
+    def _asked(self, path: str) -> Usage:
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc)
-        connection.request("GET", "/usage")
+        connection.request("GET", path)
         found = Usage(**json.loads(connection.getresponse().read()))
         connection.close()
         return found
@@ -109,7 +117,14 @@ class _Server(socketserver.ThreadingTCPServer):
         self.latency = latency
         self.vectors = vectors
         self._lock = threading.Lock()
-        self._requests = self._texts = self._in_flight = self._at_once = 0
+        self._in_flight = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Count from now on."""
+        with self._lock:
+            self._requests = self._texts = self._at_once = 0
+            self._first_at: float | None = None
 
     def begin(self, texts: int) -> int:
         """Count a request; the place among the vectors at which its own begin."""
@@ -119,6 +134,7 @@ class _Server(socketserver.ThreadingTCPServer):
             self._texts += texts
             self._in_flight += 1
             self._at_once = max(self._at_once, self._in_flight)
+            self._first_at = self._first_at or time.time()
             return place
 
     def end(self) -> None:
@@ -129,7 +145,9 @@ class _Server(socketserver.ThreadingTCPServer):
     def usage(self) -> Usage:
         """The counts so far."""
         with self._lock:
-            return Usage(self._requests, self._texts, self._at_once, time.process_time())
+            return Usage(
+                self._requests, self._texts, self._at_once, self._first_at, time.process_time()
+            )
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -146,8 +164,10 @@ class _Handler(socketserver.StreamRequestHandler):
                 body = self.rfile.read(self._content_length())
                 if line.startswith(b"POST"):
                     self._embeddings(json.loads(body))
-                else:
-                    self._send(json.dumps(vars(self.server.usage())).encode())
+                    continue
+                if line.startswith(b"GET /reset"):
+                    self.server.reset()
+                self._send(json.dumps(vars(self.server.usage())).encode())
         except ConnectionError:
             pass  # the client was ended
 

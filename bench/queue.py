@@ -13,11 +13,12 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -102,6 +103,27 @@ class Stage:
         self.together([_procrastinate("fill")], jobs, jobs)
         self.superuser.execute("vacuum (analyze)")
 
+    def scans(self) -> list[tuple[str, str, int]]:
+        """How one claim reads the queue: index, condition, rows of all its passes together."""
+        seen: list[str] = []
+        with psycopg.connect(self.server.superuser_url) as conn:
+            conn.add_notice_handler(lambda notice: seen.append(notice.message_primary or ""))
+            for setting in _EXPLAIN:
+                conn.execute(setting)
+            conn.execute("select from evervec.claim_jobs(%s)", [BATCH])
+            conn.rollback()
+        found: dict[tuple[str, str], int] = {}
+        for message in seen:
+            _, marker, plan = message.partition("plan:\n")
+            for node in _nodes(json.loads(plan)["Plan"]) if marker else ():
+                if node.get("Relation Name") == "processing_queue" and "Scan" in node["Node Type"]:
+                    how = node.get("Index Name", node["Node Type"])
+                    key = how, node.get("Index Cond", node.get("Filter", ""))
+                    found[key] = found.get(key, 0) + round(
+                        node["Actual Rows"] * node["Actual Loops"]
+                    )
+        return [(how, condition, rows) for (how, condition), rows in found.items()]
+
     def together(self, commands: Sequence[Sequence[str]], jobs: int, *numbers: int) -> float:
         """Run processes that begin together; seconds from then until the last has ended.
 
@@ -130,6 +152,24 @@ class Stage:
             raise RuntimeError(f"{done} jobs were done where there were {jobs}: {commands[0]}")
         ended: float = max(one["ended"] for one in found)
         return ended - float(min(one["began"] for one in found))
+
+
+_EXPLAIN = (
+    "load 'auto_explain'",
+    "set client_min_messages = notice",
+    "set auto_explain.log_level = notice",
+    "set auto_explain.log_min_duration = 0",
+    "set auto_explain.log_nested_statements = on",
+    "set auto_explain.log_analyze = on",
+    "set auto_explain.log_timing = off",
+    "set auto_explain.log_format = json",
+)
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
 
 
 def _line(process: subprocess.Popen[str]) -> str:
@@ -257,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rates = _measure(stage, options, console)
         tables = [_bars(rates), *(_rates(rates, count) for count in (1, 2))]
         if not options.only:
-            tables.append(_growth(stage, options, console))
+            tables += [_growth(stage, options, console), _plan(stage, options)]
         report = Report(
             name="queue",
             versions=versions(owner) | {"pgqueuer": PGQUEUER, "procrastinate": PROCRASTINATE},
@@ -343,6 +383,17 @@ def _growth(stage: Stage, options: argparse.Namespace, console: Console) -> Tabl
         )
     columns = ("", "jobs a second", "min – max", "ratio", f"at least {ratio(GROWTH_BAR)}")
     return Table("Claim and complete while the queue is long", columns, tuple(lines))
+
+
+def _plan(stage: Stage, options: argparse.Namespace) -> Table:
+    """Every look of one claim at the queue, when that is long."""
+    jobs = GROWTH[-1] // (10 if options.quick else 1)
+    CLAIMED.fill(stage, jobs)
+    lines = tuple(
+        (f"{how}: `{condition}`", thousands(rows)) for how, condition, rows in stage.scans()
+    )
+    title = f"How a claim of {BATCH} reads a queue of {thousands(jobs)} jobs (EXPLAIN ANALYZE)"
+    return Table(title, ("scan of processing_queue", "rows"), lines)
 
 
 if __name__ == "__main__":

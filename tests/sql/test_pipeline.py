@@ -93,6 +93,32 @@ def test_unchanged_text_costs_no_call(film: psycopg.Connection) -> None:
     assert drained.states == {"unchanged": 1}
 
 
+def test_a_session_that_planned_for_empty_tables_reads_rows_by_key(
+    film: psycopg.Connection,
+) -> None:
+    film.execute("truncate film cascade")
+    drain(film)
+    film.execute("vacuum analyze film, film_embedding")
+    for number in range(1, 11):  # a plan is kept from the sixth execution on
+        film.execute("insert into film values (%s, 'Early')", [number])
+        complete(film, claim(film))
+    film.execute("insert into film select n, 'Late ' || n from generate_series(11, 3000) n")
+
+    with film.transaction():
+        before = value(film, SCANS)
+        complete(film, claim(film))
+        scans = value(film, SCANS) - before
+
+    assert scans == 0
+
+
+SCANS = """
+    select coalesce(sum(seq_scan), 0)
+      from pg_stat_xact_all_tables
+     where relname in ('film', 'film_embedding', 'processing_queue')
+"""
+
+
 def test_a_job_is_delivered_to_one_worker(film: psycopg.Connection) -> None:
     first, second = claim(film, 6), claim(film, 6)
 

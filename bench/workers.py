@@ -1,0 +1,68 @@
+"""Worker processes, watched from outside: how long they work, and how much memory they take."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_LOOK_SECONDS = 0.02
+
+
+class Workers:
+    """Processes that end by themselves when nothing is left to do."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], count: int) -> None:
+        self._processes = [
+            subprocess.Popen(
+                command,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(count)
+        ]
+        self._peaks = [0] * count
+
+    def watch(self, look: Callable[[], None] = lambda: None, limit: float = 600.0) -> int:
+        """Until all have ended: the largest peak of a process's resident memory, in bytes.
+
+        look: called again and again meanwhile. RuntimeError when one fails, or after `limit`
+        seconds.
+        """
+        give_up = time.monotonic() + limit
+        try:
+            while any(process.poll() is None for process in self._processes):
+                for number, process in enumerate(self._processes):
+                    peak = memory(process.pid, "VmHWM")
+                    self._peaks[number] = max(self._peaks[number], peak)
+                look()
+                if time.monotonic() > give_up:
+                    raise RuntimeError(f"a worker is not done after {limit} s")
+                time.sleep(_LOOK_SECONDS)
+        finally:
+            for process in self._processes:
+                process.kill()
+        for process in self._processes:
+            _, errors = process.communicate()
+            if process.returncode != 0:
+                raise RuntimeError(f"a worker failed: {errors[-2000:]}")
+        return max(self._peaks)
+
+    def resident(self) -> int:
+        """Bytes of memory that the processes take now, together."""
+        return sum(memory(process.pid, "VmRSS") for process in self._processes)
+
+
+def memory(pid: int, kind: str) -> int:
+    """VmRSS (now) or VmHWM (the most so far) of a process in bytes; 0 when it is gone."""
+    try:
+        status = Path("/proc", str(pid), "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    lines = (line.split() for line in status.splitlines())
+    return next((int(line[1]) * 1024 for line in lines if line[0] == f"{kind}:"), 0)
