@@ -2751,15 +2751,15 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
     with due as materialized (
-        select q.job_id, q.suspect
+        select q.job
           from generate_series(1, 10) as p (priority)
           cross join lateral (
-            select c.job_id, c.suspect
+            select c.job
               from (
                 select w.*
                   from unnest(p_sources) as s (source_id)
                   cross join lateral (
-                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                    select j as job, j.job_id, j.available_at
                       from evervec.processing_queue j
                      where j.status = 'pending' and j.priority = p.priority and j.source_id = s.source_id and j.available_at <= now()
                      order by j.available_at, j.job_id
@@ -2769,7 +2769,7 @@ as $$
                 union all
                 select t.*
                   from (
-                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                    select j as job, j.job_id, j.available_at
                       from evervec.processing_queue j
                      where j.status = 'pending' and j.priority = p.priority and j.source_id is null and j.available_at <= now()
                      order by j.available_at, j.job_id
@@ -2782,11 +2782,10 @@ as $$
           ) q
          limit p_limit
     ), placed as (
-        select d.job_id, d.suspect, row_number() over () as place from due d
+        select d.job, (d.job).expiries >= 2 as suspect, row_number() over () as place from due d
     )
-    select q, p.suspect
+    select p.job, p.suspect
       from placed p
-      join evervec.processing_queue q on q.job_id = p.job_id
      where (p.place < (select min(s.place) from placed s where s.suspect)) is not false or p.place = 1
 $$;
 
@@ -3185,7 +3184,7 @@ as $$
                    when 'locked' then now() + least(greatest((now() - q.created_at) / 2, interval '5 seconds'), interval '5 minutes')
                    else now() end
           from settled s
-         where q.job_id = s.job_id and not (s.done and (q.generation = q.claimed_generation or q.status = 'pending'))
+         where q.job_id = s.job_id and s.job_id not in (select r.job_id from removed r)
     ), answered as (
         -- Whatever the row once died of: it has what it should have.
         update evervec.dead_letter d
@@ -8269,4 +8268,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '8519ac9bb81f576df198b8f0681ced6b9852b7c1a838e91c8efa9d96dd6e68bc');
+values ('evervec_0002_functions', 'c5fbcb70babe5b31792c94c9fc919f1e41b33f491c8b546b5a9f7f249dc72f1a');

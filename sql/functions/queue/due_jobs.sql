@@ -14,15 +14,15 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
     with due as materialized (
-        select q.job_id, q.suspect
+        select q.job
           from generate_series(1, 10) as p (priority)
           cross join lateral (
-            select c.job_id, c.suspect
+            select c.job
               from (
                 select w.*
                   from unnest(p_sources) as s (source_id)
                   cross join lateral (
-                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                    select j as job, j.job_id, j.available_at
                       from evervec.processing_queue j
                      where j.status = 'pending' and j.priority = p.priority and j.source_id = s.source_id and j.available_at <= now()
                      order by j.available_at, j.job_id
@@ -32,7 +32,7 @@ as $$
                 union all
                 select t.*
                   from (
-                    select j.job_id, j.available_at, j.expiries >= 2 as suspect
+                    select j as job, j.job_id, j.available_at
                       from evervec.processing_queue j
                      where j.status = 'pending' and j.priority = p.priority and j.source_id is null and j.available_at <= now()
                      order by j.available_at, j.job_id
@@ -45,11 +45,10 @@ as $$
           ) q
          limit p_limit
     ), placed as (
-        select d.job_id, d.suspect, row_number() over () as place from due d
+        select d.job, (d.job).expiries >= 2 as suspect, row_number() over () as place from due d
     )
-    select q, p.suspect
+    select p.job, p.suspect
       from placed p
-      join evervec.processing_queue q on q.job_id = p.job_id
      where (p.place < (select min(s.place) from placed s where s.suspect)) is not false or p.place = 1
 $$;
 

@@ -27,7 +27,7 @@ as $$
                    when 'locked' then now() + least(greatest((now() - q.created_at) / 2, interval '5 seconds'), interval '5 minutes')
                    else now() end
           from settled s
-         where q.job_id = s.job_id and not (s.done and (q.generation = q.claimed_generation or q.status = 'pending'))
+         where q.job_id = s.job_id and s.job_id not in (select r.job_id from removed r)
     ), answered as (
         -- Whatever the row once died of: it has what it should have.
         update evervec.dead_letter d
