@@ -1645,12 +1645,14 @@ revoke execute on function evervec.build_index(text) from public;
 -- file: functions/index/due_indexes.sql
 -- due_indexes: the sources whose vector index a worker should build now.
 --
+-- Policies that a table's owner forces on evervec's owner would run with the latter's rights: such a table cannot be read instead.
 -- Locks:  none.
 -- needs: functions/index/index_due.sql
 create or replace function evervec.due_indexes(p_sources text[] default null)
 returns setof text
 language sql volatile security definer
 set search_path from current
+set row_security = off
 as $$
     select s.name
       from evervec.source s
@@ -1786,8 +1788,8 @@ begin
         (p_name, p_provider, coalesce(p_provider_model, p_name), p_dimensions, p_input_limit,
          p_price_per_million_tokens, p_document_prefix, p_query_prefix, p_request, p_requests_per_minute,
          p_tokens_per_minute,
-         -- OpenAI itself takes 2,048; most of those who speak its protocol take 100 at least.
-         coalesce(p_batch_texts, case when coalesce(p_provider_model, p_name) like 'text-embedding-%' then 500 else 100 end),
+         -- OpenAI itself takes 2,048; most of those who speak its protocol take 100 at least, Google's text-embedding-005 among them.
+         coalesce(p_batch_texts, case when coalesce(p_provider_model, p_name) ~ '^text-embedding-(3-|ada-002$)' then 500 else 100 end),
          p_batch_tokens, p_concurrent_requests)
     on conflict (name) do nothing;
 
@@ -1829,7 +1831,7 @@ revoke execute on function evervec.add_model(text, text, integer, text, integer,
 -- the provider at any time between, so no minute as the provider sees it has one call too many. In flight it counts as concurrent. A call
 -- that nobody ends, because its worker was killed, ends when it expires. More tokens than a minute allows go when nothing else went.
 --
--- Locks:  an advisory lock of the model and, where the answer is no, its row, to the end of the transaction: commit at once.
+-- Locks:  an advisory lock of the model and, where its limits say no, its row, to the end of the transaction: commit at once.
 -- Raises: VE108 unknown model · VE301 bad arguments, or a transaction with one snapshot
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.begin_call(
@@ -1879,13 +1881,17 @@ begin
                (select max(o.frees_at) from ordered o where o.requests >= v_model.requests_per_minute),
                (select max(o.frees_at) from ordered o where o.tokens + p_tokens > v_model.tokens_per_minute),
                (select v_now + interval '100 milliseconds' from counted c where c.in_flight
-                having count(*) >= v_model.concurrent_requests),
-               -- An end that nobody knows is asked for again.
-               case when v_model.paused_until > v_now then least(v_model.paused_until, v_now + interval '1 hour') end) - v_now
+                having count(*) >= v_model.concurrent_requests)) - v_now
       into wait;
     if wait is not null then
         wait := greatest(wait, interval '1 millisecond');
         update evervec.model m set full_until = v_now + wait where m.model_id = v_model.model_id;
+    end if;
+    if v_model.paused_until > v_now then
+        -- Not full: resume_model ends a pause at any time, and then there is room. An end that nobody knows is asked for again.
+        wait := greatest(wait, least(v_model.paused_until, v_now + interval '1 hour') - v_now);
+    end if;
+    if wait is not null then
         return;
     end if;
 
@@ -3785,12 +3791,14 @@ revoke execute on function evervec.operation_priority(text, integer) from public
 -- file: functions/queue/pending.sql
 -- pending: what is still to be done, of one source or of all.
 --
+-- Policies that a table's owner forces on evervec's owner would run with the latter's rights: such a table cannot be read instead.
 -- Locks:  none.
 -- Raises: VE101 unknown source
 create or replace function evervec.pending(p_source text default null)
 returns table (log bigint, queued bigint, processing bigint, retrying bigint, backfill bigint)
 language plpgsql stable security definer
 set search_path from current
+set row_security = off
 as $$
 declare
     v_source_id integer := case when p_source is not null then (evervec.source_named(p_source)).source_id end;
@@ -4039,7 +4047,8 @@ declare
     v_states  text[];
     v_texts   text[];
     v_hashes  bytea[];
-    v_errors  text[];
+    -- As long as the others from the start: assigned to beyond its end, an array that is NULL begins there.
+    v_errors  text[]   := array_fill(null::text, array[cardinality(p_jobs)]);
     v_erase   integer[];
     v_held    integer;
     v_since   timestamptz;
@@ -8266,4 +8275,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '5da5dd83b125f8fcc00a7470931b728b5b9bda5c3d85ee58d3fa34a2a3ed89b8');
+values ('evervec_0002_functions', 'd83811d53dd215a004ef1e5540a303638c05c86eb30088f9a59802e65820ea01');
