@@ -2396,7 +2396,12 @@ begin
             hint    = 'For example: SELECT * FROM evervec.claim_jobs(100, ''5 minutes'');';
     end if;
 
-    perform evervec.fold();
+    begin
+        perform evervec.fold();
+    exception when lock_not_available then
+        -- Another claim has the jobs of rows that changed since, and takes its time: the next call folds, this one takes what there is.
+        null;
+    end;
     perform evervec.reclaim();
 
     v_sources := evervec.active_sources(p_sources);
@@ -2434,13 +2439,14 @@ begin
     end if;
 
     for v_batch in
-        select s as source, m.name as model, array_agg(q order by q.job_id) as jobs
+        select s as source, m.name as model, array_agg(q order by q.priority, q.job_id) as jobs
           from unnest(v_jobs) as q
           join evervec.source s on s.source_id = q.source_id
           join evervec.model m on m.model_id = s.model_id
          where q.task_type = 'embed'
          group by s.*, s.source_id, m.name
-         order by s.source_id
+         -- A worker goes from model to model in this order: what is urgent does not wait for the provider of what is not.
+         order by min(q.priority), s.source_id
     loop
         return query
         select q.job_id, v_token, (v_batch.source).name, q.task_type, q.row_key, q.attempts::integer, r.state, r.content, r.content_hash,
@@ -2448,7 +2454,8 @@ begin
                case when r.state in ('embed', 'cached', 'failed') then q.failures #>> '{-1,class}' end,
                case when r.state in ('embed', 'cached', 'failed') then q.expiries::integer else 0 end
           from unnest(v_batch.jobs) as q
-          join evervec.render_jobs(v_batch.source, v_batch.jobs, p_lease, v_token, p_cached) r on r.job_id = q.job_id;
+          join evervec.render_jobs(v_batch.source, v_batch.jobs, p_lease, v_token, p_cached) r on r.job_id = q.job_id
+         order by q.priority, q.job_id;
     end loop;
 end
 $$;
@@ -8275,4 +8282,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'd83811d53dd215a004ef1e5540a303638c05c86eb30088f9a59802e65820ea01');
+values ('evervec_0002_functions', 'a357846bb11c843e5640132ecc383192391d7dd37a9bb8d3600ba3018b968243');
