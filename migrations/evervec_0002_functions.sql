@@ -1645,12 +1645,14 @@ revoke execute on function evervec.build_index(text) from public;
 -- file: functions/index/due_indexes.sql
 -- due_indexes: the sources whose vector index a worker should build now.
 --
+-- Policies that a table's owner forces on evervec's owner would run with the latter's rights: such a table cannot be read instead.
 -- Locks:  none.
 -- needs: functions/index/index_due.sql
 create or replace function evervec.due_indexes(p_sources text[] default null)
 returns setof text
 language sql volatile security definer
 set search_path from current
+set row_security = off
 as $$
     select s.name
       from evervec.source s
@@ -1786,8 +1788,8 @@ begin
         (p_name, p_provider, coalesce(p_provider_model, p_name), p_dimensions, p_input_limit,
          p_price_per_million_tokens, p_document_prefix, p_query_prefix, p_request, p_requests_per_minute,
          p_tokens_per_minute,
-         -- OpenAI itself takes 2,048; most of those who speak its protocol take 100 at least.
-         coalesce(p_batch_texts, case when coalesce(p_provider_model, p_name) like 'text-embedding-%' then 500 else 100 end),
+         -- OpenAI itself takes 2,048; most of those who speak its protocol take 100 at least, Google's text-embedding-005 among them.
+         coalesce(p_batch_texts, case when coalesce(p_provider_model, p_name) ~ '^text-embedding-(3-|ada-002$)' then 500 else 100 end),
          p_batch_tokens, p_concurrent_requests)
     on conflict (name) do nothing;
 
@@ -1829,7 +1831,7 @@ revoke execute on function evervec.add_model(text, text, integer, text, integer,
 -- the provider at any time between, so no minute as the provider sees it has one call too many. In flight it counts as concurrent. A call
 -- that nobody ends, because its worker was killed, ends when it expires. More tokens than a minute allows go when nothing else went.
 --
--- Locks:  an advisory lock of the model and, where the answer is no, its row, to the end of the transaction: commit at once.
+-- Locks:  an advisory lock of the model and, where its limits say no, its row, to the end of the transaction: commit at once.
 -- Raises: VE108 unknown model · VE301 bad arguments, or a transaction with one snapshot
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.begin_call(
@@ -1879,13 +1881,17 @@ begin
                (select max(o.frees_at) from ordered o where o.requests >= v_model.requests_per_minute),
                (select max(o.frees_at) from ordered o where o.tokens + p_tokens > v_model.tokens_per_minute),
                (select v_now + interval '100 milliseconds' from counted c where c.in_flight
-                having count(*) >= v_model.concurrent_requests),
-               -- An end that nobody knows is asked for again.
-               case when v_model.paused_until > v_now then least(v_model.paused_until, v_now + interval '1 hour') end) - v_now
+                having count(*) >= v_model.concurrent_requests)) - v_now
       into wait;
     if wait is not null then
         wait := greatest(wait, interval '1 millisecond');
         update evervec.model m set full_until = v_now + wait where m.model_id = v_model.model_id;
+    end if;
+    if v_model.paused_until > v_now then
+        -- Not full: resume_model ends a pause at any time, and then there is room. An end that nobody knows is asked for again.
+        wait := greatest(wait, least(v_model.paused_until, v_now + interval '1 hour') - v_now);
+    end if;
+    if wait is not null then
         return;
     end if;
 
@@ -2390,7 +2396,12 @@ begin
             hint    = 'For example: SELECT * FROM evervec.claim_jobs(100, ''5 minutes'');';
     end if;
 
-    perform evervec.fold();
+    begin
+        perform evervec.fold();
+    exception when lock_not_available then
+        -- Another claim has the jobs of rows that changed since, and takes its time: the next call folds, this one takes what there is.
+        null;
+    end;
     perform evervec.reclaim();
 
     v_sources := evervec.active_sources(p_sources);
@@ -2429,13 +2440,14 @@ begin
     end if;
 
     for v_batch in
-        select s as source, m.name as model, array_agg(q order by q.job_id) as jobs
+        select s as source, m.name as model, array_agg(q order by q.priority, q.job_id) as jobs
           from unnest(v_jobs) as q
           join evervec.source s on s.source_id = q.source_id
           join evervec.model m on m.model_id = s.model_id
          where q.task_type = 'embed'
          group by s.*, s.source_id, m.name
-         order by s.source_id
+         -- A worker goes from model to model in this order: what is urgent does not wait for the provider of what is not.
+         order by min(q.priority), s.source_id
     loop
         return query
         select q.job_id, v_token, (v_batch.source).name, q.task_type, q.row_key, q.attempts::integer, r.state, r.content, r.content_hash,
@@ -2443,7 +2455,8 @@ begin
                case when r.state in ('embed', 'cached', 'failed') then q.failures #>> '{-1,class}' end,
                case when r.state in ('embed', 'cached', 'failed') then q.expiries::integer else 0 end
           from unnest(v_batch.jobs) as q
-          join evervec.render_jobs(v_batch.source, v_batch.jobs, p_lease, v_token, p_cached) r on r.job_id = q.job_id;
+          join evervec.render_jobs(v_batch.source, v_batch.jobs, p_lease, v_token, p_cached) r on r.job_id = q.job_id
+         order by q.priority, q.job_id;
     end loop;
 end
 $$;
@@ -3785,12 +3798,14 @@ revoke execute on function evervec.operation_priority(text, integer) from public
 -- file: functions/queue/pending.sql
 -- pending: what is still to be done, of one source or of all.
 --
+-- Policies that a table's owner forces on evervec's owner would run with the latter's rights: such a table cannot be read instead.
 -- Locks:  none.
 -- Raises: VE101 unknown source
 create or replace function evervec.pending(p_source text default null)
 returns table (log bigint, queued bigint, processing bigint, retrying bigint, backfill bigint)
 language plpgsql stable security definer
 set search_path from current
+set row_security = off
 as $$
 declare
     v_source_id integer := case when p_source is not null then (evervec.source_named(p_source)).source_id end;
@@ -4039,7 +4054,8 @@ declare
     v_states  text[];
     v_texts   text[];
     v_hashes  bytea[];
-    v_errors  text[];
+    -- As long as the others from the start: assigned to beyond its end, an array that is NULL begins there.
+    v_errors  text[]   := array_fill(null::text, array[cardinality(p_jobs)]);
     v_erase   integer[];
     v_held    integer;
     v_since   timestamptz;
@@ -8268,4 +8284,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'c5fbcb70babe5b31792c94c9fc919f1e41b33f491c8b546b5a9f7f249dc72f1a');
+values ('evervec_0002_functions', '07bbdb569fcee50d7a6940691dc896f10884e3f15c41c134dc43e46cefbfe636');

@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.sql_worker import add_toy_model, rows, value
+from tests.support.sessions import sessions
+from tests.support.sql_worker import add_toy_model, claim, rows, value
 
 LEASE = (
     "select job_id from evervec.lease_jobs("
@@ -84,3 +85,42 @@ def test_peer_23_the_backlog_of_a_paused_model_is_not_walked_over(
 
     read = plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
     assert read < 250, json.dumps(plan)
+
+
+def test_peer_21_what_is_urgent_comes_first_within_a_claim(
+    film: psycopg.Connection, two: dict[str, int]
+) -> None:
+    """A worker sends texts in this order, and another model's only when it is done with one's."""
+    film.execute("insert into other select g, 'Other ' || g from generate_series(1, 3) g")
+    film.execute("delete from evervec.change_log")
+    queue(
+        film,
+        two["film"],
+        "select n, case n when 7 then 2 else 5 end, interval '1 h' from generate_series(1, 9) n",
+    )
+    queue(
+        film,
+        two["other"],
+        "select n, case n when 3 then 1 else 5 end, interval '1 s' from generate_series(1, 3) n",
+    )
+
+    claimed = [(job["source"], job["row_key"]["id"]) for job in claim(film)]
+
+    assert claimed[:4] == [("other", 3), ("other", 1), ("other", 2), ("film", 7)]
+
+
+def test_a_claim_that_cannot_fold_takes_what_there_is(
+    film: psycopg.Connection, two: dict[str, int], url: str
+) -> None:
+    """Another claim, of rows that change meanwhile, may take its time: its recipe is slow."""
+    queue(film, two["film"], "select 1, 5, interval '1 s'")
+    film.execute("insert into other values (1, 'Other'); select evervec.fold()")
+    with sessions(url) as at:
+        other = at.begin()
+        other.execute("select from evervec.due_jobs(100, %s)", [[two["other"]]])
+        film.execute("update other set title = 'Changed'")
+
+        assert {job["source"] for job in claim(film)} == {"film"}
+
+        other.execute("rollback")
+    assert [job["content"] for job in claim(film)] == ["Changed"]

@@ -7,7 +7,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from tests.support.sql_worker import add_toy_model, raises, rows, value
+from tests.support.sql_worker import add_toy_model, claim, raises, rows, value
 
 
 @pytest.fixture
@@ -180,6 +180,32 @@ def test_a_paused_model_sends_nothing(model: psycopg.Connection, until: str, sec
     assert call_id is None
     assert seconds - 5 < wait <= seconds
     assert value(model, "select count(*) from evervec.model_call") == 0
+
+
+def test_a_pause_that_was_met_ends_with_resume_model(film: psycopg.Connection) -> None:
+    limit(film, requests_per_minute=5)
+    film.execute("select evervec.pause_model('toy')")
+    assert begin(film) == (None, 3600)
+    film.execute("select evervec.resume_model('toy')")
+
+    assert len(claim(film)) == 10
+    assert begin(film)[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("text-embedding-3-small", 500),
+        ("text-embedding-ada-002", 500),
+        ("text-embedding-005", 100),
+        ("text-embedding-v3", 100),
+    ],
+)
+def test_only_models_of_openai_are_sent_five_hundred_texts_unasked(
+    conn: psycopg.Connection, name: str, texts: int
+) -> None:
+    conn.execute("select evervec.add_model('m', 'openai', 8, %s)", [name])
+    assert value(conn, "select batch_texts from evervec.model where name = 'm'") == texts
 
 
 def test_the_longest_of_several_waits_counts(model: psycopg.Connection) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.support.sql_worker import claim, complete, drain, raises, rows, toy_vector, value
+from tests.support.sql_worker import (
+    add_toy_model,
+    claim,
+    complete,
+    drain,
+    raises,
+    rows,
+    toy_vector,
+    value,
+)
 
 
 def die(conn: psycopg.Connection) -> None:
@@ -75,6 +84,31 @@ def test_whoever_is_heard_of_again_is_no_suspect(film: psycopg.Connection) -> No
         )
 
     assert len(claim(film)) == 10
+
+
+def test_a_row_that_does_not_render_dies_with_its_reason_wherever_it_stands_in_a_batch(
+    conn: psycopg.Connection,
+) -> None:
+    add_toy_model(conn)
+    conn.execute(
+        """
+        create table film (id integer primary key, title text, year integer);
+        insert into film select g, 'Film ' || g, g - 5 from generate_series(1, 10) g;
+        select evervec.track('film', p_text_sql => 'film.title || 1 / film.year', p_model => 'toy');
+        """
+    )
+    for _ in range(3):
+        jobs = claim(conn)
+        assert [job["row_key"] for job in jobs if job["state"] == "failed"] == [{"id": 5}]
+        # The others are given back, as where a model is at its limits.
+        conn.execute(
+            "select evervec.release_jobs(%s, %s)",
+            [jobs[0]["lease_token"], [job["job_id"] for job in jobs]],
+        )
+        conn.execute("update evervec.processing_queue set available_at = now()")
+
+    (letter,) = rows(conn, "select row_key, message from evervec.dead_letter")
+    assert letter == {"row_key": {"id": 5}, "message": "division by zero"}
 
 
 def test_an_expired_lease_costs_no_attempt_and_is_told(film: psycopg.Connection) -> None:

@@ -13,7 +13,7 @@ from evervec.errors import EvervecError
 from evervec.processor import Batch
 from evervec.providers import ProviderError
 from evervec.worker import Worker
-from tests.webhook.conftest import Service
+from tests.webhook.conftest import Service, WordsProvider
 
 PATIENCE_SECONDS = 20
 
@@ -96,6 +96,39 @@ def test_a_setup_error_of_any_thread_ends_a_drain(service: Service) -> None:
 
     pending = service.db.pending()
     assert (pending.queued, pending.processing) == (30, 0)
+
+
+def test_a_drain_that_cannot_go_on_finishes_what_is_in_hand_and_no_more(service: Service) -> None:
+    others = WordsProvider()
+    at_work, refused = threading.Barrier(2), threading.Event()
+
+    def meet(_: Sequence[str]) -> None:
+        if not refused.is_set():
+            at_work.wait(PATIENCE_SECONDS)
+            refused.wait(PATIENCE_SECONDS)
+
+    def refuse(_: Sequence[str]) -> None:
+        at_work.wait(PATIENCE_SECONDS)
+        refused.set()
+        raise ProviderError("auth", "the key is wrong", status_code=401)
+
+    service.provider.fail, others.fail = meet, refuse
+    service.providers.register("others", lambda *_, **__: others)
+    service.conn.execute(
+        """
+        select evervec.add_model('others', 'others', %s);
+        create table film (id integer primary key, title text);
+        select evervec.track('film', p_columns => '{title}', p_model => 'others', p_priority => 1);
+        """.replace("%s", str(others.dimensions))
+    )
+    track(service, 500)
+    # A batch of films for the caller, which calls another who finds notes.
+    service.conn.execute("insert into film select g, 'film ' || g from generate_series(1, 5) g")
+
+    with pytest.raises(EvervecError, match="the key is wrong"):
+        worker(service, concurrency=2).drain()
+
+    assert len(service.vectors()) < 100
 
 
 def test_stopping_waits_for_what_is_in_flight_and_releases_the_rest(service: Service) -> None:

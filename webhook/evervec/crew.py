@@ -26,6 +26,7 @@ class Crew:
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._trouble: Exception | None = None
+        self._dismissed = False
 
     def call(self, most: int | None = None) -> None:
         """One more thread, unless `most` are at work; it leaves when it finds nothing to do."""
@@ -36,6 +37,10 @@ class Crew:
             thread = threading.Thread(target=self._work, name="evervec-batches", daemon=True)
             self._threads.add(thread)
             thread.start()
+
+    def dismiss(self) -> None:
+        """Nobody begins another batch, from now on."""
+        self._dismissed = True
 
     def join(self) -> None:
         """Wait until nobody is at work."""
@@ -54,7 +59,7 @@ class Crew:
 
     @property
     def _at_rest(self) -> bool:
-        return self._stop.is_set() or self._trouble is not None
+        return self._dismissed or self._stop.is_set() or self._trouble is not None
 
     def _work(self) -> None:
         try:

@@ -204,6 +204,10 @@ class Worker:
                 self._tick_when_due(every=self._config.poll_seconds)
                 self._stop.wait(pause)
                 pause = min(pause * 2, self._config.poll_seconds)
+        except BaseException:
+            # What is in hand is finished; all that is queued might take hours.
+            self._crew.dismiss()
+            raise
         finally:
             self._crew.join()
         self._crew.check()

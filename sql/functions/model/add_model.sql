@@ -33,8 +33,8 @@ begin
         (p_name, p_provider, coalesce(p_provider_model, p_name), p_dimensions, p_input_limit,
          p_price_per_million_tokens, p_document_prefix, p_query_prefix, p_request, p_requests_per_minute,
          p_tokens_per_minute,
-         -- OpenAI itself takes 2,048; most of those who speak its protocol take 100 at least.
-         coalesce(p_batch_texts, case when coalesce(p_provider_model, p_name) like 'text-embedding-%' then 500 else 100 end),
+         -- OpenAI itself takes 2,048; most of those who speak its protocol take 100 at least, Google's text-embedding-005 among them.
+         coalesce(p_batch_texts, case when coalesce(p_provider_model, p_name) ~ '^text-embedding-(3-|ada-002$)' then 500 else 100 end),
          p_batch_tokens, p_concurrent_requests)
     on conflict (name) do nothing;
 

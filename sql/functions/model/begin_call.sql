@@ -4,7 +4,7 @@
 -- the provider at any time between, so no minute as the provider sees it has one call too many. In flight it counts as concurrent. A call
 -- that nobody ends, because its worker was killed, ends when it expires. More tokens than a minute allows go when nothing else went.
 --
--- Locks:  an advisory lock of the model and, where the answer is no, its row, to the end of the transaction: commit at once.
+-- Locks:  an advisory lock of the model and, where its limits say no, its row, to the end of the transaction: commit at once.
 -- Raises: VE108 unknown model · VE301 bad arguments, or a transaction with one snapshot
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.begin_call(
@@ -54,13 +54,17 @@ begin
                (select max(o.frees_at) from ordered o where o.requests >= v_model.requests_per_minute),
                (select max(o.frees_at) from ordered o where o.tokens + p_tokens > v_model.tokens_per_minute),
                (select v_now + interval '100 milliseconds' from counted c where c.in_flight
-                having count(*) >= v_model.concurrent_requests),
-               -- An end that nobody knows is asked for again.
-               case when v_model.paused_until > v_now then least(v_model.paused_until, v_now + interval '1 hour') end) - v_now
+                having count(*) >= v_model.concurrent_requests)) - v_now
       into wait;
     if wait is not null then
         wait := greatest(wait, interval '1 millisecond');
         update evervec.model m set full_until = v_now + wait where m.model_id = v_model.model_id;
+    end if;
+    if v_model.paused_until > v_now then
+        -- Not full: resume_model ends a pause at any time, and then there is room. An end that nobody knows is asked for again.
+        wait := greatest(wait, least(v_model.paused_until, v_now + interval '1 hour') - v_now);
+    end if;
+    if wait is not null then
         return;
     end if;
 

@@ -50,7 +50,12 @@ begin
             hint    = 'For example: SELECT * FROM evervec.claim_jobs(100, ''5 minutes'');';
     end if;
 
-    perform evervec.fold();
+    begin
+        perform evervec.fold();
+    exception when lock_not_available then
+        -- Another claim has the jobs of rows that changed since, and takes its time: the next call folds, this one takes what there is.
+        null;
+    end;
     perform evervec.reclaim();
 
     v_sources := evervec.active_sources(p_sources);
@@ -89,13 +94,14 @@ begin
     end if;
 
     for v_batch in
-        select s as source, m.name as model, array_agg(q order by q.job_id) as jobs
+        select s as source, m.name as model, array_agg(q order by q.priority, q.job_id) as jobs
           from unnest(v_jobs) as q
           join evervec.source s on s.source_id = q.source_id
           join evervec.model m on m.model_id = s.model_id
          where q.task_type = 'embed'
          group by s.*, s.source_id, m.name
-         order by s.source_id
+         -- A worker goes from model to model in this order: what is urgent does not wait for the provider of what is not.
+         order by min(q.priority), s.source_id
     loop
         return query
         select q.job_id, v_token, (v_batch.source).name, q.task_type, q.row_key, q.attempts::integer, r.state, r.content, r.content_hash,
@@ -103,7 +109,8 @@ begin
                case when r.state in ('embed', 'cached', 'failed') then q.failures #>> '{-1,class}' end,
                case when r.state in ('embed', 'cached', 'failed') then q.expiries::integer else 0 end
           from unnest(v_batch.jobs) as q
-          join evervec.render_jobs(v_batch.source, v_batch.jobs, p_lease, v_token, p_cached) r on r.job_id = q.job_id;
+          join evervec.render_jobs(v_batch.source, v_batch.jobs, p_lease, v_token, p_cached) r on r.job_id = q.job_id
+         order by q.priority, q.job_id;
     end loop;
 end
 $$;

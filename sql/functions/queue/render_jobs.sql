@@ -24,7 +24,8 @@ declare
     v_states  text[];
     v_texts   text[];
     v_hashes  bytea[];
-    v_errors  text[];
+    -- As long as the others from the start: assigned to beyond its end, an array that is NULL begins there.
+    v_errors  text[]   := array_fill(null::text, array[cardinality(p_jobs)]);
     v_erase   integer[];
     v_held    integer;
     v_since   timestamptz;
