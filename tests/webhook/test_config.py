@@ -15,7 +15,7 @@ def test_an_empty_environment_leaves_the_database_to_libpq() -> None:
     config = Config.from_environment({})
 
     assert config.database_url == ""
-    assert config.batch_size == 100
+    assert config.batch_size == 500
 
 
 def test_the_url_of_the_command_line_wins_over_the_variable() -> None:
