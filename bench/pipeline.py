@@ -16,7 +16,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import LiteralString
 
@@ -380,12 +379,9 @@ def _fill_indexed(bench: Bench, contender: Contender, api: Api, rows: int, stand
 
 
 def _report(bench: Bench, name: str, tables: tuple[Table, ...], **facts: str) -> Report:
-    found = versions(bench.owner)
-    if Path(pgai.environment()["TIKTOKEN_CACHE_DIR"]).exists() and name == "pipeline":
-        found |= {"pgai": pgai.VERSION}
     return Report(
         name=name,
-        versions=found,
+        versions=versions(bench.owner),
         settings=bench.server.settings,
         facts={**facts, "dimensions": thousands(DIMENSIONS)},
         tables=tables,
