@@ -192,22 +192,6 @@ def test_a_pause_that_was_met_ends_with_resume_model(film: psycopg.Connection) -
     assert begin(film)[1] == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "texts"),
-    [
-        ("text-embedding-3-small", 500),
-        ("text-embedding-ada-002", 500),
-        ("text-embedding-005", 100),
-        ("text-embedding-v3", 100),
-    ],
-)
-def test_only_models_of_openai_are_sent_five_hundred_texts_unasked(
-    conn: psycopg.Connection, name: str, texts: int
-) -> None:
-    conn.execute("select evervec.add_model('m', 'openai', 8, %s)", [name])
-    assert value(conn, "select batch_texts from evervec.model where name = 'm'") == texts
-
-
 def test_the_longest_of_several_waits_counts(model: psycopg.Connection) -> None:
     limit(model, requests_per_minute=1, concurrent_requests=1)
     end(model, begin(model)[0])

@@ -14,7 +14,7 @@ create or replace function evervec.add_model(
     p_request                  jsonb default '{}',
     p_requests_per_minute      integer default null,
     p_tokens_per_minute        integer default null,
-    p_batch_texts              integer default null,
+    p_batch_texts              integer default 100,
     p_batch_tokens             integer default 100000,
     p_concurrent_requests      integer default null
 )
@@ -32,10 +32,7 @@ begin
     values
         (p_name, p_provider, coalesce(p_provider_model, p_name), p_dimensions, p_input_limit,
          p_price_per_million_tokens, p_document_prefix, p_query_prefix, p_request, p_requests_per_minute,
-         p_tokens_per_minute,
-         -- OpenAI itself takes 2,048; most of those who speak its protocol take 100 at least, Google's text-embedding-005 among them.
-         coalesce(p_batch_texts, case when coalesce(p_provider_model, p_name) ~ '^text-embedding-(3-|ada-002$)' then 500 else 100 end),
-         p_batch_tokens, p_concurrent_requests)
+         p_tokens_per_minute, p_batch_texts, p_batch_tokens, p_concurrent_requests)
     on conflict (name) do nothing;
 
     if not exists (
@@ -65,6 +62,6 @@ end
 $$;
 
 comment on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) is
-$$Makes an embedding model known and returns its name. p_provider: openai, local, minilm, a profile of the service's environment, or a provider of your own. p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body; those of its members document and query go into requests for texts of that kind only. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request; by default 500 texts for OpenAI's own models and 100 for others, and 100,000 tokens. Raises VE109.$$;
+$$Makes an embedding model known and returns its name. p_provider: openai, local, minilm, a profile of the service's environment, or a provider of your own. p_dimensions: length of a vector, 1 to 16000. p_provider_model: the provider's name for it (default: p_name). p_input_limit: tokens a text. p_price_per_million_tokens: in any one currency. p_document_prefix, p_query_prefix: put before texts and queries. p_request: extra members of the request body; those of its members document and query go into requests for texts of that kind only. p_requests_per_minute, p_tokens_per_minute: NULL is unlimited. p_concurrent_requests: in flight at once; these three hold for all workers together (see begin_call). p_batch_texts, p_batch_tokens: most texts and tokens a request. Raises VE109.$$;
 
 revoke execute on function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer) from public;

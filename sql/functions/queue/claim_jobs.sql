@@ -51,7 +51,8 @@ begin
     end if;
 
     begin
-        perform evervec.fold();
+        -- Enough to stay ahead of the claims: with a bulk load in the log, the first of them should not wait for all of it.
+        perform evervec.fold(greatest(4 * p_limit, 2000));
     exception when lock_not_available then
         -- Another claim has the jobs of rows that changed since, and takes its time: the next call folds, this one takes what there is.
         null;
