@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _LOOK_SECONDS = 0.02
+_REST_SECONDS = 0.3
 
 
 class Workers:
-    """Processes that end by themselves when nothing is left to do."""
+    """Processes that end by themselves when nothing is left to do, or are stopped."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], count: int) -> None:
         self._processes = [
@@ -34,16 +35,8 @@ class Workers:
         look: called again and again meanwhile. RuntimeError when one fails, or after `limit`
         seconds.
         """
-        give_up = time.monotonic() + limit
         try:
-            while any(process.poll() is None for process in self._processes):
-                for number, process in enumerate(self._processes):
-                    peak = memory(process.pid, "VmHWM")
-                    self._peaks[number] = max(self._peaks[number], peak)
-                look()
-                if time.monotonic() > give_up:
-                    raise RuntimeError(f"a worker is not done after {limit} s")
-                time.sleep(_LOOK_SECONDS)
+            self.until(self._ended, look, limit)
         finally:
             for process in self._processes:
                 process.kill()
@@ -53,9 +46,50 @@ class Workers:
                 raise RuntimeError(f"a worker failed: {errors[-2000:]}")
         return max(self._peaks)
 
+    def until(
+        self,
+        condition: Callable[[], bool],
+        look: Callable[[], None] = lambda: None,
+        limit: float = 600.0,
+    ) -> None:
+        """Look on until the condition holds, or until all have ended. RuntimeError: see watch."""
+        give_up = time.monotonic() + limit
+        while not condition() and not self._ended():
+            for number, process in enumerate(self._processes):
+                peak = memory(process.pid, "VmHWM")
+                self._peaks[number] = max(self._peaks[number], peak)
+            look()
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"a worker is not done after {limit} s")
+            time.sleep(_LOOK_SECONDS)
+
+    def until_at_rest(self) -> None:
+        """Until all have loaded what they need, and wait for work: they take no time any more."""
+        former = -1.0
+        while (now := sum(cpu_seconds(process.pid) for process in self._processes)) != former:
+            former = now
+            time.sleep(_REST_SECONDS)
+
+    def stop(self) -> None:
+        """Tell those to end that would go on."""
+        for process in self._processes:
+            process.terminate()
+
+    def _ended(self) -> bool:
+        return all(process.poll() is not None for process in self._processes)
+
     def resident(self) -> int:
         """Bytes of memory that the processes take now, together."""
         return sum(memory(process.pid, "VmRSS") for process in self._processes)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has had of a processor so far, in ticks of 10 ms; 0 when it is gone."""
+    try:
+        fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int, kind: str) -> int:
