@@ -191,7 +191,7 @@ class Bench:
             )
         environment |= {"EVERVEC_DATABASE_URL": self.server.url, **contender.environment}
         # Who waits for work looks for it often, so that all begin when the source is resumed.
-        environment["EVERVEC_POLL_SECONDS"] = "0.02"
+        environment["EVERVEC_POLL_SECONDS"] = "0.05"
         return Workers([sys.executable, "-m", "evervec", *command], environment, processes)
 
     def _written(self, contender: Contender) -> tuple[int, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 _LOOK_SECONDS = 0.02
 _REST_SECONDS = 0.3
+_REST_SHARE = 0.4
 
 
 class Workers:
@@ -64,11 +65,14 @@ class Workers:
             time.sleep(_LOOK_SECONDS)
 
     def until_at_rest(self) -> None:
-        """Until all have loaded what they need, and wait for work: they take no time any more."""
-        former = -1.0
-        while (now := sum(cpu_seconds(process.pid) for process in self._processes)) != former:
-            former = now
+        """Until all have loaded what they need, and do nothing but look for work."""
+        former = 0.0
+        while True:
             time.sleep(_REST_SECONDS)
+            now = sum(cpu_seconds(process.pid) for process in self._processes)
+            if 0 < now - former < _REST_SHARE * _REST_SECONDS * len(self._processes):
+                return
+            former = now
 
     def stop(self) -> None:
         """Tell those to end that would go on."""
