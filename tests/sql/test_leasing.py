@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.support.sessions import sessions
+from tests.support.sessions import in_thread, sessions
 from tests.support.sql_worker import add_toy_model, claim, rows, value
 
 LEASE = (
@@ -70,12 +71,86 @@ def test_a_lease_has_as_many_jobs_as_it_may(film: psycopg.Connection, two: dict[
     assert counts == [40, 20, 0]
 
 
+def test_what_is_not_handed_out_is_not_locked_and_the_next_worker_finds_it(
+    film: psycopg.Connection, two: dict[str, int], url: str
+) -> None:
+    sources = [two["film"], *range(1000, 1019)]
+    for source_id in sources:
+        queue(film, source_id, "select n, 5, interval '1 s' * n from generate_series(1, 100) n")
+    with sessions(url) as at:
+        first, second = at.begin(), at.begin()
+        leased = {row["job_id"] for row in rows(first, LEASE, 50, sources)}
+
+        free = value(
+            film,
+            "select count(*) from (select from evervec.processing_queue for update skip locked) q",
+        )
+        others = {row["job_id"] for row in rows(second, LEASE, 50, sources)}
+
+    assert (len(leased), free) == (50, 1950)
+    assert len(others) == 50
+    assert not leased & others
+
+
+def test_a_lease_is_full_whatever_others_hold_before_it(
+    film: psycopg.Connection, two: dict[str, int], url: str
+) -> None:
+    queue(film, two["film"], "select n, 5, interval '1 h' from generate_series(1, 90) n")
+    queue(film, two["other"], "select n, 5, interval '1 s' from generate_series(1, 90) n")
+    queue(film, two["film"], "select n, 6, interval '1 d' from generate_series(91, 100) n")
+    with sessions(url) as at:
+        other = at.begin()
+        held = {row["job_id"] for row in rows(other, LEASE, 171, list(two.values()))}
+
+        leased = rows(film, LEASE, 10, list(two.values()))
+        late = rows(film, LEASE, 100, list(two.values()))
+
+    assert len(held) == 171
+    # The nine that are left of priority 5, and the first of priority 6.
+    assert (len(leased), len(late)) == (10, 9)
+    assert not held & {row["job_id"] for row in leased + late}
+
+
+def test_jobs_that_move_meanwhile_are_handed_out_once(
+    film: psycopg.Connection, two: dict[str, int], url: str
+) -> None:
+    """What was looked at without a lock may be elsewhere in the order when it is locked."""
+    queue(film, two["film"], "select n, 5, interval '1 h' from generate_series(1, 200) n")
+    done = threading.Event()
+    with sessions(url) as at:
+        mover = at.open()
+
+        def move() -> None:
+            while not done.is_set():
+                mover.execute(
+                    "update evervec.processing_queue set available_at = available_at + '1 s',"
+                    " priority = 5 + (random() * 2)::int where job_id in ("
+                    "  select job_id from evervec.processing_queue order by random() limit 20"
+                    "  for update skip locked)"
+                )
+
+        moving = in_thread(move)
+        try:
+            for _ in range(200):
+                ids = value(
+                    film,
+                    "select array_agg((d.job).job_id) from evervec.due_jobs(190, %s) d",
+                    [two["film"]],
+                )
+                assert len(ids) == len(set(ids))
+        finally:
+            done.set()
+        moving.result()
+
+
 def test_peer_23_the_backlog_of_a_paused_model_is_not_walked_over(
     film: psycopg.Connection, two: dict[str, int]
 ) -> None:
     queue(film, two["film"], "select n, 5, interval '1 h' from generate_series(1, 50000) n")
     queue(film, two["other"], "select n, 5, interval '1 s' from generate_series(1, 10000) n")
     film.execute("vacuum analyze evervec.processing_queue")
+    # The first call of a session reads the catalog, too.
+    film.execute("select from evervec.due_jobs(1, %s)", [[two["other"]]])
 
     plan: list[dict[str, Any]] = value(
         film,
