@@ -317,6 +317,18 @@ def test_bad_calls_of_a_worker_are_refused(film: psycopg.Connection, call: str) 
         film.execute(f"select * from {call}")
 
 
+def test_a_job_completed_twice_in_one_call_is_refused_and_stores_nothing(
+    film: psycopg.Connection,
+) -> None:
+    jobs = claim(film)[:2]
+
+    with raises(film, "VE301", "a job twice"):
+        complete(film, [*jobs, jobs[0]])
+
+    assert vectors(film) == {}
+    assert complete(film, jobs) == {"completed": 2}
+
+
 def test_a_source_under_alter_table_stops_no_other(film: psycopg.Connection, url: str) -> None:
     film.execute("create table other (id integer primary key, title text)")
     film.execute("insert into other values (1, 'Other')")

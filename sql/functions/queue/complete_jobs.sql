@@ -22,6 +22,7 @@ declare
     v_source   evervec.source;
     v_batch    record;
     v_outcomes text[];
+    v_twice    bigint;
 begin
     if p_lease_token is null or p_job_ids is null or p_embeddings is null
        or cardinality(p_job_ids) <> cardinality(p_embeddings)
@@ -31,6 +32,14 @@ begin
             detail  = format('%s jobs, %s vectors, %s notes.', cardinality(p_job_ids), cardinality(p_embeddings),
                              coalesce(cardinality(p_notes)::text, 'no')),
             hint    = 'Pass the lease_token of claim_jobs and one vector a job_id, in the same order; p_notes may be left out.';
+    end if;
+
+    select u.job_id into v_twice from unnest(p_job_ids) as u (job_id) group by u.job_id having count(u.job_id) > 1 limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE301', message = 'complete_jobs was given a job twice',
+            detail  = format('Job %s is in p_job_ids more than once; nothing of this call was stored.', v_twice),
+            hint    = 'Pass each job_id once, with the one vector of its text.';
     end if;
 
     select * into v_leased from evervec.lock_leased(p_lease_token, p_job_ids);
