@@ -383,7 +383,7 @@ create index embedding_cache_used_at_idx on evervec.embedding_cache (used_at);
 -- In the row and uncompressed where they fit into a page: vectors out of line take four times as long to write.
 alter table evervec.embedding_cache set (toast_tuple_target = 8160);
 comment on table evervec.embedding_cache is
-$$Vectors by model and SHA-256 of the text: the same text is not paid for twice while it is here (setting cache_keep, from its last use). No texts. Empty after a crash of the server, and on a standby.$$;
+$$Vectors by model and SHA-256 of the text: the same text is not paid for twice while it is here (setting cache_keep, from its last use). No texts. Empty after a crash of the server; on a standby it cannot be read.$$;
 comment on column evervec.embedding_cache.note is
 $$Where the vector does not stand for the whole text; sources that want no text cut do not use it.$$;
 comment on column evervec.embedding_cache.source_id is
@@ -495,4 +495,4 @@ comment on table evervec.budget is
 $$What a model, or a source, may spend on a day (UTC) before its jobs wait for the next one. See set_budget.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'b9e65aefd6f06383a4b1caff1a005eb803b255c7b62037a985b57a6fa62a8472');
+values ('evervec_0001_tables', 'f34adf92335fa63c57056d86da74ec7f4c97efd446bb598a90af5c5229171be3');

@@ -7,7 +7,9 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from tests.support.sql_worker import Row, drain, raises, rows, value
+from evervec import embedded
+from tests.support.cluster import running_own_cluster
+from tests.support.sql_worker import Row, add_toy_model, drain, raises, rows, value
 
 
 def estimate(conn: psycopg.Connection, source: str = "film") -> Row:
@@ -131,6 +133,29 @@ def test_a_large_table_is_sampled(film: psycopg.Connection, partitions: str) -> 
         assert estimated["tokens"] == pytest.approx(tokens, rel=0.05)
     assert 3_000 < found["examined"] < 7_000
     assert estimate(film, "big") == found
+
+
+def test_a_standby_estimates_without_the_cache_which_it_cannot_read() -> None:
+    with running_own_cluster() as own, own.cluster.database(own.cluster.template()) as database:
+        with psycopg.connect(database.url, autocommit=True) as conn:
+            add_toy_model(conn)
+            conn.execute("create table film (id integer primary key, title text)")
+            conn.execute("insert into film values (1, 'Alien')")
+            conn.execute("select evervec.track('film', '{title}', p_model => 'toy')")
+            drain(conn)
+            conn.execute("insert into film values (2, 'Alien')")
+            assert estimate(conn)["cached"] == 1
+        embedded.stop(own.data_dir)
+        (own.data_dir / "standby.signal").touch()
+        own.start()
+        try:
+            with psycopg.connect(database.url, autocommit=True) as conn:
+                assert value(conn, "select pg_is_in_recovery()")
+                found = estimate(conn)
+        finally:
+            assert embedded.pg_ctl(own.data_dir, "promote", "-w").returncode == 0
+
+    assert (found["rows"], found["missing"], found["cached"], found["tokens"]) == (2, 1, 0, 3)
 
 
 def test_an_empty_table_costs_nothing(film: psycopg.Connection) -> None:

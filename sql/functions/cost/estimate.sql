@@ -44,7 +44,7 @@ begin
                    -- A text that several rows share is paid for once where the cache keeps it.
                    row_number() over (partition by r.content_hash) as occurrence
               from row r
-              left join evervec.embedding_cache c
+              left join %2$s c
                 on $4 and c.model_id = $3 and c.content_hash = r.content_hash and (c.note is null or $5)
                and c.used_at >= now() - evervec.setting_interval('cache_keep', '30 days')
              where r.missing
@@ -64,13 +64,16 @@ begin
           from total t
           cross join price p
           cross join lateral (select coalesce(round(p.tokens * t.scale), 0)::bigint) as n (tokens)
-        $sql$, 'sample_' || v_source.name)
+        $sql$,
+        'sample_' || v_source.name,
+        -- Unlogged: PostgreSQL refuses to read it on a standby.
+        case when pg_is_in_recovery() then '(select (null::evervec.embedding_cache).* where false)' else 'evervec.embedding_cache' end)
     using (100 * v_share)::real, v_room, v_model.model_id, v_source.cache, v_source.too_long = 'cut',
           octet_length(convert_to(v_model.document_prefix, 'UTF8')), v_model.input_limit, v_share, v_pages, v_model.price_per_million_tokens;
 end
 $$;
 
 comment on function evervec.estimate(text) is
-$$What it would cost to give every row its vector, without sending or queueing anything. rows: of the table. missing: those that have a text, and no vector of that very text and the source's model. cached: of these, those whose vector the cache has, for nothing. tokens: about how many the texts of the others are, a quarter of their bytes, cut at the model's limit; a tokenizer may count otherwise. cost: at the model's price, NULL when it has none. sampled: whether the table is so large that only a sample of about 5,000 rows (those on pages chosen at random, of partitions too) was read, and the counts scaled; examined: how many rows were read. Raises VE101, VE111.$$;
+$$What it would cost to give every row its vector, without sending or queueing anything. rows: of the table. missing: those that have a text, and no vector of that very text and the source's model. cached: of these, those whose vector the cache has, for nothing; 0 on a standby, which cannot read the cache. tokens: about how many the texts of the others are, a quarter of their bytes, cut at the model's limit; a tokenizer may count otherwise. cost: at the model's price, NULL when it has none. sampled: whether the table is so large that only a sample of about 5,000 rows (those on pages chosen at random, of partitions too) was read, and the counts scaled; examined: how many rows were read. Raises VE101, VE111.$$;
 
 revoke execute on function evervec.estimate(text) from public;
