@@ -1513,7 +1513,7 @@ begin
                    -- A text that several rows share is paid for once where the cache keeps it.
                    row_number() over (partition by r.content_hash) as occurrence
               from row r
-              left join evervec.embedding_cache c
+              left join %2$s c
                 on $4 and c.model_id = $3 and c.content_hash = r.content_hash and (c.note is null or $5)
                and c.used_at >= now() - evervec.setting_interval('cache_keep', '30 days')
              where r.missing
@@ -1533,14 +1533,17 @@ begin
           from total t
           cross join price p
           cross join lateral (select coalesce(round(p.tokens * t.scale), 0)::bigint) as n (tokens)
-        $sql$, 'sample_' || v_source.name)
+        $sql$,
+        'sample_' || v_source.name,
+        -- Unlogged: PostgreSQL refuses to read it on a standby.
+        case when pg_is_in_recovery() then '(select (null::evervec.embedding_cache).* where false)' else 'evervec.embedding_cache' end)
     using (100 * v_share)::real, v_room, v_model.model_id, v_source.cache, v_source.too_long = 'cut',
           octet_length(convert_to(v_model.document_prefix, 'UTF8')), v_model.input_limit, v_share, v_pages, v_model.price_per_million_tokens;
 end
 $$;
 
 comment on function evervec.estimate(text) is
-$$What it would cost to give every row its vector, without sending or queueing anything. rows: of the table. missing: those that have a text, and no vector of that very text and the source's model. cached: of these, those whose vector the cache has, for nothing. tokens: about how many the texts of the others are, a quarter of their bytes, cut at the model's limit; a tokenizer may count otherwise. cost: at the model's price, NULL when it has none. sampled: whether the table is so large that only a sample of about 5,000 rows (those on pages chosen at random, of partitions too) was read, and the counts scaled; examined: how many rows were read. Raises VE101, VE111.$$;
+$$What it would cost to give every row its vector, without sending or queueing anything. rows: of the table. missing: those that have a text, and no vector of that very text and the source's model. cached: of these, those whose vector the cache has, for nothing; 0 on a standby, which cannot read the cache. tokens: about how many the texts of the others are, a quarter of their bytes, cut at the model's limit; a tokenizer may count otherwise. cost: at the model's price, NULL when it has none. sampled: whether the table is so large that only a sample of about 5,000 rows (those on pages chosen at random, of partitions too) was read, and the counts scaled; examined: how many rows were read. Raises VE101, VE111.$$;
 
 revoke execute on function evervec.estimate(text) from public;
 
@@ -2489,6 +2492,7 @@ declare
     v_source   evervec.source;
     v_batch    record;
     v_outcomes text[];
+    v_twice    bigint;
 begin
     if p_lease_token is null or p_job_ids is null or p_embeddings is null
        or cardinality(p_job_ids) <> cardinality(p_embeddings)
@@ -2498,6 +2502,14 @@ begin
             detail  = format('%s jobs, %s vectors, %s notes.', cardinality(p_job_ids), cardinality(p_embeddings),
                              coalesce(cardinality(p_notes)::text, 'no')),
             hint    = 'Pass the lease_token of claim_jobs and one vector a job_id, in the same order; p_notes may be left out.';
+    end if;
+
+    select u.job_id into v_twice from unnest(p_job_ids) as u (job_id) group by u.job_id having count(u.job_id) > 1 limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE301', message = 'complete_jobs was given a job twice',
+            detail  = format('Job %s is in p_job_ids more than once; nothing of this call was stored.', v_twice),
+            hint    = 'Pass each job_id once, with the one vector of its text.';
     end if;
 
     select * into v_leased from evervec.lock_leased(p_lease_token, p_job_ids);
@@ -2748,56 +2760,89 @@ revoke execute on function evervec.drop_jobs(integer, text, boolean) from public
 -- file: functions/queue/due_jobs.sql
 -- due_jobs: the most urgent jobs that are due, locked: by priority, then by the time since which they wait.
 --
--- One range of the pending index a priority and source (and one for tasks of no source), so that neither jobs that wait for a retry
--- nor those of a paused source, however many, are ever walked over. A job whose lease has
--- expired twice in succession is leased alone, because it may be what kills its workers: it ends the batch before it, or is the batch.
+-- Candidates are read without locks, one range of the pending index a priority and source (and one for tasks of no source), so that neither
+-- jobs that wait for a retry nor those of a paused source, however many, are ever walked over. Only what is handed out is locked: other
+-- workers find the rest. Where they hold candidates, further ones are looked at, twice as many each time, until the batch is full.
+-- A job whose lease has expired twice in succession is leased alone, because it may be what kills its workers: it ends the batch before it,
+-- or is the batch.
 -- A plan may be kept from when the queue was empty, and has to hold when it has a million jobs: hence the settings.
--- Locks:  these jobs, and those beyond where the batch ends, SKIP LOCKED.
+-- Locks:  these jobs, and up to 50 beyond where a suspect ends the batch, SKIP LOCKED.
 create or replace function evervec.due_jobs(p_limit bigint, p_sources integer[])
 returns table (job evervec.processing_queue, suspect boolean)
-language sql
+language plpgsql
 set search_path from current
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
-    with due as materialized (
-        select q.job
-          from generate_series(1, 10) as p (priority)
-          cross join lateral (
-            select c.job
+declare
+    v_left   bigint := p_limit;
+    v_window bigint;
+    v_ids    bigint[];
+    v_times  timestamptz[];
+    v_id     bigint;
+    v_time   timestamptz;
+begin
+    for v_priority in 1 .. 10 loop
+        v_window := v_left;
+        v_time := '-infinity';
+        v_id := 0;
+        loop
+            select array_agg(c.job_id order by c.available_at, c.job_id), array_agg(c.available_at order by c.available_at, c.job_id)
+              into v_ids, v_times
               from (
-                select w.*
+                select w.job_id, w.available_at
                   from unnest(p_sources) as s (source_id)
                   cross join lateral (
-                    select j as job, j.job_id, j.available_at
+                    select j.job_id, j.available_at
                       from evervec.processing_queue j
-                     where j.status = 'pending' and j.priority = p.priority and j.source_id = s.source_id and j.available_at <= now()
+                     where j.status = 'pending' and j.priority = v_priority and j.source_id = s.source_id
+                       and j.available_at <= now() and (j.available_at, j.job_id) > (v_time, v_id)
                      order by j.available_at, j.job_id
-                     limit p_limit
-                       for update skip locked
+                     limit v_window
                   ) w
                 union all
-                select t.*
+                select t.job_id, t.available_at
                   from (
-                    select j as job, j.job_id, j.available_at
+                    select j.job_id, j.available_at
                       from evervec.processing_queue j
-                     where j.status = 'pending' and j.priority = p.priority and j.source_id is null and j.available_at <= now()
-                     order by j.available_at, j.job_id
-                     limit p_limit
-                       for update skip locked
+                     where j.status = 'pending' and j.priority = v_priority and j.source_id is null
+                       and j.available_at <= now() and (j.available_at, j.job_id) > (v_time, v_id)
+                     -- IS NULL does not tell the planner that the index has them in this order already.
+                     order by j.source_id, j.available_at, j.job_id
+                     limit v_window
                   ) t
-              ) c
-             order by c.available_at, c.job_id
-             limit p_limit
-          ) q
-         limit p_limit
-    ), placed as (
-        select d.job, (d.job).expiries >= 2 as suspect, row_number() over () as place from due d
-    )
-    select p.job, p.suspect
-      from placed p
-     where (p.place < (select min(s.place) from placed s where s.suspect)) is not false or p.place = 1
+                 order by available_at, job_id
+                 limit v_window
+              ) c;
+            exit when v_ids is null;
+
+            for job in
+                select q.*
+                  from unnest(v_ids, v_times) with ordinality as u (job_id, available_at, place)
+                  join evervec.processing_queue q on q.job_id = u.job_id
+                 -- Somebody may have leased it since, or put it elsewhere, where it is found, or was, as what it is now.
+                 where q.status = 'pending' and q.priority = v_priority and q.available_at = u.available_at
+                 order by u.place
+                 limit v_left
+                   for update of q skip locked
+            loop
+                suspect := job.expiries >= 2;
+                exit when suspect and v_left < p_limit;
+                return next;
+                v_left := v_left - 1;
+                exit when suspect;
+            end loop;
+            if suspect or v_left = 0 then
+                return;
+            end if;
+            exit when cardinality(v_ids) < v_window;
+            v_time := v_times[v_window];
+            v_id := v_ids[v_window];
+            v_window := 2 * v_window;
+        end loop;
+    end loop;
+end
 $$;
 
 comment on function evervec.due_jobs(bigint, integer[]) is
@@ -8282,4 +8327,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '7bad0ef5074491fe53f02ae86e94b857dbb81faf2a83966275b3d340087b40c4');
+values ('evervec_0002_functions', '28aa232badc40a8b441551427f24a0603c1eeb6e5e676d6c8be04983fec6d1f4');
