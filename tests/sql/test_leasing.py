@@ -198,4 +198,4 @@ def test_a_claim_that_cannot_fold_takes_what_there_is(
         assert {job["source"] for job in claim(film)} == {"film"}
 
         other.execute("rollback")
-    assert [job["content"] for job in claim(film)] == ["Changed"]
+    assert [job["content"] for job in claim(film)] == ["Title: Changed"]
