@@ -142,9 +142,7 @@ class Database(Session):
         )
 
     def untrack(self, source: str, *, drop_vectors: bool = False) -> None:
-        """Stop keeping embeddings. Raises VE003 when vectors would be lost without"
-        " drop_vectors.
-        """
+        """Stop keeping embeddings. Raises VE003 when vectors would be lost without drop_vectors."""
         self._value("select evervec.untrack(%s, p_drop_vectors => %s)", source, drop_vectors)
 
     def suspend(self, source: str) -> None:
@@ -590,9 +588,7 @@ class Database(Session):
             ).fetchall()
 
     def index_statement(self, source: str) -> str | None:
-        """The next statement on the way to the source's index; None when it stands or none is"
-        " wanted.
-        """
+        """The next statement towards the source's index; None: it stands, or none is wanted."""
         statement: str | None = self._value("select evervec.index_statement(%s)", source)
         return statement
 

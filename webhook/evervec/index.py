@@ -56,9 +56,7 @@ def build(db: Database, source: str) -> bool:
 
 
 class IndexBuilder:
-    """Builds in a thread of its own, one index at a time, so that rows do not wait for an"
-    " index.
-    """
+    """Builds in a thread of its own, one index at a time, so that rows do not wait for it."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -40,9 +40,7 @@ def error(event: str, **fields: Field) -> None:
 
 
 def configure(log_format: str, level: str, stream: TextIO | None = None) -> None:
-    """Send the events to `stream` (default: standard error); called by commands, never on"
-    " import.
-    """
+    """Send the events to `stream` (default: standard error); for commands, never on import."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     _LOGGER.handlers[:] = [handler]

@@ -103,8 +103,8 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Work not yet done: changes not folded, jobs, rows that a backfill has not looked at"
-    " (estimate).
+    """Work not yet done: changes not folded, jobs, rows that a backfill has not looked at
+    (estimate).
     """
 
     log: int
@@ -399,8 +399,8 @@ class Neighbour:
 
     @property
     def key(self) -> dict[str, Any]:
-        """The key's columns, for showing: what no double can hold is rounded here, not in"
-        " row_key.
+        """The key's columns, for showing: what no double can hold is rounded here, not in
+        row_key.
         """
         decoded: dict[str, Any] = json.loads(self.row_key)
         return decoded

@@ -302,8 +302,8 @@ class Worker:
 
 @contextmanager
 def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`; a second one ends the process as it would have without"
-    " us.
+    """SIGTERM and SIGINT set `stop`; a second one ends the process as it would have
+    without us.
     """
     former: dict[signal.Signals, object] = {}
 

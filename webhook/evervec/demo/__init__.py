@@ -47,9 +47,7 @@ _CHANGED_WORDS: Final = "a robot that plays the piano"
 
 
 def run(console: Console) -> None:
-    """All of it. Raises EvervecError; what was done stays, and the next run goes on from"
-    " there.
-    """
+    """All of it. Raises EvervecError; what was done stays, and the next run goes on from there."""
     _check_extras()
     config = Config.from_environment({})
     logs.configure(config.log_format, "error")
@@ -202,8 +200,8 @@ def _change(
 
 
 def _film_to_change(connection: Connection) -> Film:
-    """The film, under its own title also where a former run was killed before it gave that"
-    " back.
+    """The film, under its own title also where a former run was killed before it gave that
+    back.
     """
     title, year = _CHANGED
     try:

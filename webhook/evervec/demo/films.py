@@ -51,8 +51,8 @@ _SELECT: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What a reader sees of a film. Genres, director and country may be several, joined by ',"
-    " '.
+    """What a reader sees of a film. Genres, director and country may be several, joined by
+    ', '.
     """
 
     id: int
