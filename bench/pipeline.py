@@ -319,7 +319,8 @@ def _memory(bench: Bench, options: argparse.Namespace, console: Console) -> Repo
     samples: list[tuple[int, int]] = []  # texts so far, bytes
     with running_api(0.0) as api:
         bench.clear()
-        bench.write(EVERVEC.relation, rows)
+        # More than are looked at: with its last batches a worker gives memory back.
+        bench.write(EVERVEC.relation, rows + rows // 10)
         api.reset()
         workers = bench.start(EVERVEC, 1, api)
         next_look = 0.0
@@ -335,7 +336,6 @@ def _memory(bench: Bench, options: argparse.Namespace, console: Console) -> Repo
 
         workers.watch(look, limit=1_800.0)
     for mark in marks:
-        # The first look after that: it may have taken a while.
         found[mark] = next((b for texts, b in samples if texts >= mark), samples[-1][1])
     reference = found[marks[0]]
     lines = [
