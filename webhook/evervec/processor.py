@@ -46,6 +46,9 @@ SLICE_MOST: Final = 200
 SLICE_QUICK_SECONDS: Final = 0.015
 SLICE_SLOW_SECONDS: Final = 0.040
 
+# A job whose lease has expired so often in succession is leased alone (see evervec.due_jobs).
+_SUSPECT_EXPIRIES: Final = 2
+
 # Writers at a time in one process: more would wait for the same disk, and hold rows the while.
 _WRITERS: Final = 2
 
@@ -171,6 +174,9 @@ class Processor:
         # Two claims at once would only wait for each other's rows.
         self._claiming = threading.Lock()
         self._places = Places(db, config.concurrency)
+        # Threads that have what may be killing its workers: nobody else begins anything meanwhile,
+        # or it would go down with them.
+        self._suspects: set[int] = set()
         self._writing = threading.BoundedSemaphore(_WRITERS)
 
     def run_batch(
@@ -191,6 +197,7 @@ class Processor:
             return self._run_batch(sources, on_more)
         finally:
             self._places.leave()
+            self._suspects.discard(threading.get_ident())
 
     def _run_batch(
         self,
@@ -198,7 +205,7 @@ class Processor:
         on_more: Callable[[int | None], None] | None,
     ) -> Batch:
         with self._claiming:
-            if self._stop.is_set():
+            if self._stop.is_set() or self._suspects:
                 return Batch()
             allowed = self._places.allowed(sources)
             started = time.monotonic()
@@ -209,6 +216,8 @@ class Processor:
             if claim is None:
                 return Batch()
             wanted = [job for job in claim.jobs if job.state == "embed"]
+            if any(job.expiries >= _SUSPECT_EXPIRIES for job in wanted):
+                self._suspects.add(threading.get_ident())
             cached = [job for job in claim.jobs if job.state == "cached"]
             if wanted:
                 # Now, so that the next claim knows.
