@@ -97,9 +97,7 @@ class Providers:
             **{name: partial(self._offline, name) for name in OFFLINE},
         }
         self._made: dict[tuple[str, str], tuple[Model, Provider]] = {}
-        # One each: a provider that takes long to be made holds up nobody else's.
-        self._making: dict[tuple[str, str], threading.Lock] = {}
-        self._pooling = threading.Lock()
+        self._making = threading.Lock()
 
     def register(self, name: str, factory: Factory) -> None:
         """Add a provider, or put another in the place of one."""
@@ -170,9 +168,8 @@ class Providers:
         return replace(model, provider=found)
 
     def _of(self, model: Model) -> Provider:
-        key = (model.name, model.provider)
-        with self._making.setdefault(key, threading.Lock()):
-            known = self._made.get(key)
+        with self._making:
+            known = self._made.get((model.name, model.provider))
             # Another request body or name under the same model needs another client.
             if known is not None and known[0] == model:
                 return known[1]
@@ -185,7 +182,7 @@ class Providers:
                 raise ProviderSetupError(
                     f"provider {model.provider!r} cannot be made: {_told(error)}"
                 ) from error
-            self._made[key] = (model, provider)
+            self._made[model.name, model.provider] = (model, provider)
             return provider
 
     def _offline(self, name: str, model: Model, *, timeout: float) -> Provider:
@@ -194,9 +191,8 @@ class Providers:
         from evervec.providers.pool import Pool
 
         module = f"{__name__}.{name}"
-        with self._pooling:
-            if self._local_processes > 1 and name not in self._pools:
-                self._pools[name] = Pool(module, self._local_processes)
+        if self._local_processes > 1 and name not in self._pools:
+            self._pools[name] = Pool(module, self._local_processes)
         return OfflineProvider(model, module, self._pools.get(name))
 
     def _factory(self, model: Model) -> Factory:
