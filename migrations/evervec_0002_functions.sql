@@ -2474,8 +2474,8 @@ revoke execute on function evervec.claim_jobs(integer, interval, text, text[], b
 -- claimed hash. A row that a user's transaction holds is never waited for. Vectors that were paid for go into the cache first, whatever
 -- becomes of their rows.
 --
--- Locks:  the jobs in (source_id, task_type, row_key) order; the cache's entries of these texts by (model_id, content_hash); the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
--- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions
+-- Locks:  the jobs in (source_id, task_type, row_key) order, waited for two seconds; the cache's entries of these texts by (model_id, content_hash); the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
+-- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions · 55P03 a job or a table stays locked: call again
 create or replace function evervec.complete_jobs(
     p_lease_token uuid,
     p_job_ids     bigint[],
@@ -3615,7 +3615,10 @@ revoke execute on function evervec.lease_jobs(bigint[], bytea[], interval, uuid)
 -- file: functions/queue/lock_leased.sql
 -- lock_leased: of some jobs those that a lease still holds, locked.
 --
--- Locks:  these jobs, in (source_id, task_type, row_key) order.
+-- Who holds one of them is a fold of many changes, or a user who has enqueued its row: waited for longer than a table, because the vectors
+-- are paid for, and longer than deadlock_timeout.
+-- Locks:  these jobs, in (source_id, task_type, row_key) order, waited for two seconds.
+-- Raises: 55P03 one of them stays locked
 create or replace function evervec.lock_leased(
     p_lease_token uuid,
     p_job_ids     bigint[],
@@ -3625,6 +3628,7 @@ create or replace function evervec.lock_leased(
 )
 language sql
 set search_path from current
+set lock_timeout = '2s'
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -3644,7 +3648,7 @@ as $$
 $$;
 
 comment on function evervec.lock_leased(uuid, bigint[]) is
-$$Internal. Locks those of some jobs that wait for their vector under a lease. Source, key and SHA-256 of the text of each, in the order of p_job_ids; NULL: no longer under the lease.$$;
+$$Internal. Locks those of some jobs that wait for their vector under a lease. Source, key and SHA-256 of the text of each, in the order of p_job_ids; NULL: no longer under the lease. Raises 55P03.$$;
 
 revoke execute on function evervec.lock_leased(uuid, bigint[]) from public;
 
@@ -8327,4 +8331,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '28aa232badc40a8b441551427f24a0603c1eeb6e5e676d6c8be04983fec6d1f4');
+values ('evervec_0002_functions', 'de3b1dd202ccbf3290a7c806f7ec8e5d99477def6835add8e708d73b89167b5d');

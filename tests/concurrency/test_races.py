@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.support.in_step import assert_in_step, drain_all, stored
-from tests.support.sessions import Sessions, in_thread
+from tests.support.sessions import PATIENCE, Sessions, in_thread
 from tests.support.sql_worker import Row, claim, complete, drain, rows, toy_vector, value
 
 ISOLATIONS = ("read committed", "repeatable read", "serializable")
@@ -420,6 +420,43 @@ def test_a_user_may_hold_a_vector(film: psycopg.Connection, others: Sessions) ->
 
     drain_all(film)
     assert_in_step(film)
+
+
+def test_a_complete_outwaits_a_long_fold(film: psycopg.Connection, others: Sessions) -> None:
+    """A claim that folds many changes has the leased jobs of their rows: the vectors are paid for, and wait for it longer than for a table."""
+    jobs = claim(film)
+    others.open().execute("update film set title = 'Newer' where id = 1")
+    folding = others.begin()
+    folding.execute("select evervec.fold()")
+
+    completed = in_thread(lambda: complete(film, jobs))
+    others.wait_until_blocked(film, by=folding)
+    others.wait_until(
+        lambda: value(
+            others.watcher,
+            "select clock_timestamp() > waitstart + interval '600 ms' from pg_locks where pid = %s and not granted",
+            film.info.backend_pid,
+        )
+    )
+    folding.execute("commit")
+
+    assert completed.result(PATIENCE) == {"completed": 9, "superseded": 1}
+
+
+def test_a_job_that_stays_locked_is_refused_unchanged(
+    film: psycopg.Connection, others: Sessions
+) -> None:
+    """An application enqueues a row and forgets to commit: 55P03, and the same call is good later."""
+    jobs = claim(film)
+    user = others.begin()
+    user.execute("select evervec.enqueue('film', array[jsonb_build_object('id', 1)])")
+
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        complete(film, jobs)
+    assert stored(film, "film_embedding") == {}
+
+    user.execute("rollback")
+    assert complete(film, jobs) == {"completed": 10}
 
 
 def test_reconcile_while_rows_change(film: psycopg.Connection, others: Sessions) -> None:

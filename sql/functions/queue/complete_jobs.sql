@@ -4,8 +4,8 @@
 -- claimed hash. A row that a user's transaction holds is never waited for. Vectors that were paid for go into the cache first, whatever
 -- becomes of their rows.
 --
--- Locks:  the jobs in (source_id, task_type, row_key) order; the cache's entries of these texts by (model_id, content_hash); the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
--- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions
+-- Locks:  the jobs in (source_id, task_type, row_key) order, waited for two seconds; the cache's entries of these texts by (model_id, content_hash); the row of a model that an error has paused, SKIP LOCKED; the rows FOR KEY SHARE SKIP LOCKED; table locks are waited for half a second.
+-- Raises: VE301 bad arguments · VE109 a vector has not the model's dimensions · 55P03 a job or a table stays locked: call again
 create or replace function evervec.complete_jobs(
     p_lease_token uuid,
     p_job_ids     bigint[],

@@ -1,6 +1,9 @@
 -- lock_leased: of some jobs those that a lease still holds, locked.
 --
--- Locks:  these jobs, in (source_id, task_type, row_key) order.
+-- Who holds one of them is a fold of many changes, or a user who has enqueued its row: waited for longer than a table, because the vectors
+-- are paid for, and longer than deadlock_timeout.
+-- Locks:  these jobs, in (source_id, task_type, row_key) order, waited for two seconds.
+-- Raises: 55P03 one of them stays locked
 create or replace function evervec.lock_leased(
     p_lease_token uuid,
     p_job_ids     bigint[],
@@ -10,6 +13,7 @@ create or replace function evervec.lock_leased(
 )
 language sql
 set search_path from current
+set lock_timeout = '2s'
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -29,6 +33,6 @@ as $$
 $$;
 
 comment on function evervec.lock_leased(uuid, bigint[]) is
-$$Internal. Locks those of some jobs that wait for their vector under a lease. Source, key and SHA-256 of the text of each, in the order of p_job_ids; NULL: no longer under the lease.$$;
+$$Internal. Locks those of some jobs that wait for their vector under a lease. Source, key and SHA-256 of the text of each, in the order of p_job_ids; NULL: no longer under the lease. Raises 55P03.$$;
 
 revoke execute on function evervec.lock_leased(uuid, bigint[]) from public;
