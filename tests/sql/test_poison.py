@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import psycopg
 import pytest
 
@@ -211,3 +213,21 @@ def test_what_becomes_of_long_texts_is_checked(film: psycopg.Connection) -> None
     film.execute("select evervec.untrack('film', p_drop_vectors => true)")
     with raises(film, "VE111", "p_too_long cannot be 'drop'"):
         film.execute("select evervec.track('film', '{title}', 'toy', p_too_long => 'drop')")
+
+
+def test_of_a_text_beyond_its_model_a_claim_gives_what_the_model_reads_and_one_character(
+    film: psycopg.Connection,
+) -> None:
+    """A worker holds all texts of a claim at once, however long they are."""
+    film.execute("update evervec.model set input_limit = 10")
+    film.execute("update film set title = repeat('ä', 3000000) where id > 2")
+    film.execute("update film set title = repeat('x', 34) where id = 1")
+
+    jobs = {job["row_key"]["id"]: job for job in claim(film)}
+
+    assert len(jobs[1]["content"]) == 41
+    assert {jobs[n]["content"] for n in range(3, 11)} == {"Title: " + "ä" * 34}
+    whole = hashlib.sha256(("Title: " + "ä" * 3_000_000).encode()).digest()
+    assert jobs[3]["content_hash"] == whole
+    assert complete(film, list(jobs.values())) == {"completed": 10}
+    assert value(film, "select content_hash from film_embedding where id = 3") == whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from evervec.providers import CHARACTERS_A_TOKEN, ProviderError, estimated_tokens
+from evervec.providers import ProviderError, estimated_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,10 +66,9 @@ class Text:
 
     def refused(self, model: Model) -> ProviderError:
         """What is said of a text that is too long and may not be cut."""
-        tokens = len(self.content) // CHARACTERS_A_TOKEN
         return ProviderError(
             "bad_input",
-            f"the text has about {tokens:,} tokens, model {model.name} reads {model.input_limit:,}",
+            f"the text exceeds the {model.input_limit:,} tokens that model {model.name} reads",
             too_long=True,
         )
 

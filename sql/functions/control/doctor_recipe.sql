@@ -22,7 +22,7 @@ begin
     having count(*) > 0 or v_error is not null;
     -- No rows are rendered: PostgreSQL plans the queries, and that is where names fail.
     foreach v_call in array array[
-        format('select from evervec.%I(''{}'')', 'render_' || p_source.name),
+        format('select from evervec.%I(''{}'', null)', 'render_' || p_source.name),
         format('select from evervec.%I(null, 0, true)', 'slice_' || p_source.name)
     ] || array(
         select format('select from evervec.%I(''{}'')', p.proname)

@@ -12,7 +12,7 @@ declare
     v_keys   jsonb[] := array(select evervec.check_row_key(v_source, k.row_key)
                                 from unnest(p_row_keys) with ordinality as k (row_key, ordinality) order by k.ordinality);
 begin
-    return query execute format('select ($1)[r.ordinal], r.content from evervec.%I($1) r order by r.ordinal', 'render_' || v_source.name)
+    return query execute format('select ($1)[r.ordinal], r.content from evervec.%I($1, null) r order by r.ordinal', 'render_' || v_source.name)
     using v_keys;
 end
 $$;

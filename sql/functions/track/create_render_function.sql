@@ -1,5 +1,6 @@
 -- create_render_function: render_<source>, the texts of rows as they are now and what the stored vectors stand for.
 --
+-- A text is hashed whole and then cut (p_characters NULL: not), here already, so that nobody ever holds many great texts at once.
 -- A session keeps the plan that it made while a table was empty, and rows are looked up by their keys all the same: LIMIT keeps the
 -- planner from joining whole tables, the settings from scanning them.
 -- Locks:  none that matter.
@@ -13,13 +14,14 @@ declare
 begin
     select * into v_sql from evervec.fragments(p_source);
     perform evervec.create_row_function(
-        p_source, 'render', 'p_row_keys jsonb[]',
-        'table (ordinal integer, found boolean, content text, stored_hash bytea, stored_model_id integer)', true,
+        p_source, 'render', 'p_row_keys jsonb[], p_characters integer',
+        'table (ordinal integer, found boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
         format(
             $body$
         begin
             return query
-            select k.ordinality::integer, s.found is not null, s.content, %1$s, %2$s
+            select k.ordinality::integer, s.found is not null, left(s.content, coalesce($2, 2147483647)),
+                   sha256(convert_to(s.content, 'UTF8')), %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
               left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (found, content) on true
               left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;

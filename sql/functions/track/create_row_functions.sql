@@ -1,7 +1,7 @@
 -- create_row_functions: the generated functions through which claim, complete and passes touch a source.
 --
 -- key_<source>(key columns) → row_key
--- render_<source>(row_keys) → texts as they are now, and what the stored vectors stand for
+-- render_<source>(row_keys, characters) → texts as they are now, their hashes, and what the stored vectors stand for
 -- write_<source>(row_keys, hashes, vectors) → stores what is still true, says what became of the rest
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
