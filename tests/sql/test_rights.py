@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.cluster import OWNER
 from tests.support.roles import role
-from tests.support.sql_worker import add_toy_model, drain, rows
+from tests.support.sql_worker import add_toy_model, claim, drain, rows, value
 
 
 @pytest.mark.parametrize(
@@ -53,49 +53,83 @@ def test_a_trigger_on_the_vectors_gains_no_rights(
         assert rows(conn, "select * from film_embedding") == []
 
 
+@pytest.mark.parametrize("storage", ["table", "column"])
 @pytest.mark.parametrize(
-    ("call", "volatility"),
+    "call",
     [
-        ("evervec.due_indexes()", "volatile"),
-        ("evervec.due_indexes()", "immutable"),
-        ("evervec.pending()", "immutable"),
+        "select evervec.due_indexes()",
+        "select evervec.pending()",
+        "select evervec.doctor()",
+        "select from evervec.alerts",
+        "select from evervec.status",
+        "select evervec.estimate('film')",
+        "select evervec.coverage('film')",
+        "select evervec.cache_delete('film')",
+        "select evervec.reset('film')",
+        "select evervec.enqueue('film', array['{\"id\": 1}']::jsonb[])",
+        "select evervec.claim_jobs()",
+        "select evervec.job_status(job_id) from evervec.processing_queue",
+        "select evervec.tick()",
     ],
 )
-def test_a_policy_forced_on_us_gains_no_rights(
-    conn: psycopg.Connection, superuser_conn: psycopg.Connection, call: str, volatility: str
+def test_what_a_table_s_owner_has_put_around_it_gains_no_rights(
+    conn: psycopg.Connection, superuser_conn: psycopg.Connection, call: str, storage: str
 ) -> None:
-    """An immutable function is run by the planner already."""
+    """Policies, triggers, domains; and the planner runs the functions of a partial index."""
     with role(superuser_conn) as owner:
         superuser_conn.execute(
             f"grant {owner} to {OWNER}; grant create on schema public to {owner}"
         )
         add_toy_model(conn)
-        conn.execute(
-            f"""
-            create table film (id integer primary key, title text);
-            alter table film owner to {owner};
-            insert into film values (1, 'Alien');
-            select evervec.track('film', '{{title}}', p_model => 'toy');
-            """
-        )
-        drain(conn)
         superuser_conn.execute(
             f"""
             set role {owner};
-            create function spy() returns boolean {volatility} language plpgsql as
-                $$ begin raise notice 'run as %', current_user; return true; end $$;
-            create policy spy on film using (spy());
-            create policy spy on film_embedding using (spy());
-            alter table film enable row level security, force row level security;
-            alter table film_embedding enable row level security, force row level security;
+            create function spy(text) returns boolean immutable language plpgsql as
+                $$ begin raise notice '% as %', $1, current_user; return true; end $$;
+            create function spy() returns trigger language plpgsql as
+                $$ begin perform spy('trigger'); return new; end $$;
+            create domain film_id as integer check (spy('domain ' || value));
+            create table film (id film_id primary key, title text);
             reset role;
-            update evervec.source set pass_kind = 'backfill', pass_stage = 'rows'
-             where '{call}' like '%pending%';
             """
         )
-        heard: list[str | None] = []
-        conn.add_notice_handler(lambda notice: heard.append(notice.message_primary))
+        conn.execute("insert into film values (1, 'Alien')")
+        conn.execute(
+            "select evervec.track('film', '{title}', p_model => 'toy', p_storage => %s)", [storage]
+        )
+        drain(conn)
+        superuser_conn.execute(f"set role {owner}")
+        for table in {"film", value(conn, "select target::text from evervec.source")}:
+            superuser_conn.execute(
+                f"""
+                create policy spy on {table} using (spy('policy'));
+                alter table {table} enable row level security;
+                create index on {table} (id) where spy('index');
+                create trigger spy before update or delete on {table}
+                    for each row execute function spy();
+                create trigger spy_all after truncate on {table}
+                    for each statement execute function spy();
+                """.encode()
+            )
+            if table == "film_embedding":
+                superuser_conn.execute("alter table film_embedding force row level security")
+        superuser_conn.execute("reset role")
+        heard: list[str] = []
+        conn.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
+        if "status" in call or "pending" in call:
+            conn.execute(
+                "select evervec.enqueue_task("
+                ' \'batch\', \'{"source": "film", "pass": "backfill"}\')'
+            )
+            claim(conn)
+            conn.execute("update evervec.source set pass_kind = 'backfill', pass_stage = 'rows'")
+        elif "claim" in call:
+            conn.execute(
+                "select evervec.enqueue_task("
+                ' \'regenerate\', \'{"source": "film", "fresh": true}\')'
+            )
+            claim(conn)
 
-        conn.execute(f"select {call}".encode())
+        conn.execute(call.encode())
 
-        assert heard == []
+        assert {name for name in heard if name.endswith(OWNER)} == set()

@@ -44,6 +44,11 @@ CASES = {
     "hidden rows": ("'guarded', '{title}'", "VE110", "row-level security"),
     "a name too long": (f"'film', '{{title}}', p_name => '{LONG}'", "VE106", "too long"),
     "an empty name": ("'film', '{title}', p_name => ' '", "VE106", "empty"),
+    "a name that makes another function's": (
+        "'film', '{title}', p_name => 'jobs'",
+        "VE106",
+        'cannot be named "jobs"',
+    ),
     "an existing target": ("'film', '{title}', p_name => 'taken'", "VE107", "taken_embedding"),
     "an unknown model": ("'film', '{title}', p_model => 'gpt'", "VE108", 'model "gpt"'),
     "an unknown distance": ("'film', '{title}', p_distance => 'hamming'", "VE111", "p_distance"),

@@ -17,7 +17,6 @@ declare
     v_source  evervec.source;
     v_model   integer;
     v_present text := 'false';
-    v_sql     record;
     v_removed bigint;
     v_queries bigint := 0;
 begin
@@ -27,8 +26,7 @@ begin
     if p_source is not null then
         v_source := evervec.source_named(p_source);
         if exists (select from pg_class t where t.oid = v_source.target) then
-            select * into v_sql from evervec.fragments(v_source);
-            v_present := format('c.model_id = $2 and c.content_hash in (select %s from %s e)', v_sql.stored_hash, v_sql.target);
+            v_present := format('c.model_id = $2 and c.content_hash in (select h from evervec.%I(null) h)', 'hashes_' || v_source.name);
         end if;
     end if;
     execute format(

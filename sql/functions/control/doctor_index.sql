@@ -7,7 +7,7 @@
 -- needs: functions/queue/estimated_rows.sql
 create or replace function evervec.doctor_index(p_source evervec.source)
 returns table (finding text, severity text, problem text, remedy text)
-language sql volatile
+language sql stable
 set search_path from current
 as $$
     select case when i.index is null then 'missing index' else 'invalid index' end,

@@ -13,9 +13,7 @@ set search_path from current
 as $$
 declare
     v_source  evervec.source := evervec.source_named(p_source);
-    v_target  text := evervec.qualified_name(v_source.target);
     v_index   regclass;
-    v_former  text := current_setting('evervec.bypass', true);
     v_dropped bigint;
 begin
     perform evervec.check_option(format('the storage of "%s", for a reset,', v_source.name), v_source.storage, array['table', 'column']);
@@ -30,16 +28,7 @@ begin
     loop
         execute format('drop index %s', evervec.qualified_name(v_index));
     end loop;
-    if v_source.storage = 'column' then
-        perform set_config('evervec.bypass', 'on', true);
-        execute format('update %1$s set %2$I = null, %3$I = null where %2$I is not null', v_target, v_source.vector_column,
-                       v_source.hash_column);
-        get diagnostics v_dropped = row_count;
-        perform set_config('evervec.bypass', coalesce(v_former, ''), true);
-    else
-        execute format('select count(*) from %s', v_target) into v_dropped;
-        execute format('truncate %s', v_target);
-    end if;
+    execute format('select evervec.%I()', 'clear_' || v_source.name) into v_dropped;
     perform evervec.start_pass(v_source.source_id, 'backfill');
     return v_dropped;
 end

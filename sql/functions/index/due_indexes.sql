@@ -1,13 +1,11 @@
 -- due_indexes: the sources whose vector index a worker should build now.
 --
--- Policies that a table's owner forces on evervec's owner would run with the latter's rights: such a table cannot be read instead.
 -- Locks:  none.
 -- needs: functions/index/index_due.sql
 create or replace function evervec.due_indexes(p_sources text[] default null)
 returns setof text
-language sql volatile security definer
+language sql stable security definer
 set search_path from current
-set row_security = off
 as $$
     select s.name
       from evervec.source s

@@ -5,7 +5,7 @@
 -- Locks:  none.
 create or replace function evervec.index_due(p_source evervec.source)
 returns boolean
-language plpgsql volatile
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare
@@ -29,9 +29,9 @@ begin
             return false;
         end if;
     end if;
-    execute format('select exists (select from %s where %I is not null)', p_source.target, p_source.vector_column) into v_any;
+    execute format('select exists (select from evervec.%I(1))', 'hashes_' || p_source.name) into v_any;
     return v_any;
-exception when insufficient_privilege or undefined_column then
+exception when insufficient_privilege or undefined_function or undefined_table or undefined_column then
     -- alerts and doctor answer whatever is broken, and tell that elsewhere.
     return false;
 end

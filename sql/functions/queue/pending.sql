@@ -1,13 +1,11 @@
 -- pending: what is still to be done, of one source or of all.
 --
--- Policies that a table's owner forces on evervec's owner would run with the latter's rights: such a table cannot be read instead.
 -- Locks:  none.
 -- Raises: VE101 unknown source
 create or replace function evervec.pending(p_source text default null)
 returns table (log bigint, queued bigint, processing bigint, retrying bigint, backfill bigint)
 language plpgsql stable security definer
 set search_path from current
-set row_security = off
 as $$
 declare
     v_source_id integer := case when p_source is not null then (evervec.source_named(p_source)).source_id end;

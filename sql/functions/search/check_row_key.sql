@@ -6,11 +6,6 @@ create or replace function evervec.check_row_key(p_source evervec.source, p_row_
 returns jsonb
 language plpgsql stable
 set search_path from current
-set timezone = 'UTC'
-set datestyle = 'ISO, YMD'
-set intervalstyle = 'postgres'
-set extra_float_digits = 1
-set bytea_output = 'hex'
 as $$
 declare
     v_example text := (select jsonb_object_agg(k.name, '…') from unnest(p_source.key_columns) as k (name))::text;
@@ -27,8 +22,7 @@ begin
             hint    = format('Write it as %s.', v_example);
     end if;
     begin
-        execute format('select evervec.%I(%s)', 'key_' || p_source.name, evervec.key_decoded(p_source, '$1'))
-        into v_key using p_row_key;
+        execute format('select evervec.%I($1)', 'canonical_' || p_source.name) into v_key using p_row_key;
         v_detail := 'A key column is NULL.';
     exception when data_exception then
         v_detail := sqlerrm;

@@ -1,7 +1,7 @@
--- create_key_function: key_<source>, the one place where a row_key is built.
+-- create_key_function: key_<source>, the one place where a row_key is built, and canonical_<source>, which reads one and builds it anew.
 --
 -- Without SET clauses it inlines; keys that print the same in every session need none. NULL among the arguments means that
--- the caller could not name the row (see changed_keys).
+-- the caller could not name the row (see changed_keys). To read a key may run what its owner has put into a domain: with that owner's rights.
 -- Locks:  none that matter.
 create or replace function evervec.create_key_function(p_source evervec.source)
 returns void
@@ -31,10 +31,13 @@ begin
     execute format('revoke execute on function evervec.%I from public', 'key_' || p_source.name);
     execute format('grant execute on function evervec.%I to %s', 'key_' || p_source.name,
                    (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
+    perform evervec.create_row_function(
+        p_source, 'canonical', 'p_row_key jsonb', 'jsonb', true,
+        format('begin return evervec.%I(%s); end', 'key_' || p_source.name, evervec.key_decoded(p_source, '$1')));
 end
 $$;
 
 comment on function evervec.create_key_function(evervec.source) is
-$$Internal. Creates or replaces key_<source>.$$;
+$$Internal. Creates or replaces key_<source> and canonical_<source>.$$;
 
 revoke execute on function evervec.create_key_function(evervec.source) from public;

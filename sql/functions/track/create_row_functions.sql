@@ -1,10 +1,11 @@
 -- create_row_functions: the generated functions through which claim, complete and passes touch a source.
 --
--- key_<source>(key columns) → row_key
+-- key_<source>(key columns), canonical_<source>(row_key) → row_key
 -- render_<source>(row_keys, characters) → texts as they are now, their hashes, and what the stored vectors stand for
 -- write_<source>(row_keys, hashes, vectors) → stores what is still true, says what became of the rest
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
+-- hashes_<source>, clear_<source> → see create_vector_functions
 -- sample_<source>(percent, characters) → see create_sample_function
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
 -- put_<source>, remove_<source> → see create_manual_functions
@@ -26,6 +27,7 @@ begin
     if p_source.storage = 'manual' then
         perform evervec.create_manual_functions(p_source);
     end if;
+    perform evervec.create_vector_functions(p_source);
     perform evervec.create_pass_functions(p_source);
     perform evervec.create_sample_function(p_source);
     if p_source.priority_sql is not null then
@@ -35,6 +37,6 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, render_, write_, erase_, slice_, orphans_, sample_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;

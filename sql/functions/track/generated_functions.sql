@@ -8,7 +8,7 @@ set search_path from current
 as $$
     select array_agg(prefix || '_' || p_source)
       from (
-        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
