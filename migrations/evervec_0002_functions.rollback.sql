@@ -54,6 +54,7 @@ drop function evervec.follow_renames(integer[]);
 drop function evervec.drop_triggers(evervec.source);
 drop function evervec.drop_functions(evervec.source);
 drop function evervec.dependents_query(evervec.source, text[], text[], text, text);
+drop function evervec.create_vector_functions(evervec.source);
 drop function evervec.create_triggers(evervec.source);
 drop function evervec.create_trigger_functions(evervec.source);
 drop function evervec.create_trigger_function(text, text, boolean);
@@ -190,7 +191,6 @@ drop function evervec.pause(text);
 drop function evervec.doctor_updates(evervec.source);
 drop function evervec.doctor_triggers(evervec.source);
 drop function evervec.expected_triggers(evervec.source);
-drop function evervec.partitions_of(regclass);
 drop function evervec.doctor_tables(evervec.source);
 drop function evervec.doctor_state(evervec.source);
 drop function evervec.doctor_recipe(evervec.source);
@@ -206,6 +206,7 @@ drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
 drop function evervec.estimated_rows(regclass);
+drop function evervec.partitions_of(regclass);
 drop function evervec.index_of(evervec.source);
 drop function evervec.index_due(evervec.source);
 drop function evervec.doctor_children(evervec.source);
@@ -553,6 +554,8 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/track/create_trigger_functions.sql
 
 -- removed: functions/track/create_triggers.sql
+
+-- removed: functions/track/create_vector_functions.sql
 
 -- removed: functions/track/dependents_query.sql
 

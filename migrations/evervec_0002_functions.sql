@@ -48,7 +48,6 @@ declare
     v_source  evervec.source;
     v_model   integer;
     v_present text := 'false';
-    v_sql     record;
     v_removed bigint;
     v_queries bigint := 0;
 begin
@@ -58,8 +57,7 @@ begin
     if p_source is not null then
         v_source := evervec.source_named(p_source);
         if exists (select from pg_class t where t.oid = v_source.target) then
-            select * into v_sql from evervec.fragments(v_source);
-            v_present := format('c.model_id = $2 and c.content_hash in (select %s from %s e)', v_sql.stored_hash, v_sql.target);
+            v_present := format('c.model_id = $2 and c.content_hash in (select h from evervec.%I(null) h)', 'hashes_' || v_source.name);
         end if;
     end if;
     execute format(
@@ -571,7 +569,7 @@ revoke execute on function evervec.doctor_children(evervec.source) from public;
 -- Locks:  none.
 create or replace function evervec.index_due(p_source evervec.source)
 returns boolean
-language plpgsql volatile
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare
@@ -595,9 +593,9 @@ begin
             return false;
         end if;
     end if;
-    execute format('select exists (select from %s where %I is not null)', p_source.target, p_source.vector_column) into v_any;
+    execute format('select exists (select from evervec.%I(1))', 'hashes_' || p_source.name) into v_any;
     return v_any;
-exception when insufficient_privilege or undefined_column then
+exception when insufficient_privilege or undefined_function or undefined_table or undefined_column then
     -- alerts and doctor answer whatever is broken, and tell that elsewhere.
     return false;
 end
@@ -653,32 +651,54 @@ $$Internal. The vector index on a source's embedding table, whether it is valid,
 
 revoke execute on function evervec.index_of(evervec.source) from public;
 
--- file: functions/queue/estimated_rows.sql
--- estimated_rows: the planner's estimate of a table's rows, partitions included, without reading it.
+-- file: functions/track/partitions_of.sql
+-- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
 --
--- Volatile, because PostgreSQL allows EXPLAIN in no other function.
 -- Locks:  none.
-create or replace function evervec.estimated_rows(p_relation regclass)
-returns bigint
-language plpgsql volatile
+create or replace function evervec.partitions_of(p_relation regclass)
+returns oid[]
+language sql stable
 set search_path from current
 as $$
-declare
-    v_plan jsonb;
-begin
-    if not exists (select from pg_class c where c.oid = p_relation) then
-        return null;
-    end if;
-    -- The planner scales the last statistics to the table's present size, which reltuples alone does not.
-    execute format('explain (format json) select from %s', p_relation) into v_plan;
-    return (v_plan #>> '{0,Plan,Plan Rows}')::bigint;
-exception when insufficient_privilege or undefined_table then
-    return null;
-end
+    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
+$$;
+
+comment on function evervec.partitions_of(regclass) is
+$$Internal. OIDs of all partitions below a table, ascending.$$;
+
+revoke execute on function evervec.partitions_of(regclass) from public;
+
+-- file: functions/queue/estimated_rows.sql
+-- estimated_rows: about how many rows a table has, partitions included, without reading it.
+--
+-- As the planner estimates it: the rows a page at the last ANALYZE or VACUUM, or as many as are likely by the types of the columns, on as
+-- many pages as there are now. Without EXPLAIN: planning runs functions that the table's owner has put into its indexes, constraints and
+-- policies, with the rights of whoever asks.
+-- Locks:  none.
+-- needs: functions/track/partitions_of.sql
+create or replace function evervec.estimated_rows(p_relation regclass)
+returns bigint
+language sql stable
+set search_path from current
+as $$
+    select sum(case when t.relkind = 'p' then 0
+                    when t.relkind = 'f' then greatest(t.reltuples, 0)
+                    when t.reltuples >= 0 and t.relpages > 0 then round(t.pages * t.reltuples::numeric / t.relpages)
+                    else t.pages * greatest((current_setting('block_size')::integer - 24) / (28 + w.bytes), 1) end)::bigint
+      from (
+        select c.oid, c.relkind, c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer as pages
+          from unnest(p_relation::oid || evervec.partitions_of(p_relation)) as r (relation)
+          join pg_class c on c.oid = r.relation
+      ) t
+      cross join lateral (
+        select coalesce(sum(case when a.attlen > 0 then a.attlen else 32 end), 0) as bytes
+          from pg_attribute a
+         where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+      ) w
 $$;
 
 comment on function evervec.estimated_rows(regclass) is
-$$Internal. Estimated number of rows of a table; NULL when it does not exist or the caller may not read it.$$;
+$$Internal. Estimated number of rows of a table; NULL when it does not exist.$$;
 
 revoke execute on function evervec.estimated_rows(regclass) from public;
 
@@ -692,7 +712,7 @@ revoke execute on function evervec.estimated_rows(regclass) from public;
 -- needs: functions/queue/estimated_rows.sql
 create or replace function evervec.doctor_index(p_source evervec.source)
 returns table (finding text, severity text, problem text, remedy text)
-language sql volatile
+language sql stable
 set search_path from current
 as $$
     select case when i.index is null then 'missing index' else 'invalid index' end,
@@ -1031,7 +1051,7 @@ begin
       into v_error
       from (
         select f.prefix || '_' || p_source.name
-          from unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'sample']
+          from unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
       ) as e (name)
@@ -1039,7 +1059,7 @@ begin
     having count(*) > 0 or v_error is not null;
     -- No rows are rendered: PostgreSQL plans the queries, and that is where names fail.
     foreach v_call in array array[
-        format('select from evervec.%I(''{}'')', 'render_' || p_source.name),
+        format('select from evervec.%I(''{}'', null)', 'render_' || p_source.name),
         format('select from evervec.%I(null, 0, true)', 'slice_' || p_source.name)
     ] || array(
         select format('select from evervec.%I(''{}'')', p.proname)
@@ -1128,23 +1148,6 @@ comment on function evervec.doctor_tables(evervec.source) is
 $$Internal. Finding of doctor: a dropped table.$$;
 
 revoke execute on function evervec.doctor_tables(evervec.source) from public;
-
--- file: functions/track/partitions_of.sql
--- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
---
--- Locks:  none.
-create or replace function evervec.partitions_of(p_relation regclass)
-returns oid[]
-language sql stable
-set search_path from current
-as $$
-    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
-$$;
-
-comment on function evervec.partitions_of(regclass) is
-$$Internal. OIDs of all partitions below a table, ascending.$$;
-
-revoke execute on function evervec.partitions_of(regclass) from public;
 
 -- file: functions/control/expected_triggers.sql
 -- expected_triggers: the triggers that a source must have, wherever they stand: on its table, on partitions, on tables of its recipe.
@@ -1308,9 +1311,7 @@ set search_path from current
 as $$
 declare
     v_source  evervec.source := evervec.source_named(p_source);
-    v_target  text := evervec.qualified_name(v_source.target);
     v_index   regclass;
-    v_former  text := current_setting('evervec.bypass', true);
     v_dropped bigint;
 begin
     perform evervec.check_option(format('the storage of "%s", for a reset,', v_source.name), v_source.storage, array['table', 'column']);
@@ -1325,16 +1326,7 @@ begin
     loop
         execute format('drop index %s', evervec.qualified_name(v_index));
     end loop;
-    if v_source.storage = 'column' then
-        perform set_config('evervec.bypass', 'on', true);
-        execute format('update %1$s set %2$I = null, %3$I = null where %2$I is not null', v_target, v_source.vector_column,
-                       v_source.hash_column);
-        get diagnostics v_dropped = row_count;
-        perform set_config('evervec.bypass', coalesce(v_former, ''), true);
-    else
-        execute format('select count(*) from %s', v_target) into v_dropped;
-        execute format('truncate %s', v_target);
-    end if;
+    execute format('select evervec.%I()', 'clear_' || v_source.name) into v_dropped;
     perform evervec.start_pass(v_source.source_id, 'backfill');
     return v_dropped;
 end
@@ -1648,14 +1640,12 @@ revoke execute on function evervec.build_index(text) from public;
 -- file: functions/index/due_indexes.sql
 -- due_indexes: the sources whose vector index a worker should build now.
 --
--- Policies that a table's owner forces on evervec's owner would run with the latter's rights: such a table cannot be read instead.
 -- Locks:  none.
 -- needs: functions/index/index_due.sql
 create or replace function evervec.due_indexes(p_sources text[] default null)
 returns setof text
-language sql volatile security definer
+language sql stable security definer
 set search_path from current
-set row_security = off
 as $$
     select s.name
       from evervec.source s
@@ -2463,7 +2453,7 @@ end
 $$;
 
 comment on function evervec.claim_jobs(integer, interval, text, text[], boolean) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content (its SHA-256 is content_hash); cached: the vector of such a text is there, give it to complete_jobs as NULL; unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. p_cached: false for a worker that does not know the state cached, and embeds what is in the cache once more. No rows: nothing is due now. Raises VE301.$$;
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content, of which no more is given than the model reads (four characters a token of its input_limit) and one character, where there is more; content_hash: SHA-256 of the whole text; cached: the vector of such a text is there, give it to complete_jobs as NULL; unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. p_cached: false for a worker that does not know the state cached, and embeds what is in the cache once more. No rows: nothing is due now. Raises VE301.$$;
 
 revoke execute on function evervec.claim_jobs(integer, interval, text, text[], boolean) from public;
 
@@ -3845,14 +3835,12 @@ revoke execute on function evervec.operation_priority(text, integer) from public
 -- file: functions/queue/pending.sql
 -- pending: what is still to be done, of one source or of all.
 --
--- Policies that a table's owner forces on evervec's owner would run with the latter's rights: such a table cannot be read instead.
 -- Locks:  none.
 -- Raises: VE101 unknown source
 create or replace function evervec.pending(p_source text default null)
 returns table (log bigint, queued bigint, processing bigint, retrying bigint, backfill bigint)
 language plpgsql stable security definer
 set search_path from current
-set row_security = off
 as $$
 declare
     v_source_id integer := case when p_source is not null then (evervec.source_named(p_source)).source_id end;
@@ -4169,7 +4157,7 @@ $$Internal. Renders jobs of one source that due_jobs has locked; settles those w
 revoke execute on function evervec.render_jobs(evervec.source, evervec.processing_queue[], interval, uuid, boolean) from public;
 
 -- file: functions/queue/render_states.sql
--- render_states: for some keys of a source, the texts as they are now and whether each needs a vector.
+-- render_states: for some keys of a source, the texts as they are now, as far as its model reads them, and whether each needs a vector.
 --
 -- Locks:  none beyond ACCESS SHARE.
 create or replace function evervec.render_states(
@@ -4189,24 +4177,25 @@ begin
         select array_agg(case when not r.found then 'gone'
                               when $3 then 'unchanged'
                               when r.content is null then 'empty'
-                              when r.stored_hash = h.hash and r.stored_model_id = $2 then 'unchanged'
+                              when r.stored_hash = r.content_hash and r.stored_model_id = $2 then 'unchanged'
                               when exists (select from evervec.embedding_cache c
-                                            where c.model_id = $2 and c.content_hash = h.hash and c.used_at >= $4
+                                            where c.model_id = $2 and c.content_hash = r.content_hash and c.used_at >= $4
                                               and (c.note is null or $5)) then 'cached'
                               else 'embed' end order by r.ordinal),
                array_agg(r.content order by r.ordinal),
-               array_agg(h.hash order by r.ordinal)
-          from evervec.%I($1) r
-          cross join lateral (select sha256(convert_to(r.content, 'UTF8'))) as h (hash)
+               array_agg(r.content_hash order by r.ordinal)
+          from evervec.%I($1, $6) r
         $sql$,
         'render_' || p_source.name)
     into states, texts, hashes
-    using p_row_keys, p_source.model_id, p_source.storage = 'manual', p_since, p_source.too_long = 'cut';
+    using p_row_keys, p_source.model_id, p_source.storage = 'manual', p_since, p_source.too_long = 'cut',
+          -- Workers take four characters for a token; one more tells them that the text goes on.
+          (select least(4::bigint * m.input_limit + 1, 2147483647)::integer from evervec.model m where m.model_id = p_source.model_id);
 end
 $$;
 
 comment on function evervec.render_states(evervec.source, jsonb[], timestamptz) is
-$$Internal. Per key, in order: gone, empty, unchanged, cached (since p_since; NULL: no cache) or embed; the text; its SHA-256.$$;
+$$Internal. Per key, in order: gone, empty, unchanged, cached (since p_since; NULL: no cache) or embed; the text, one character more than the model reads at most; SHA-256 of the whole text.$$;
 
 revoke execute on function evervec.render_states(evervec.source, jsonb[], timestamptz) from public;
 
@@ -4814,11 +4803,6 @@ create or replace function evervec.check_row_key(p_source evervec.source, p_row_
 returns jsonb
 language plpgsql stable
 set search_path from current
-set timezone = 'UTC'
-set datestyle = 'ISO, YMD'
-set intervalstyle = 'postgres'
-set extra_float_digits = 1
-set bytea_output = 'hex'
 as $$
 declare
     v_example text := (select jsonb_object_agg(k.name, '…') from unnest(p_source.key_columns) as k (name))::text;
@@ -4835,8 +4819,7 @@ begin
             hint    = format('Write it as %s.', v_example);
     end if;
     begin
-        execute format('select evervec.%I(%s)', 'key_' || p_source.name, evervec.key_decoded(p_source, '$1'))
-        into v_key using p_row_key;
+        execute format('select evervec.%I($1)', 'canonical_' || p_source.name) into v_key using p_row_key;
         v_detail := 'A key column is NULL.';
     exception when data_exception then
         v_detail := sqlerrm;
@@ -5027,7 +5010,7 @@ declare
     v_keys   jsonb[] := array(select evervec.check_row_key(v_source, k.row_key)
                                 from unnest(p_row_keys) with ordinality as k (row_key, ordinality) order by k.ordinality);
 begin
-    return query execute format('select ($1)[r.ordinal], r.content from evervec.%I($1) r order by r.ordinal', 'render_' || v_source.name)
+    return query execute format('select ($1)[r.ordinal], r.content from evervec.%I($1, null) r order by r.ordinal', 'render_' || v_source.name)
     using v_keys;
 end
 $$;
@@ -5864,7 +5847,7 @@ revoke execute on function evervec.changed_keys(evervec.source, text, text) from
 -- check_name: refuses a source name that its generated objects could not bear.
 --
 -- Locks:  none.
--- Raises: VE106 empty, or too long for a generated name · VE102 taken
+-- Raises: VE106 empty, too long for a generated name, or one that makes the name of another function · VE102 taken
 create or replace function evervec.check_name(p_name text)
 returns void
 language plpgsql stable
@@ -5873,6 +5856,7 @@ as $$
 declare
     -- The longest of the names that are made from it.
     v_longest text := format('evervec_%s_dep99_truncate', p_name);
+    v_taken   text;
 begin
     if p_name is null or p_name !~ '\S' then
         raise exception using
@@ -5891,6 +5875,17 @@ begin
             message = format('source "%s" exists already', p_name),
             detail  = (select format('It tracks %s.', s.relation) from evervec.source s where s.name = p_name),
             hint    = 'Give another p_name to track the table once more, or evervec.untrack() the old source first.';
+    end if;
+    select p.proname into v_taken
+      from pg_proc p
+     where p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.generated_functions(p_name))
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a source cannot be named "%s"', p_name),
+            detail  = format('Its function %I would bear the name of one that is there.', v_taken),
+            hint    = format('Give another p_name, such as ''%s_source''.', p_name);
     end if;
 end
 $$;
@@ -6385,10 +6380,10 @@ $$Internal. Creates or replaces the trigger functions erase_rows_, erase_row_ an
 revoke execute on function evervec.create_erase_functions(evervec.source) from public;
 
 -- file: functions/track/create_key_function.sql
--- create_key_function: key_<source>, the one place where a row_key is built.
+-- create_key_function: key_<source>, the one place where a row_key is built, and canonical_<source>, which reads one and builds it anew.
 --
 -- Without SET clauses it inlines; keys that print the same in every session need none. NULL among the arguments means that
--- the caller could not name the row (see changed_keys).
+-- the caller could not name the row (see changed_keys). To read a key may run what its owner has put into a domain: with that owner's rights.
 -- Locks:  none that matter.
 create or replace function evervec.create_key_function(p_source evervec.source)
 returns void
@@ -6418,11 +6413,14 @@ begin
     execute format('revoke execute on function evervec.%I from public', 'key_' || p_source.name);
     execute format('grant execute on function evervec.%I to %s', 'key_' || p_source.name,
                    (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
+    perform evervec.create_row_function(
+        p_source, 'canonical', 'p_row_key jsonb', 'jsonb', true,
+        format('begin return evervec.%I(%s); end', 'key_' || p_source.name, evervec.key_decoded(p_source, '$1')));
 end
 $$;
 
 comment on function evervec.create_key_function(evervec.source) is
-$$Internal. Creates or replaces key_<source>.$$;
+$$Internal. Creates or replaces key_<source> and canonical_<source>.$$;
 
 revoke execute on function evervec.create_key_function(evervec.source) from public;
 
@@ -6595,6 +6593,7 @@ revoke execute on function evervec.create_priority_function(evervec.source) from
 -- file: functions/track/create_render_function.sql
 -- create_render_function: render_<source>, the texts of rows as they are now and what the stored vectors stand for.
 --
+-- A text is hashed whole and then cut (p_characters NULL: not), here already, so that nobody ever holds many great texts at once.
 -- A session keeps the plan that it made while a table was empty, and rows are looked up by their keys all the same: LIMIT keeps the
 -- planner from joining whole tables, the settings from scanning them.
 -- Locks:  none that matter.
@@ -6608,13 +6607,14 @@ declare
 begin
     select * into v_sql from evervec.fragments(p_source);
     perform evervec.create_row_function(
-        p_source, 'render', 'p_row_keys jsonb[]',
-        'table (ordinal integer, found boolean, content text, stored_hash bytea, stored_model_id integer)', true,
+        p_source, 'render', 'p_row_keys jsonb[], p_characters integer',
+        'table (ordinal integer, found boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
         format(
             $body$
         begin
             return query
-            select k.ordinality::integer, s.found is not null, s.content, %1$s, %2$s
+            select k.ordinality::integer, s.found is not null, left(s.content, coalesce($2, 2147483647)),
+                   sha256(convert_to(s.content, 'UTF8')), %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
               left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (found, content) on true
               left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
@@ -6678,11 +6678,12 @@ revoke execute on function evervec.create_row_function(evervec.source, text, tex
 -- file: functions/track/create_row_functions.sql
 -- create_row_functions: the generated functions through which claim, complete and passes touch a source.
 --
--- key_<source>(key columns) → row_key
--- render_<source>(row_keys) → texts as they are now, and what the stored vectors stand for
+-- key_<source>(key columns), canonical_<source>(row_key) → row_key
+-- render_<source>(row_keys, characters) → texts as they are now, their hashes, and what the stored vectors stand for
 -- write_<source>(row_keys, hashes, vectors) → stores what is still true, says what became of the rest
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
+-- hashes_<source>, clear_<source> → see create_vector_functions
 -- sample_<source>(percent, characters) → see create_sample_function
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
 -- put_<source>, remove_<source> → see create_manual_functions
@@ -6704,6 +6705,7 @@ begin
     if p_source.storage = 'manual' then
         perform evervec.create_manual_functions(p_source);
     end if;
+    perform evervec.create_vector_functions(p_source);
     perform evervec.create_pass_functions(p_source);
     perform evervec.create_sample_function(p_source);
     if p_source.priority_sql is not null then
@@ -6713,7 +6715,7 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, render_, write_, erase_, slice_, orphans_, sample_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;
 
@@ -7112,6 +7114,69 @@ $$Internal. Creates the triggers evervec_<source>_insert, _update, _emptied, _re
 
 revoke execute on function evervec.create_triggers(evervec.source) from public;
 
+-- file: functions/track/create_vector_functions.sql
+-- create_vector_functions: the generated functions that read and remove the vectors of a source as a whole.
+--
+-- hashes_<source>(limit) → hashes of the texts that vectors stand for, of as many vectors (NULL: all)
+-- clear_<source>() → removes every vector, returns how many there were
+--
+-- With the rights of the table's owner, as all else that touches the table: even to plan a query runs functions that its owner has put
+-- into indexes and policies.
+-- Locks:  none that matter; clear_<source> takes those of TRUNCATE, or of an UPDATE of every row that has a vector.
+create or replace function evervec.create_vector_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql record;
+begin
+    select * into v_sql from evervec.fragments(p_source);
+    perform evervec.create_row_function(
+        p_source, 'hashes', 'p_limit bigint', 'setof bytea', true,
+        format(
+            $body$
+        begin
+            return query select %s from %s e where e.%I is not null limit $1;
+        end
+            $body$,
+            v_sql.stored_hash, v_sql.target, p_source.vector_column));
+    perform evervec.create_row_function(
+        p_source, 'clear', '', 'bigint', false,
+        case p_source.storage
+            when 'column' then format(
+                $body$
+        declare
+            v_former  text := current_setting('evervec.bypass', true);
+            v_cleared bigint;
+        begin
+            perform set_config('evervec.bypass', 'on', true);
+            update %1$s set %2$I = null, %3$I = null where %2$I is not null;
+            get diagnostics v_cleared = row_count;
+            perform set_config('evervec.bypass', coalesce(v_former, ''), true);
+            return v_cleared;
+        end
+                $body$,
+                v_sql.target, p_source.vector_column, p_source.hash_column)
+            else format(
+                $body$
+        declare
+            v_cleared bigint := (select count(*) from %1$s);
+        begin
+            truncate %1$s;
+            return v_cleared;
+        end
+                $body$,
+                v_sql.target)
+        end);
+end
+$$;
+
+comment on function evervec.create_vector_functions(evervec.source) is
+$$Internal. Creates or replaces hashes_<source> and clear_<source>.$$;
+
+revoke execute on function evervec.create_vector_functions(evervec.source) from public;
+
 -- file: functions/track/dependents_query.sql
 -- dependents_query: the query that leads from logged rows of another table to the row_keys of a source.
 --
@@ -7305,7 +7370,7 @@ set search_path from current
 as $$
     select array_agg(prefix || '_' || p_source)
       from (
-        select unnest(array['nearest', 'key', 'render', 'write', 'erase', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
@@ -8331,4 +8396,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'de3b1dd202ccbf3290a7c806f7ec8e5d99477def6835add8e708d73b89167b5d');
+values ('evervec_0002_functions', 'ca64b85aa2eccc9f4619e6bd0a044ef5907482cbfe81a354d89936d2d4d8bd5b');
