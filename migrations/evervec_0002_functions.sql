@@ -651,23 +651,6 @@ $$Internal. The vector index on a source's embedding table, whether it is valid,
 
 revoke execute on function evervec.index_of(evervec.source) from public;
 
--- file: functions/track/partitions_of.sql
--- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
---
--- Locks:  none.
-create or replace function evervec.partitions_of(p_relation regclass)
-returns oid[]
-language sql stable
-set search_path from current
-as $$
-    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
-$$;
-
-comment on function evervec.partitions_of(regclass) is
-$$Internal. OIDs of all partitions below a table, ascending.$$;
-
-revoke execute on function evervec.partitions_of(regclass) from public;
-
 -- file: functions/queue/estimated_rows.sql
 -- estimated_rows: about how many rows a table has, partitions included, without reading it.
 --
@@ -675,7 +658,6 @@ revoke execute on function evervec.partitions_of(regclass) from public;
 -- many pages as there are now. Without EXPLAIN: planning runs functions that the table's owner has put into its indexes, constraints and
 -- policies, with the rights of whoever asks.
 -- Locks:  none.
--- needs: functions/track/partitions_of.sql
 create or replace function evervec.estimated_rows(p_relation regclass)
 returns bigint
 language sql stable
@@ -687,7 +669,7 @@ as $$
                     else t.pages * greatest((current_setting('block_size')::integer - 24) / (28 + w.bytes), 1) end)::bigint
       from (
         select c.oid, c.relkind, c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer as pages
-          from unnest(p_relation::oid || evervec.partitions_of(p_relation)) as r (relation)
+          from (select p_relation::oid union select p.relid from pg_partition_tree(p_relation) p) as r (relation)
           join pg_class c on c.oid = r.relation
       ) t
       cross join lateral (
@@ -1148,6 +1130,23 @@ comment on function evervec.doctor_tables(evervec.source) is
 $$Internal. Finding of doctor: a dropped table.$$;
 
 revoke execute on function evervec.doctor_tables(evervec.source) from public;
+
+-- file: functions/track/partitions_of.sql
+-- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
+--
+-- Locks:  none.
+create or replace function evervec.partitions_of(p_relation regclass)
+returns oid[]
+language sql stable
+set search_path from current
+as $$
+    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
+$$;
+
+comment on function evervec.partitions_of(regclass) is
+$$Internal. OIDs of all partitions below a table, ascending.$$;
+
+revoke execute on function evervec.partitions_of(regclass) from public;
 
 -- file: functions/control/expected_triggers.sql
 -- expected_triggers: the triggers that a source must have, wherever they stand: on its table, on partitions, on tables of its recipe.
@@ -8396,4 +8395,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'ca64b85aa2eccc9f4619e6bd0a044ef5907482cbfe81a354d89936d2d4d8bd5b');
+values ('evervec_0002_functions', '47a5bf374b83a3f69dbb5ba9735803af783ec8da7aec3f19d14f668fa15f4ce4');
