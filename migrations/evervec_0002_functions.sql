@@ -2811,7 +2811,8 @@ begin
                   from unnest(v_ids, v_times) with ordinality as u (job_id, available_at, place)
                   join evervec.processing_queue q on q.job_id = u.job_id
                  -- Somebody may have leased it since, or put it elsewhere, where it is found, or was, as what it is now.
-                 where q.status = 'pending' and q.priority = v_priority and q.available_at = u.available_at
+                 -- Pending is who has no lease; said by its status it would let a kept plan walk over all that are pending, once a job.
+                 where q.lease_token is null and q.priority = v_priority and q.available_at = u.available_at
                  order by u.place
                  limit v_left
                    for update of q skip locked
@@ -3024,14 +3025,14 @@ begin
        from evervec.processing_queue q
        join evervec.source s using (source_id)
       cross join lateral evervec.policy_of(q.source_id, p_error_class) p
-      where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing' and p.pauses_model
+      where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and p.pauses_model
       group by s.model_id
       order by s.model_id;
 
     with leased as materialized (
         select q.job_id, q.source_id, q.attempts, q.failures
           from evervec.processing_queue q
-         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing'
+         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token
          order by q.source_id, q.task_type, q.row_key
            for update
     ), judged as materialized (
@@ -3626,7 +3627,7 @@ as $$
         select u.ordinality, q.source_id, q.row_key, q.claimed_hash
           from unnest(p_job_ids) with ordinality as u (job_id, ordinality)
           join evervec.processing_queue q on q.job_id = u.job_id
-         where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
+         where q.lease_token = p_lease_token and q.claimed_hash is not null
          order by q.source_id, q.task_type, q.row_key
            for update of q
     )
@@ -4043,7 +4044,7 @@ as $$
     with leased as (
         select q.job_id
           from evervec.processing_queue q
-         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing'
+         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token
          order by q.source_id, q.task_type, q.row_key
            for update
     ), released as (
@@ -8395,4 +8396,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '47a5bf374b83a3f69dbb5ba9735803af783ec8da7aec3f19d14f668fa15f4ce4');
+values ('evervec_0002_functions', '5312181fded151d1cf1ca7d2a8afeae6573342870b6f95e3391a749ccb104b6b');
