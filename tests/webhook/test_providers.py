@@ -33,6 +33,23 @@ def test_a_provider_is_made_once_a_model_and_anew_when_the_model_changes() -> No
     assert made == [first, changed]
 
 
+def test_whoever_is_prepared_is_made_before_the_first_text() -> None:
+    made: list[Model] = []
+
+    def factory(model: Model, *, timeout: float) -> WordsProvider:
+        made.append(model)
+        return WordsProvider(model.dimensions)
+
+    providers = Providers()
+    providers.register("words", factory)
+    model = Model("m", "words", "m", 3)
+
+    providers.prepare(model)
+    assert made == [model]
+    providers.embed(model, ["x"], "document")
+    assert made == [model]
+
+
 def test_the_offline_model_answers_unit_vectors_of_512_dimensions() -> None:
     vectors = Providers().embed(LOCAL, ["a film about whales", "Käse"], "document").vectors
 

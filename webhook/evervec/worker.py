@@ -175,13 +175,20 @@ class Worker:
         return self.summary
 
     def _prepare(self) -> None:
-        """Load offline models now: the first change should not wait a second for them."""
+        """Load what the models need now: the first change should not wait a second for it."""
         try:
-            for name in {source.model for source in self._db.status()}:
-                self._providers.prepare(self._db.get_model(name))
-        except (EvervecError, ProviderError) as error:
-            # The first batch meets it again, and deals with it.
+            models = [
+                self._db.get_model(name) for name in {source.model for source in self._db.status()}
+            ]
+        except EvervecError as error:
+            # The first batch meets it again, and deals with it; so below.
             logs.info("not_prepared", reason=type(error).__name__)
+            return
+        for model in models:
+            try:
+                self._providers.prepare(model)
+            except (EvervecError, ProviderError) as error:
+                logs.info("not_prepared", model=model.name, reason=type(error).__name__)
 
     def drain(self) -> Summary:
         """Work until log, queue and backfills are empty, retries included; then build indexes.

@@ -135,7 +135,8 @@ class Providers:
         return model.provider in OFFLINE
 
     def prepare(self, model: Model) -> None:
-        """Load what an offline model needs, before the first text comes. Raises ProviderError."""
+        """Load what a model needs, before its first text comes. Raises ProviderError."""
+        self._of(model)
         if self.is_offline(model):
             self.embed(model, ["ready"], "query")
 
