@@ -13,5 +13,5 @@ comment on column evervec.cost.texts is $$Rows that got a vector from the provid
 comment on column evervec.cost.cached is $$Rows that got their vector from the cache, for nothing.$$;
 comment on column evervec.cost.unchanged is $$Rows whose text was the same: nothing was asked.$$;
 comment on column evervec.cost.failed is $$Attempts that failed.$$;
-comment on column evervec.cost.tokens is $$Tokens as the provider counted them, used or not; 0 where it does not say.$$;
+comment on column evervec.cost.tokens is $$Tokens as the provider counted them, used or not; where it does not say a quarter of the bytes; 0 of an offline model.$$;
 comment on column evervec.cost.cost is $$Tokens at the price that the model had then, in its currency; NULL: it had none.$$;

@@ -196,7 +196,9 @@ def test_peer_23_a_wrong_key_pauses_its_model_and_buries_nothing(film: psycopg.C
     assert {job["source"] for job in claim(film)} <= {"other"}
 
 
-@pytest.mark.parametrize(("asked", "seconds"), [("7 seconds", 7), ("10 minutes", 600)])
+@pytest.mark.parametrize(
+    ("asked", "seconds"), [("7 seconds", 7), ("10 minutes", 600), ("50 years", 86400)]
+)
 def test_peer_20_a_rate_limit_holds_back_all_sources_of_the_model_as_long_as_it_says(
     film: psycopg.Connection, asked: str, seconds: int
 ) -> None:

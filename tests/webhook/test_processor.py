@@ -61,6 +61,17 @@ def test_requests_keep_within_the_models_texts(service: Service) -> None:
     assert [len(texts) for texts in service.provider.batches] == [4, 4, 2]
 
 
+def test_tokens_that_nobody_counts_are_estimated(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a day's budget would never be spent."""
+    embed = service.provider.embed
+    monkeypatch.setattr(service.provider, "embed", lambda *given: replace(embed(*given), tokens=0))
+    service.track(rows=[(1, "y" * 4000, "x"), (2, "z", "x")])
+
+    assert 1000 < service.batch().tokens < 1100
+
+
 def test_requests_keep_within_the_models_tokens(service: Service) -> None:
     service.track(rows=[(i, f"{i}" * 400, "x") for i in range(6)])
     service.conn.execute("update evervec.model set batch_tokens = 250 where name = 'words'")

@@ -22,7 +22,7 @@ class Counts:
     source, model  None of tasks that concern no source
     claimed        jobs; so are embedded, cached, unchanged and failed
     requests       asked of the provider, whatever became of them
-    tokens         what the provider counted
+    tokens         what the provider counted, or an estimate where it does not say
     """
 
     source: str | None
@@ -52,7 +52,7 @@ class Ledger:
         self._outcomes[job.source][outcome] += 1
 
     def asked(self, texts: Sequence[Text], tokens: int) -> None:
-        """A request was sent; tokens: what the provider counted, 0 where it gave no answer.
+        """A request was sent; tokens: what it cost, 0 where there was no answer.
 
         The tokens are divided by the estimated tokens of the texts, a text's own by its jobs. The
         request counts for the source with most of them, so that sums are true.

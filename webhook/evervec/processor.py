@@ -92,7 +92,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What became of one batch. Counts are jobs; `tokens` is what the providers counted.
+    """What became of one batch. Counts are jobs; `tokens` is what the providers counted, or an
+    estimate where they do not say.
 
     setup_error  the error of class auth or quota that stopped a model, or None
     """
@@ -302,8 +303,9 @@ class Processor:
             return error
         seconds = time.monotonic() - started
         hand.embed_seconds += seconds
-        hand.tokens += answer.tokens
-        hand.ledger.asked(texts, answer.tokens)
+        tokens = answer.tokens or self._uncounted(model, texts)
+        hand.tokens += tokens
+        hand.ledger.asked(texts, tokens)
         hand.troubles = 0
 
         unusable = unusable_rows(answer.vectors)
@@ -347,9 +349,17 @@ class Processor:
         self._fail(hand, texts[0].jobs, model, error, seconds)
         return error
 
+    def _uncounted(self, model: Model, texts: Sequence[Text]) -> int:
+        """Tokens of an answer that does not say: estimated, or a budget would never be spent."""
+        return 0 if self._providers.is_offline(model) else self._estimated(model, texts)
+
+    @staticmethod
+    def _estimated(model: Model, texts: Sequence[Text]) -> int:
+        return sum(min(estimated_tokens(text.content), model.input_limit) for text in texts)
+
     def _begin_call(self, hand: _Hand, model: Model, texts: Sequence[Text]) -> int | None:
         """Wait until the model's limits allow one more request; None when its time never came."""
-        tokens = sum(min(estimated_tokens(text.content), model.input_limit) for text in texts)
+        tokens = self._estimated(model, texts)
         timeout = timedelta(seconds=2 * self._config.request_timeout)
         give_up = time.monotonic() + _LIMIT_PATIENCE_SECONDS
         while True:

@@ -15,7 +15,10 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    v_jobs record;
+    -- Beyond a day it is a mistake rather than a wish.
+    v_retry_after interval := case when p_retry_after is not null
+                                   then least(greatest(p_retry_after, interval '0'), interval '1 day') end;
+    v_jobs        record;
 begin
     if not exists (select from evervec.retry_policy p where p.error_class = p_error_class and p.source_id is null) then
         raise exception using
@@ -26,7 +29,7 @@ begin
             hint    = 'Add a row to evervec.retry_policy, or use one of these.';
     end if;
 
-    perform evervec.hold_model(s.model_id, max(clock_timestamp() + coalesce(p_retry_after, evervec.retry_delay(p, q.attempts + 1))),
+    perform evervec.hold_model(s.model_id, max(clock_timestamp() + coalesce(v_retry_after, evervec.retry_delay(p, q.attempts + 1))),
                                p_error_class, p_message)
        from evervec.processing_queue q
        join evervec.source s using (source_id)
@@ -44,7 +47,7 @@ begin
     ), judged as materialized (
         select l.job_id, p.max_attempts, p.costs_attempt, l.attempts + p.costs_attempt::integer as attempts,
                evervec.with_failure(l.failures, p_error_class, p_message, p_status_code) as failures,
-               clock_timestamp() + coalesce(p_retry_after, evervec.retry_delay(p, l.attempts + p.costs_attempt::integer)) as due
+               clock_timestamp() + coalesce(v_retry_after, evervec.retry_delay(p, l.attempts + p.costs_attempt::integer)) as due
           from leased l
          cross join lateral evervec.policy_of(l.source_id, p_error_class) p
     ), failed as (
@@ -78,6 +81,6 @@ end
 $$;
 
 comment on function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval) is
-$$Reports failed jobs. p_error_class: timeout, network, rate_limit, server_error, auth, quota, bad_input, not_found, invalid_response, render or database (it refuses to store the vector); evervec.retry_policy says what each means. auth, quota and rate_limit also pause the model, so that one wrong key buries nothing. p_status_code: of HTTP. p_retry_after: what the provider asked for, instead of the policy's delay. outcome: retry (at available_at), dead (moved to the dead letters) or lost (the lease is no longer yours). Raises VE301.$$;
+$$Reports failed jobs. p_error_class: timeout, network, rate_limit, server_error, auth, quota, bad_input, not_found, invalid_response, render or database (it refuses to store the vector); evervec.retry_policy says what each means. auth, quota and rate_limit also pause the model, so that one wrong key buries nothing. p_status_code: of HTTP. p_retry_after: what the provider asked for, a day at most, instead of the policy's delay. outcome: retry (at available_at), dead (moved to the dead letters) or lost (the lease is no longer yours). Raises VE301.$$;
 
 revoke execute on function evervec.fail_jobs(uuid, bigint[], text, text, integer, interval) from public;
