@@ -173,6 +173,11 @@ select f.title, s.similarity
   join film f on f.id = (s.row_key ->> 'id')::integer
  order by s.distance;
 
+-- example: near_duplicates
+-- Each pair once. On a large table by slices: give the row_key of the last row, which has no other_key, as p_after.
+select * from evervec.near_duplicates('film', 0.2, p_limit => 1000);
+select * from evervec.near_duplicates('film', 0.2, p_after => '{"id": 2}', p_limit => 2);
+
 -- example: nearest_film
 select f.title, f.year, n.distance
   from evervec.nearest_film((select embedding from film_embedding where id = 1), 3) n
@@ -257,6 +262,25 @@ select source, relation, column_name, provider, leaves from evervec.egress;
 
 -- example: tick
 select * from evervec.tick();
+
+-- example: grant_access
+-- On what there is and on what is tracked later. Role and table stay yours: it sees what the table's policies let it see.
+select evervec.grant_access('shop_web', 'reader');
+
+-- example: renew_access
+select evervec.renew_access();
+
+-- example: revoke_access
+select evervec.revoke_access('shop_web', 'reader');
+
+-- example: protect
+-- For a table that gains row-level security after it was tracked; track does it otherwise.
+alter table film enable row level security;
+select evervec.protect('film');
+
+-- example: unprotect
+alter table film disable row level security;
+select evervec.unprotect('film');
 
 -- example: put_embedding
 -- A source whose vectors you bring yourself, of the model that you name.

@@ -494,5 +494,15 @@ create index budget_source_id_idx on evervec.budget (source_id);
 comment on table evervec.budget is
 $$What a model, or a source, may spend on a day (UTC) before its jobs wait for the next one. See set_budget.$$;
 
+create table evervec.access (
+    role       regrole     not null,
+    kind       text        not null,
+    granted_at timestamptz not null default now(),
+    constraint access_pkey primary key (role, kind),
+    constraint access_kind_check check (kind in ('reader', 'writer', 'worker', 'admin'))
+);
+comment on table evervec.access is
+$$Who was given which rights by grant_access: so that what is made later, for another source or by a migration, is open to them as well.$$;
+
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'f34adf92335fa63c57056d86da74ec7f4c97efd446bb598a90af5c5229171be3');
+values ('evervec_0001_tables', 'db2d2871628044c36791d6df6fb718ab3ad529c9a3989b646e56d4654d764ad7');

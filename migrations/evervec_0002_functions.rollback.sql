@@ -49,7 +49,6 @@ drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
 drop function evervec.get_source(text);
-drop function evervec.generated_functions(text);
 drop function evervec.follow_renames(integer[]);
 drop function evervec.drop_triggers(evervec.source);
 drop function evervec.drop_functions(evervec.source);
@@ -103,8 +102,10 @@ drop function evervec.render(text, jsonb);
 drop function evervec.render_rows(text, jsonb[]);
 drop function evervec.query_limit(vector, integer, integer);
 drop function evervec.parse_key(text, text);
+drop function evervec.near_duplicates(text, real, jsonb, integer, integer);
 drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]);
 drop function evervec.find_similar(text, vector, integer, real, jsonb[]);
+drop function evervec.duplicates_of(text, jsonb);
 drop function evervec.check_row_key(evervec.source, jsonb);
 drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.with_failure(jsonb, text, text, integer);
@@ -194,6 +195,7 @@ drop function evervec.expected_triggers(evervec.source);
 drop function evervec.doctor_tables(evervec.source);
 drop function evervec.doctor_state(evervec.source);
 drop function evervec.doctor_recipe(evervec.source);
+drop function evervec.doctor_protection(evervec.source);
 drop function evervec.doctor_privileges(evervec.source);
 drop function evervec.doctor_pgvector();
 drop function evervec.doctor_model(evervec.source);
@@ -211,7 +213,6 @@ drop function evervec.index_of(evervec.source);
 drop function evervec.index_due(evervec.source);
 drop function evervec.doctor_children(evervec.source);
 drop function evervec.track_statement(evervec.source, text, text);
-drop function evervec.qualified_name(regclass);
 drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.doctor_budget(evervec.source);
 drop view evervec.budget_status;
@@ -226,6 +227,47 @@ drop function evervec.setting_interval(text, interval);
 drop function evervec.cached_query(text, text);
 drop function evervec.cache_query(text, text, vector);
 drop function evervec.cache_delete(text, text, interval);
+drop function evervec.unprotect(text);
+drop function evervec.revoke_access(name, text);
+drop function evervec.protect(text);
+drop function evervec.is_protected(evervec.source);
+drop function evervec.grant_access(name, text);
+drop function evervec.renew_access();
+drop function evervec.drop_policies(evervec.source, text[]);
+drop function evervec.create_policies(evervec.source);
+drop function evervec.check_sees_all(evervec.source);
+drop function evervec.is_confined(regclass);
+drop function evervec.check_role(name);
+drop function evervec.access_rights(text);
+drop function evervec.generated_functions(text);
+drop function evervec.qualified_name(regclass);
+drop function evervec.kind_rights();
+
+-- removed: functions/access/access_rights.sql
+
+-- removed: functions/access/check_role.sql
+
+-- removed: functions/access/check_sees_all.sql
+
+-- removed: functions/access/create_policies.sql
+
+-- removed: functions/access/drop_policies.sql
+
+-- removed: functions/access/grant_access.sql
+
+-- removed: functions/access/is_confined.sql
+
+-- removed: functions/access/is_protected.sql
+
+-- removed: functions/access/kind_rights.sql
+
+-- removed: functions/access/protect.sql
+
+-- removed: functions/access/renew_access.sql
+
+-- removed: functions/access/revoke_access.sql
+
+-- removed: functions/access/unprotect.sql
 
 -- removed: functions/cache/cache_delete.sql
 
@@ -262,6 +304,8 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/control/doctor_pgvector.sql
 
 -- removed: functions/control/doctor_privileges.sql
+
+-- removed: functions/control/doctor_protection.sql
 
 -- removed: functions/control/doctor_recipe.sql
 
@@ -451,11 +495,15 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/search/check_row_key.sql
 
+-- removed: functions/search/duplicates_of.sql
+
 -- removed: functions/search/find_similar.sql
 
 -- removed: functions/search/find_similar_to.sql
 
 -- removed: functions/search/metric.sql
+
+-- removed: functions/search/near_duplicates.sql
 
 -- removed: functions/search/parse_key.sql
 

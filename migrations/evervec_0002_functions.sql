@@ -28,6 +28,481 @@ $$;
 
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
+-- file: functions/access/kind_rights.sql
+-- kind_rights: what each kind of access is made of; the one place where that is said.
+--
+-- object: function (name: in schema evervec), source function (name: the prefix of a source's own), relation (name: in schema evervec),
+-- vectors (the embedding table of every source; tables of yours are yours to grant). docs/security.md has the same as a table.
+-- Locks:  none.
+create or replace function evervec.kind_rights()
+returns table (kind text, object text, name text, privilege text)
+language sql immutable
+set search_path from current
+as $$
+    select r.kind, r.object, n.name, r.privilege
+      from (values
+        ('reader', 'function', 'execute',
+         'find_similar find_similar_to near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
+         'search_of duplicates_of vector_lookup vectors_lookup query_limit'),
+        ('reader', 'source function', 'execute', 'nearest key'),
+        ('reader', 'vectors', 'select', '*'),
+
+        ('writer', 'function', 'execute',
+         'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
+
+        ('worker', 'function', 'execute',
+         'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick pending due_indexes '
+         'get_source get_model index_of estimated_rows partitions_of'),
+        ('worker', 'relation', 'select', 'status'),
+
+        ('admin', 'function', 'execute',
+         'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
+         'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
+         'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
+         'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
+         'partitions_of template_parts setting_interval setting_number'),
+        ('admin', 'relation', 'select',
+         'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency fold_state job_receipt '
+         'model model_call processing_queue retry_policy schema_version setting source spending'),
+        ('admin', 'relation', 'update', 'model retry_policy setting'),
+        ('admin', 'relation', 'insert', 'retry_policy'),
+        ('admin', 'relation', 'delete', 'retry_policy')
+      ) as r (kind, object, privilege, names)
+      cross join lateral string_to_table(r.names, ' ') as n (name)
+$$;
+
+comment on function evervec.kind_rights() is
+$$Internal. The rights of reader, writer, worker and admin: privilege on object (function, source function, relation, vectors) by name.$$;
+
+revoke execute on function evervec.kind_rights() from public;
+
+-- file: functions/core/qualified_name.sql
+-- qualified_name: a relation with its schema, whatever the search_path.
+--
+-- Locks:  none.
+create or replace function evervec.qualified_name(p_relation regclass)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select format('%I.%I', n.nspname, c.relname)
+      from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+     where c.oid = p_relation
+$$;
+
+comment on function evervec.qualified_name(regclass) is
+$$Internal. schema.table, quoted where needed; NULL when there is no such relation.$$;
+
+revoke execute on function evervec.qualified_name(regclass) from public;
+
+-- file: functions/track/generated_functions.sql
+-- generated_functions: the names of all functions that a source has of its own.
+--
+-- Locks:  none.
+create or replace function evervec.generated_functions(p_source text)
+returns text[]
+language sql stable
+set search_path from current
+as $$
+    select array_agg(prefix || '_' || p_source)
+      from (
+        select unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
+                            'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
+        union all
+        select format(f.form, d.ordinal)
+          from evervec.source s
+          join evervec.dependency d using (source_id)
+          cross join unnest(array['dependents%s', 'log_dep%s_insert', 'log_dep%s_update', 'log_dep%s_delete',
+                                  'log_dep%s_truncate']) as f (form)
+         where s.name = p_source
+      ) as g (prefix)
+$$;
+
+comment on function evervec.generated_functions(text) is
+$$Internal. Names of the functions in schema evervec that were generated for a source.$$;
+
+revoke execute on function evervec.generated_functions(text) from public;
+
+-- file: functions/access/access_rights.sql
+-- access_rights: the rights of a kind on what is there now, as GRANT names it, with the owner and the present privileges of each object.
+--
+-- source_owner: whose table the source is that the object belongs to; that role has its rights for other reasons, and keeps them.
+-- Locks:  none.
+-- needs: functions/access/kind_rights.sql
+-- needs: functions/core/qualified_name.sql
+-- needs: functions/track/generated_functions.sql
+create or replace function evervec.access_rights(p_kind text)
+returns table (object text, privilege text, owner oid, source_owner oid, acl aclitem[])
+language sql stable
+set search_path from current
+as $$
+    select 'schema evervec', 'usage', n.nspowner, null::oid, n.nspacl
+      from pg_namespace n
+     where n.nspname = 'evervec'
+    union all
+    select 'function ' || p.oid::regprocedure, r.privilege, p.proowner, null, p.proacl
+      from evervec.kind_rights() r
+      join pg_proc p on p.pronamespace = 'evervec'::regnamespace and p.proname = r.name
+     where r.kind = p_kind and r.object = 'function'
+    union all
+    select 'function ' || p.oid::regprocedure, r.privilege, p.proowner, t.relowner, p.proacl
+      from evervec.kind_rights() r
+      cross join evervec.source s
+      join pg_class t on t.oid = s.relation
+      join pg_proc p on p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.generated_functions(s.name))
+                    and starts_with(p.proname, r.name || '_' || s.name)
+     where r.kind = p_kind and r.object = 'source function'
+    union all
+    select 'table ' || evervec.qualified_name(c.oid), r.privilege, c.relowner, null, c.relacl
+      from evervec.kind_rights() r
+      join pg_class c on c.relnamespace = 'evervec'::regnamespace and c.relname = r.name
+     where r.kind = p_kind and r.object = 'relation'
+    union all
+    select 'table ' || evervec.qualified_name(c.oid), r.privilege, c.relowner, t.relowner, c.relacl
+      from evervec.kind_rights() r
+      join evervec.source s on s.storage <> 'column'
+      join pg_class t on t.oid = s.relation
+      join pg_class c on c.oid = s.target
+     where r.kind = p_kind and r.object = 'vectors'
+$$;
+
+comment on function evervec.access_rights(text) is
+$$Internal. What a kind of access may do with which object of now, each with its owner, the owner of the source's table, and its present privileges.$$;
+
+revoke execute on function evervec.access_rights(text) from public;
+
+-- file: functions/access/check_role.sql
+-- check_role: a role that may be given rights on evervec, or the reason why not.
+--
+-- Locks:  none.
+-- Raises: VE214 no such role, or the owner of evervec, who has every right
+create or replace function evervec.check_role(p_role name)
+returns regrole
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_role regrole := (select o.oid from pg_roles o where o.rolname = p_role);
+begin
+    if v_role is null then
+        raise exception using
+            errcode = 'VE214',
+            message = format('role "%s" does not exist', p_role),
+            detail  = 'Rights are given to roles that exist; evervec makes none.',
+            hint    = format('CREATE ROLE %I LOGIN; or look at the spelling: names are case-sensitive here.', coalesce(p_role, 'evervec_reader'));
+    elsif v_role = (select n.nspowner from pg_namespace n where n.nspname = 'evervec') then
+        raise exception using
+            errcode = 'VE214',
+            message = format('role "%s" owns evervec', p_role),
+            detail  = 'The owner has every right on it, and needs them.',
+            hint    = 'Name the role of an application or of a worker.';
+    end if;
+    return v_role;
+end
+$$;
+
+comment on function evervec.check_role(name) is
+$$Internal. The role of that name. Raises VE214.$$;
+
+revoke execute on function evervec.check_role(name) from public;
+
+-- file: functions/access/is_confined.sql
+-- is_confined: whether row-level security of a table may hide rows from whoever called, and who is no admin.
+--
+-- Asked by functions that run with other rights than their caller's: who that is, is the role that the session has set, or else its user.
+-- Locks:  none.
+create or replace function evervec.is_confined(p_relation regclass)
+returns boolean
+language sql stable
+set search_path from current
+as $$
+    select c.relrowsecurity and not (r.rolsuper or r.rolbypassrls)
+           and (c.relforcerowsecurity or not pg_has_role(r.oid, c.relowner, 'usage'))
+           and not exists (select from evervec.access a where a.kind = 'admin' and pg_has_role(r.oid, a.role, 'usage'))
+      from pg_class c
+      join pg_roles r on r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
+     where c.oid = p_relation
+$$;
+
+comment on function evervec.is_confined(regclass) is
+$$Internal. Whether row-level security of a table applies to the session's role, as row_security_active tells of the current one, and that is no admin; NULL when there is no such table.$$;
+
+revoke execute on function evervec.is_confined(regclass) from public;
+
+-- file: functions/access/check_sees_all.sql
+-- check_sees_all: refuses a caller who names rows of a source, but from whom row-level security may hide some.
+--
+-- The functions that ask it work with the rights of the table's owner, on any row.
+-- Locks:  none.
+-- Raises: VE213 row-level security applies to the caller
+-- needs: functions/access/is_confined.sql
+create or replace function evervec.check_sees_all(p_source evervec.source)
+returns void
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if evervec.is_confined(p_source.relation) then
+        raise exception using
+            errcode = 'VE213',
+            message = format('row-level security applies to you on %s', p_source.relation_name),
+            detail  = format('Rows of source "%s" are queued, and vectors brought and taken away, without regard to its policies.', p_source.name),
+            hint    = format('Call it as a role that sees every row: the owner of %s, or one with BYPASSRLS.', p_source.relation_name);
+    end if;
+end
+$$;
+
+comment on function evervec.check_sees_all(evervec.source) is
+$$Internal. Raises VE213 where row-level security of the source's table applies to the caller.$$;
+
+revoke execute on function evervec.check_sees_all(evervec.source) from public;
+
+-- file: functions/access/create_policies.sql
+-- create_policies: the row-level security of an embedding table: who sees a row of the source sees its vector.
+--
+-- evervec_visible asks for the row by its key, as the role that queries and under the policies of the source's table. A scalar subquery: of
+-- an EXISTS the planner may make a hashed scan of the whole source. evervec_care keeps every vector in sight of the owner, also where
+-- somebody forces row-level security upon him.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
+-- Raises: 55P03 the table stays locked
+create or replace function evervec.create_policies(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_target text := evervec.qualified_name(p_source.target);
+    v_alias  text := (select quote_ident(c.relname) from pg_class c where c.oid = p_source.target);
+begin
+    perform evervec.drop_policies(p_source, array['evervec_visible', 'evervec_care']);
+    execute format('create policy evervec_visible on %s using ((select true from %s s where %s))', v_target,
+                   (evervec.fragments(p_source)).relation, evervec.key_match(p_source, 's', false, v_alias, true));
+    execute format('create policy evervec_care on %s to %s using (true)', v_target,
+                   (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
+    execute format('alter table %s enable row level security', v_target);
+end
+$$;
+
+comment on function evervec.create_policies(evervec.source) is
+$$Internal. Enables row-level security on an embedding table, with policies that mirror the source's visibility. Raises 55P03.$$;
+
+revoke execute on function evervec.create_policies(evervec.source) from public;
+
+-- file: functions/access/drop_policies.sql
+-- drop_policies: takes policies of evervec off an embedding table; row-level security stays on, so that nobody sees more than before.
+--
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
+-- Raises: 55P03 the table stays locked
+create or replace function evervec.drop_policies(p_source evervec.source, p_policies text[])
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_policy name;
+begin
+    perform evervec.lock_relation(p_source.target, 'access exclusive');
+    for v_policy in select p.polname from pg_policy p where p.polrelid = p_source.target and p.polname = any (p_policies) loop
+        execute format('drop policy %I on %s', v_policy, evervec.qualified_name(p_source.target));
+    end loop;
+end
+$$;
+
+comment on function evervec.drop_policies(evervec.source, text[]) is
+$$Internal. Drops those of the named policies that the embedding table of a source has. Raises 55P03.$$;
+
+revoke execute on function evervec.drop_policies(evervec.source, text[]) from public;
+
+-- file: functions/access/renew_access.sql
+-- renew_access: gives everybody what is missing of the rights that grant_access promised.
+--
+-- track and retrack call it for what they make, and so does a migration that makes functions anew. A role that is gone is forgotten.
+-- Locks:  none that matter; GRANT on functions and relations of evervec and on embedding tables, where a right is missing.
+-- needs: functions/access/access_rights.sql
+create or replace function evervec.renew_access()
+returns integer
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_right   record;
+    v_renewed integer := 0;
+begin
+    delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role);
+    for v_right in
+        select distinct r.object, r.privilege, a.role
+          from evervec.access a
+          cross join lateral evervec.access_rights(a.kind) r
+         where a.role not in (r.owner, coalesce(r.source_owner, 0))
+           and not exists (select from aclexplode(r.acl) g
+                            where g.grantee = a.role and g.privilege_type = upper(r.privilege))
+         order by r.object, r.privilege
+    loop
+        execute format('grant %s on %s to %s', v_right.privilege, v_right.object, v_right.role);
+        v_renewed := v_renewed + 1;
+    end loop;
+    return v_renewed;
+end
+$$;
+
+comment on function evervec.renew_access() is
+$$Grants what is missing of the rights of everybody to whom grant_access gave some, as after somebody revoked one by hand, and returns how many that were. track and retrack do it by themselves.$$;
+
+revoke execute on function evervec.renew_access() from public;
+
+-- file: functions/access/grant_access.sql
+-- grant_access: gives a role the rights that a reader, a writer, a worker or an admin needs, on what there is and on what will be.
+--
+-- Locks:  none that matter.
+-- Raises: VE111 unknown kind · VE214 no such role, or the owner of evervec
+-- needs: functions/access/renew_access.sql
+create or replace function evervec.grant_access(p_role name, p_kind text)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_role regrole := evervec.check_role(p_role);
+    v_new  boolean;
+begin
+    perform evervec.check_option('p_kind', p_kind, array['reader', 'writer', 'worker', 'admin']);
+    insert into evervec.access (role, kind) values (v_role, p_kind) on conflict do nothing;
+    v_new := found;
+    perform evervec.renew_access();
+    return v_new;
+end
+$$;
+
+comment on function evervec.grant_access(name, text) is
+$$Gives a role the rights of a kind, on all sources, those tracked later too; false when it had them. p_role: must exist, and may be given several kinds. p_kind: reader (searches, as itself, under the policies of its tables), writer (brings vectors, queues rows, asks about jobs), worker (embeds, and sees nothing but the texts that it claims), admin (watches, pauses, retries, changes limits). Nothing on tables of yours is granted: a reader needs SELECT on what it may see of a table with row-level security. Raises VE111, VE214.$$;
+
+revoke execute on function evervec.grant_access(name, text) from public;
+
+-- file: functions/access/is_protected.sql
+-- is_protected: whether evervec keeps policies on the embedding table of a source.
+--
+-- By evervec_care, which stays while a source is suspended.
+-- Locks:  none.
+create or replace function evervec.is_protected(p_source evervec.source)
+returns boolean
+language sql stable
+set search_path from current
+as $$
+    select exists (select from pg_policy p where p.polrelid = p_source.target and p.polname = 'evervec_care')
+$$;
+
+comment on function evervec.is_protected(evervec.source) is
+$$Internal. Whether protect, or track, has put policies on the embedding table of a source.$$;
+
+revoke execute on function evervec.is_protected(evervec.source) from public;
+
+-- file: functions/access/protect.sql
+-- protect: lets nobody see the vector of a row whom the policies of its table would not let see the row.
+--
+-- track does it by itself where row-level security of the table is enabled; this is for a table that gains it later.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
+-- Raises: VE101 unknown source · VE105 its table is gone, or has no primary key any more · VE110 row-level security is forced upon the
+--         table's owner, or he is another one · 55P03 the table stays locked
+create or replace function evervec.protect(p_source text)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.check_relation(v_source.relation);
+    if v_source.storage = 'column' then
+        raise notice using
+            message = format('the vectors of "%s" are in %s itself, whose own policies protect them', v_source.name, v_source.relation_name),
+            hint    = format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY; and create policies on it.', v_source.relation_name);
+        return false;
+    end if;
+    perform evervec.create_policies(v_source);
+    return true;
+end
+$$;
+
+comment on function evervec.protect(text) is
+$$Enables row-level security on the embedding table of a source, with a policy that shows a vector to those who see its row: by the key, as the role that searches, under the policies of the source's table, on which that role needs SELECT. evervec itself goes on seeing every vector. Safe to repeat. False, with a NOTICE, for column storage, which the table's own policies protect. track does it where row-level security is enabled. Locks the embedding table ACCESS EXCLUSIVE for a moment. Raises VE101, VE105, VE110, 55P03.$$;
+
+revoke execute on function evervec.protect(text) from public;
+
+-- file: functions/access/revoke_access.sql
+-- revoke_access: takes from a role the rights of a kind, except those that it has as another kind.
+--
+-- Locks:  none that matter.
+-- Raises: VE111 unknown kind · VE214 no such role, or the owner of evervec
+-- needs: functions/access/access_rights.sql
+create or replace function evervec.revoke_access(p_role name, p_kind text)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_role  regrole := evervec.check_role(p_role);
+    v_had   boolean;
+    v_right record;
+begin
+    perform evervec.check_option('p_kind', p_kind, array['reader', 'writer', 'worker', 'admin']);
+    delete from evervec.access a where a.role = v_role and a.kind = p_kind;
+    v_had := found;
+    for v_right in
+        select r.object, r.privilege
+          from evervec.access_rights(p_kind) r
+         where v_role not in (r.owner, coalesce(r.source_owner, 0))
+           and exists (select from aclexplode(r.acl) g where g.grantee = v_role and g.privilege_type = upper(r.privilege))
+           -- Who owns a tracked table has functions in the schema, and needs it.
+           and not (r.object = 'schema evervec'
+                    and exists (select from evervec.source s join pg_class t on t.oid = s.relation where t.relowner = v_role))
+           and not exists (select
+                             from evervec.access a
+                             cross join lateral evervec.access_rights(a.kind) o
+                            where a.role = v_role and o.object = r.object and o.privilege = r.privilege)
+         order by r.object, r.privilege
+    loop
+        execute format('revoke %s on %s from %s', v_right.privilege, v_right.object, v_role);
+    end loop;
+    return v_had;
+end
+$$;
+
+comment on function evervec.revoke_access(name, text) is
+$$Takes the rights of a kind away, also where they were granted by hand; what the role has as another kind it keeps. Returns whether grant_access had given it that kind. p_role: the role. p_kind: reader, writer, worker or admin. Raises VE111, VE214.$$;
+
+revoke execute on function evervec.revoke_access(name, text) from public;
+
+-- file: functions/access/unprotect.sql
+-- unprotect: takes evervec's policies off the embedding table: whoever may select from it sees every vector.
+--
+-- Row-level security stays enabled where the table has policies of somebody else.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
+-- Raises: VE101 unknown source · 55P03 the table stays locked
+create or replace function evervec.unprotect(p_source text)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source    evervec.source := evervec.source_named(p_source);
+    v_protected boolean := evervec.is_protected(v_source);
+begin
+    if v_protected then
+        perform evervec.drop_policies(v_source, array['evervec_visible', 'evervec_care']);
+        if not exists (select from pg_policy p where p.polrelid = v_source.target) then
+            execute format('alter table %s disable row level security', evervec.qualified_name(v_source.target));
+        end if;
+    end if;
+    return v_protected;
+end
+$$;
+
+comment on function evervec.unprotect(text) is
+$$Takes the policies of protect off the embedding table of a source, so that who may select from it sees every key and vector; false when there were none. doctor and alerts tell of it while the source's table has row-level security, and retrack protects it again. Locks the embedding table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
+
+revoke execute on function evervec.unprotect(text) from public;
+
 -- file: functions/cache/cache_delete.sql
 -- cache_delete: removes vectors of texts from the cache, and of queries; those beside their rows stay.
 --
@@ -41,7 +516,7 @@ create or replace function evervec.cache_delete(
     p_older_than interval default null
 )
 returns bigint
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -355,7 +830,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -380,7 +855,7 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, vectors without the row-level security of their table, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
 
@@ -467,26 +942,6 @@ comment on function evervec.key_list(evervec.source, text, boolean) is
 $$Internal. Key columns of the source (or of its embedding table) behind an alias, NULL for none, as a list.$$;
 
 revoke execute on function evervec.key_list(evervec.source, text, boolean) from public;
-
--- file: functions/core/qualified_name.sql
--- qualified_name: a relation with its schema, whatever the search_path.
---
--- Locks:  none.
-create or replace function evervec.qualified_name(p_relation regclass)
-returns text
-language sql stable
-set search_path from current
-as $$
-    select format('%I.%I', n.nspname, c.relname)
-      from pg_class c
-      join pg_namespace n on n.oid = c.relnamespace
-     where c.oid = p_relation
-$$;
-
-comment on function evervec.qualified_name(regclass) is
-$$Internal. schema.table, quoted where needed; NULL when there is no such relation.$$;
-
-revoke execute on function evervec.qualified_name(regclass) from public;
 
 -- file: functions/control/track_statement.sql
 -- track_statement: the call of track that would make a source again as it is.
@@ -1034,6 +1489,37 @@ $$Internal. Finding of doctor: lost privileges.$$;
 
 revoke execute on function evervec.doctor_privileges(evervec.source) from public;
 
+-- file: functions/control/doctor_protection.sql
+-- doctor_protection: findings: vectors of a table with row-level security that are open to whoever may read them, or in sight of nobody.
+--
+-- Locks:  none.
+-- needs: functions/access/is_protected.sql
+create or replace function evervec.doctor_protection(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'unprotected vectors', 'error',
+           format('%s has row-level security, %s has none: who may read that sees keys and vectors of every row.', p_source.relation_name,
+                  p_source.target_name),
+           format('select evervec.protect(%L);', p_source.name)
+      from pg_class s
+      join pg_class t on t.oid = p_source.target
+     where s.oid = p_source.relation and p_source.storage <> 'column' and s.relrowsecurity and not t.relrowsecurity
+    union all
+    -- As DROP TABLE … CASCADE of what the policy asks, or somebody by hand, leaves it.
+    select 'hidden vectors', 'advice',
+           format('The policy of %s that asks who sees a row is gone: only its owner sees vectors.', p_source.target_name),
+           format('select evervec.protect(%L);', p_source.name)
+     where p_source.state <> 'suspended' and evervec.is_protected(p_source)
+       and not exists (select from pg_policy p where p.polrelid = p_source.target and p.polname = 'evervec_visible')
+$$;
+
+comment on function evervec.doctor_protection(evervec.source) is
+$$Internal. Findings of doctor: an embedding table without the row-level security that its source has, or without the policy that shows anything.$$;
+
+revoke execute on function evervec.doctor_protection(evervec.source) from public;
+
 -- file: functions/control/doctor_recipe.sql
 -- doctor_recipe: finding: a recipe that cannot make texts any more, as after a rename in a table that it reads.
 --
@@ -1273,7 +1759,7 @@ revoke execute on function evervec.doctor_updates(evervec.source) from public;
 -- Raises: VE101 unknown source
 create or replace function evervec.pause(p_source text default null)
 returns integer
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -1306,7 +1792,7 @@ revoke execute on function evervec.pause(text) from public;
 -- Raises: VE101 unknown source · VE111 a manual source · 55P03 the table stays locked
 create or replace function evervec.reset(p_source text)
 returns bigint
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -1345,7 +1831,7 @@ revoke execute on function evervec.reset(text) from public;
 -- Raises: VE101 unknown source
 create or replace function evervec.resume(p_source text default null)
 returns integer
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -1475,7 +1961,7 @@ returns table (
     sampled  boolean,
     examined bigint
 )
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path from current
 as $$
 declare
@@ -1553,7 +2039,7 @@ create or replace function evervec.set_budget(
     p_cost_a_day   numeric default null
 )
 returns void
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -1767,7 +2253,7 @@ create or replace function evervec.add_model(
     p_concurrent_requests      integer default null
 )
 returns text
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -2052,7 +2538,7 @@ create or replace function evervec.pause_model(
     p_reason text default null
 )
 returns void
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 begin
@@ -2076,7 +2562,7 @@ revoke execute on function evervec.pause_model(text, timestamptz, text) from pub
 -- Raises: VE108 unknown model
 create or replace function evervec.resume_model(p_model text)
 returns boolean
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -2215,7 +2701,7 @@ revoke execute on function evervec.add_task(text, jsonb, integer, text, jsonb) f
 -- Raises: VE101 unknown source · VE111 a manual source
 create or replace function evervec.backfill(p_source text)
 returns bigint
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -2564,7 +3050,7 @@ revoke execute on function evervec.complete_jobs(uuid, bigint[], vector[], text[
 -- Raises: VE101 unknown source
 create or replace function evervec.coverage(p_source text)
 returns table (source text, total bigint, embedded bigint, missing bigint, percent numeric)
-language plpgsql stable
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare
@@ -2847,7 +3333,7 @@ revoke execute on function evervec.due_jobs(bigint, integer[]) from public;
 -- unchanged, at no cost.
 -- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
 -- Raises: VE101 unknown source · VE111 a manual source · VE202 not a key · VE302 bad operation, priority, metadata or choice of rows ·
---         VE303 a key too long
+--         VE303 a key too long · VE213 row-level security applies to the caller
 create or replace function evervec.enqueue(
     p_source       text,
     p_row_keys     jsonb[],
@@ -2864,6 +3350,7 @@ declare
     v_source   evervec.source := evervec.source_named(p_source);
     v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
+    perform evervec.check_sees_all(v_source);
     perform evervec.check_request(v_priority, p_metadata, 'p_metadata');
     perform evervec.check_option(format('the storage of "%s", for the queue,', v_source.name), v_source.storage, array['table', 'column']);
     return query
@@ -2877,7 +3364,7 @@ end
 $$;
 
 comment on function evervec.enqueue(text, jsonb[], text, integer, text, jsonb) is
-$$Queues rows of a source by their keys and returns one job id a key, in their order; see job_status. p_operation: create (priority 1), update (5), bulk (8) or retry (5); p_priority: another priority, 1 (first) to 10. p_triggered_by and p_metadata (a JSON object): kept with the job. A row that is queued already keeps its job. An unchanged text is not embedded again, a row that does not exist is settled as gone. Raises VE101, VE111, VE202, VE302, VE303.$$;
+$$Queues rows of a source by their keys and returns one job id a key, in their order; see job_status. p_operation: create (priority 1), update (5), bulk (8) or retry (5); p_priority: another priority, 1 (first) to 10. p_triggered_by and p_metadata (a JSON object): kept with the job. A row that is queued already keeps its job. An unchanged text is not embedded again, a row that does not exist is settled as gone. Raises VE101, VE111, VE202, VE213, VE302, VE303.$$;
 
 revoke execute on function evervec.enqueue(text, jsonb[], text, integer, text, jsonb) from public;
 
@@ -2896,7 +3383,7 @@ as $$
 declare
     v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
-    perform evervec.source_named(p_source);
+    perform evervec.check_sees_all(evervec.source_named(p_source));
     if p_row_keys is null or p_row_keys not in ('all', 'missing') then
         raise exception using
             errcode = 'VE302',
@@ -2913,7 +3400,7 @@ end
 $$;
 
 comment on function evervec.enqueue(text, text, text, integer, text, jsonb) is
-$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset): texts that the cache has are not paid for again. 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
+$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset): texts that the cache has are not paid for again. 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE213, VE302, VE303.$$;
 
 revoke execute on function evervec.enqueue(text, text, text, integer, text, jsonb) from public;
 
@@ -3506,6 +3993,7 @@ revoke execute on function evervec.task_progress(evervec.processing_queue) from 
 -- job_status: what became of a job: in the queue, in its receipt (kept for 24 hours), or among the dead letters.
 --
 -- Locks:  none.
+-- needs: functions/access/is_confined.sql
 -- needs: functions/queue/policy_of.sql
 -- needs: functions/queue/task_progress.sql
 create or replace function evervec.job_status(p_job_id bigint)
@@ -3564,12 +4052,18 @@ as $$
     select p_job_id, coalesce(k.state, 'unknown'), k.task_type, s.name, k.row_key, k.progress::real, k.attempt::integer,
            k.max_attempts::integer, k.next_try_at, k.last_error, k.queued_at, k.started_at, k.ended_at, k.metadata, k.note
       from (values (1)) as one (row)
-      left join (select * from known order by place limit 1) k on true
+      left join (
+        select *
+          from known n
+         -- Whoever may not see every row is told of none.
+         where not coalesce((select evervec.is_confined(s.relation) from evervec.source s where s.source_id = n.source_id), false)
+         order by place
+         limit 1) k on true
       left join evervec.source s on s.source_id = k.source_id
 $$;
 
 comment on function evervec.job_status(bigint) is
-$$One row about a job. state: queued, processing, retrying (after an error, at next_try_at), completed (note says when no call was needed), superseded (something else took its place), gone (the row does not exist), dead (see dead_letters), unknown (never there, or done more than 24 hours ago). progress: 0 to 1; of a task that started other jobs, how far they are. attempt of max_attempts: by the policy of the last error; NULL never gives up. A job lives on while its row changes.$$;
+$$One row about a job. state: queued, processing, retrying (after an error, at next_try_at), completed (note says when no call was needed), superseded (something else took its place), gone (the row does not exist), dead (see dead_letters), unknown (never there, or done more than 24 hours ago; or of a table whose row-level security applies to you). progress: 0 to 1; of a task that started other jobs, how far they are. attempt of max_attempts: by the policy of the last error; NULL never gives up. A job lives on while its row changes.$$;
 
 revoke execute on function evervec.job_status(bigint) from public;
 
@@ -4012,7 +4506,7 @@ revoke execute on function evervec.reclaim(integer) from public;
 -- Raises: VE101 unknown source
 create or replace function evervec.reconcile(p_source text, p_limit integer default 10000)
 returns table (examined bigint, missing bigint, stale bigint, orphaned bigint)
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -4841,6 +5335,63 @@ $$Internal. The canonical form of a row_key. Raises VE202.$$;
 
 revoke execute on function evervec.check_row_key(evervec.source, jsonb) from public;
 
+-- file: functions/search/duplicates_of.sql
+-- duplicates_of: the query by which near_duplicates walks a source, and the key after which a slice begins.
+--
+-- Of each row in the slice the nearest are looked up through the index, and those behind it in key order are its pairs: so a pair is given
+-- once, with the smaller key. The last row of a full slice names where it ended.
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE202 bad row_key
+create or replace function evervec.duplicates_of(p_source text, p_after jsonb, out after jsonb, out query text)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_metric record := evervec.metric(v_source.distance);
+begin
+    after := case when p_after is not null then evervec.check_row_key(v_source, p_after) end;
+    query := format(
+        $sql$
+        with slice as materialized (
+            select %1$s, e.%2$I as "evervec vector"
+              from %3$s e
+             where e.%2$I is not null and %4$s
+             order by %1$s
+             limit $2
+        )
+        select %5$s, p.row_key, (%6$s)::real, p.distance::real
+          from slice s
+          cross join lateral (
+            select %7$s as row_key, n.distance
+              from (
+                select %1$s, e.%2$I %8$s s."evervec vector" as distance
+                  from %3$s e
+                 where e.%2$I is not null
+                 order by e.%2$I %8$s s."evervec vector"
+                 limit $3
+              ) n
+             where (%9$s) > (%10$s) and n.distance <> 'NaN'
+          ) p
+         where %6$s >= $4
+        union all
+        select (array_agg(%5$s order by %10$s))[count(*)], null, null, null
+          from slice s
+        having count(*) = $2
+        $sql$,
+        evervec.key_list(v_source, 'e', true), v_source.vector_column, evervec.qualified_name(v_source.target),
+        case when p_after is null then 'true'
+             else format('(%s) > (%s)', evervec.key_list(v_source, 'e', true), evervec.key_decoded(v_source, '$1')) end,
+        evervec.key_call(v_source, 's', true), format(v_metric.similarity, 'p.distance'), evervec.key_call(v_source, 'n', true),
+        v_metric.operator, evervec.key_list(v_source, 'n', true), evervec.key_list(v_source, 's', true));
+end
+$$;
+
+comment on function evervec.duplicates_of(text, jsonb) is
+$$Internal. The canonical key after which to begin, and the text of the query over ($1 that key, $2 rows of the slice, $3 neighbours of each, $4 threshold). Raises VE101, VE202.$$;
+
+revoke execute on function evervec.duplicates_of(text, jsonb) from public;
+
 -- file: functions/search/find_similar.sql
 -- find_similar: the rows of a source nearest to a query vector, for any source by its name.
 --
@@ -4926,6 +5477,55 @@ $$Rows most similar to one row of a source, nearest first, without the row itsel
 
 revoke execute on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]) from public;
 
+-- file: functions/search/near_duplicates.sql
+-- near_duplicates: pairs of rows of a source that are more alike than a threshold, slice by slice.
+--
+-- Runs as the caller, so that the privileges and policies on the embedding table hold. One search a row, through the index.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE202 bad row_key · VE204 bad threshold or limit
+-- needs: functions/search/duplicates_of.sql
+create or replace function evervec.near_duplicates(
+    p_source     text,
+    p_threshold  real default 0.95,
+    p_after      jsonb default null,
+    p_limit      integer default 1000,
+    p_neighbours integer default 50
+)
+returns table (row_key jsonb, other_key jsonb, similarity real, distance real)
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_search  record;
+    v_ef      text := coalesce(current_setting('hnsw.ef_search', true), '40');
+    v_iterate text := coalesce(current_setting('hnsw.iterative_scan', true), 'off');
+begin
+    select * into v_search from evervec.duplicates_of(p_source, p_after);
+    if p_threshold is null or p_threshold = 'NaN' or coalesce(p_limit, 0) < 1 or coalesce(p_neighbours, 0) < 1 then
+        raise exception using
+            errcode = 'VE204', message = 'near_duplicates needs a threshold, and limits of 1 or more',
+            detail  = format('p_threshold is %s, p_limit is %s, p_neighbours is %s.', coalesce(p_threshold::text, 'NULL'),
+                             coalesce(p_limit::text, 'NULL'), coalesce(p_neighbours::text, 'NULL')),
+            hint    = 'For example: SELECT * FROM evervec.near_duplicates(''film'', 0.95, p_limit => 1000);';
+    end if;
+
+    -- The row itself is the nearest of its neighbours.
+    perform set_config('hnsw.ef_search', least(greatest(p_neighbours::bigint + 1, v_ef::integer), 1000)::text, true);
+    perform set_config('hnsw.iterative_scan', 'strict_order', true);
+    return query
+    execute 'select * from (' || v_search.query || ') d (row_key, other_key, similarity, distance) '
+            'order by d.other_key is null, d.row_key, d.distance, d.other_key'
+    using v_search.after, p_limit, p_neighbours::bigint + 1, p_threshold;
+    perform set_config('hnsw.iterative_scan', v_iterate, true);
+    perform set_config('hnsw.ef_search', v_ef, true);
+end
+$$;
+
+comment on function evervec.near_duplicates(text, real, jsonb, integer, integer) is
+$$Pairs of rows that are at least as similar as p_threshold, each pair once, for the rows of one slice in key order. p_threshold: in terms of similarity, as find_similar gives it; default 0.95. p_after: the key behind which the slice begins; NULL: at the first row. p_limit: how many rows the slice looks at. p_neighbours: how many of the nearest rows are compared with each: of a row with more duplicates, the others are left out. Where the slice was full, a last row has other_key NULL and row_key to give as p_after next; without that row, all is done. Runs with the caller's privileges. Raises VE101, VE202, VE204.$$;
+
+revoke execute on function evervec.near_duplicates(text, real, jsonb, integer, integer) from public;
+
 -- file: functions/search/parse_key.sql
 -- parse_key: a row_key from what a person types: the JSON object, or the bare value of a key of one column.
 --
@@ -4933,7 +5533,7 @@ revoke execute on function evervec.find_similar_to(text, jsonb, integer, real, j
 -- Raises: VE101 unknown source · VE202 not a key
 create or replace function evervec.parse_key(p_source text, p_key text)
 returns jsonb
-language plpgsql stable
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare
@@ -5002,7 +5602,7 @@ revoke execute on function evervec.query_limit(vector, integer, integer) from pu
 -- Raises: VE101 unknown source · VE202 bad row_key
 create or replace function evervec.render_rows(p_source text, p_row_keys jsonb[])
 returns table (row_key jsonb, content text)
-language plpgsql stable
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare
@@ -5283,7 +5883,7 @@ revoke execute on function evervec.create_manual_functions(evervec.source) from 
 -- delete_embeddings: takes away vectors that the application brought.
 --
 -- Locks:  the vectors; waited for two seconds at most.
--- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · 55P03 a vector stays locked
+-- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · VE213 row-level security applies to the caller · 55P03 a vector stays locked
 create or replace function evervec.delete_embeddings(p_source text, p_row_keys jsonb[])
 returns bigint
 language plpgsql security definer
@@ -5295,6 +5895,7 @@ declare
     v_keys    jsonb[] := array(select evervec.check_row_key(v_source, k) from unnest(p_row_keys) k);
     v_removed bigint;
 begin
+    perform evervec.check_sees_all(v_source);
     execute format('select evervec.%I($1)', 'remove_' || v_source.name) into v_removed using v_keys;
     return v_removed;
 exception when lock_not_available then
@@ -5307,7 +5908,7 @@ end
 $$;
 
 comment on function evervec.delete_embeddings(text, jsonb[]) is
-$$Removes the vectors of some rows of a manual source; returns how many there were. Raises VE101, VE202, VE205, 55P03.$$;
+$$Removes the vectors of some rows of a manual source; returns how many there were. Raises VE101, VE202, VE205, VE213, 55P03.$$;
 
 revoke execute on function evervec.delete_embeddings(text, jsonb[]) from public;
 
@@ -5315,7 +5916,7 @@ revoke execute on function evervec.delete_embeddings(text, jsonb[]) from public;
 -- delete_embedding: takes away the vector that the application brought for one row.
 --
 -- Locks:  the vector; waited for two seconds at most.
--- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · 55P03 the vector stays locked
+-- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · VE213 row-level security applies to the caller · 55P03 the vector stays locked
 -- needs: functions/storage/delete_embeddings.sql
 create or replace function evervec.delete_embedding(p_source text, p_row_key jsonb)
 returns boolean
@@ -5326,7 +5927,7 @@ as $$
 $$;
 
 comment on function evervec.delete_embedding(text, jsonb) is
-$$Removes the vector of one row of a manual source; false when it had none. Raises VE101, VE202, VE205, 55P03.$$;
+$$Removes the vector of one row of a manual source; false when it had none. Raises VE101, VE202, VE205, VE213, 55P03.$$;
 
 revoke execute on function evervec.delete_embedding(text, jsonb) from public;
 
@@ -5444,7 +6045,8 @@ revoke execute on function evervec.manual_source(text) from public;
 --
 -- Locks:  the row FOR KEY SHARE, its vector; to the end of the caller's transaction.
 -- Raises: VE101 unknown source · VE108 unknown model · VE109 a model of other dimensions · VE111 metadata that is no object ·
---         VE201 bad vector · VE202 bad row_key · VE205 not a manual source · VE206 no such row · 55P03 the row stays locked
+--         VE201 bad vector · VE202 bad row_key · VE205 not a manual source · VE206 no such row ·
+--         VE213 row-level security applies to the caller · 55P03 the row stays locked
 create or replace function evervec.put_embedding(
     p_source    text,
     p_row_key   jsonb,
@@ -5468,7 +6070,7 @@ end
 $$;
 
 comment on function evervec.put_embedding(text, jsonb, vector, text, jsonb) is
-$$Stores a vector of yours for one row of a manual source, replacing a former one. p_model: whose vector it is; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object kept with it. evervec never embeds the row and removes the vector with it. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, VE206, 55P03.$$;
+$$Stores a vector of yours for one row of a manual source, replacing a former one. p_model: whose vector it is; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object kept with it. evervec never embeds the row and removes the vector with it. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, VE206, VE213, 55P03.$$;
 
 revoke execute on function evervec.put_embedding(text, jsonb, vector, text, jsonb) from public;
 
@@ -5479,7 +6081,7 @@ revoke execute on function evervec.put_embedding(text, jsonb, vector, text, json
 -- holds is waited for, two seconds at most.
 -- Locks:  the rows FOR KEY SHARE, their vectors; to the end of the caller's transaction.
 -- Raises: VE101 unknown source · VE108 unknown model · VE109 a model of other dimensions · VE111 lists of different lengths, or metadata
---         that is no object · VE201 bad vector · VE202 bad row_key · VE205 not a manual source · 55P03 a row stays locked
+--         that is no object · VE201 bad vector · VE202 bad row_key · VE205 not a manual source · VE213 row-level security applies to the caller · 55P03 a row stays locked
 create or replace function evervec.put_embeddings(
     p_source     text,
     p_row_keys   jsonb[],
@@ -5499,6 +6101,7 @@ declare
     v_keys   jsonb[];
     v_stored bigint;
 begin
+    perform evervec.check_sees_all(v_source);
     select * into v_own from evervec.model m where m.model_id = v_source.model_id;
     v_model := evervec.model_named(coalesce(p_model, v_own.name));
     if v_model.dimensions <> v_own.dimensions then
@@ -5539,7 +6142,7 @@ end
 $$;
 
 comment on function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]) is
-$$Stores one vector of yours for each row_key of a manual source, replacing a former one, and returns for how many a row was there; keys without a row are passed over. p_model: whose vectors they are; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object each. evervec never embeds these rows and removes their vectors with them. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, 55P03.$$;
+$$Stores one vector of yours for each row_key of a manual source, replacing a former one, and returns for how many a row was there; keys without a row are passed over. p_model: whose vectors they are; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object each. evervec never embeds these rows and removes their vectors with them. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, VE213, 55P03.$$;
 
 revoke execute on function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]) from public;
 
@@ -7359,34 +7962,6 @@ $$Internal. Adapts sources to renamed tables and columns and to attached and det
 
 revoke execute on function evervec.follow_renames(integer[]) from public;
 
--- file: functions/track/generated_functions.sql
--- generated_functions: the names of all functions that a source has of its own.
---
--- Locks:  none.
-create or replace function evervec.generated_functions(p_source text)
-returns text[]
-language sql stable
-set search_path from current
-as $$
-    select array_agg(prefix || '_' || p_source)
-      from (
-        select unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
-                            'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
-        union all
-        select format(f.form, d.ordinal)
-          from evervec.source s
-          join evervec.dependency d using (source_id)
-          cross join unnest(array['dependents%s', 'log_dep%s_insert', 'log_dep%s_update', 'log_dep%s_delete',
-                                  'log_dep%s_truncate']) as f (form)
-         where s.name = p_source
-      ) as g (prefix)
-$$;
-
-comment on function evervec.generated_functions(text) is
-$$Internal. Names of the functions in schema evervec that were generated for a source.$$;
-
-revoke execute on function evervec.generated_functions(text) from public;
-
 -- file: functions/track/get_source.sql
 -- get_source: what a caller needs to know about a source to search it.
 --
@@ -7582,7 +8157,8 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_source evervec.source := evervec.source_named(p_source);
+    v_source    evervec.source := evervec.source_named(p_source);
+    v_protected boolean;
 begin
     perform evervec.check_relation(v_source.relation);
     perform evervec.drop_triggers(v_source);
@@ -7608,6 +8184,11 @@ begin
     v_source.too_long := coalesce(p_too_long, v_source.too_long);
     v_source.cache := coalesce(p_cache, v_source.cache);
     perform evervec.check_option('p_too_long', v_source.too_long, array['cut', 'dead_letter']);
+    v_protected := evervec.is_protected(v_source)
+                   or v_source.storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = v_source.relation);
+    if v_protected then
+        perform evervec.drop_policies(v_source, array['evervec_visible']);
+    end if;
     perform evervec.match_key_types(v_source);
     if v_source.state = 'suspended' then
         v_source.state := 'active';
@@ -7622,6 +8203,10 @@ begin
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
     perform evervec.create_triggers(v_source);
+    if v_protected then
+        perform evervec.create_policies(v_source);
+    end if;
+    perform evervec.renew_access();
     perform evervec.start_pass(v_source.source_id, 'reconcile');
 end
 $$;
@@ -7675,8 +8260,10 @@ revoke execute on function evervec.row_differs(regclass, text[]) from public;
 -- file: functions/track/suspend.sql
 -- suspend: takes a source's triggers away, so that ALTER TABLE may drop or retype the columns that they name; retrack brings them back.
 --
--- Changes are not noticed meanwhile; retrack compares the whole source.
--- Locks:  ACCESS EXCLUSIVE on the table, taken in attempts of half a second with pauses between them.
+-- Changes are not noticed meanwhile; retrack compares the whole source. A policy that asks for the key would be in the way too: until
+-- retrack, vectors that are protected are in sight of their owner alone.
+-- Locks:  ACCESS EXCLUSIVE on the table, and on an embedding table that is protected, taken in attempts of half a second with pauses
+--         between them.
 -- Raises: VE101 unknown source · 55P03 the table stays locked
 create or replace function evervec.suspend(p_source text)
 returns void
@@ -7687,12 +8274,15 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     perform evervec.drop_triggers(v_source);
+    if evervec.is_protected(v_source) then
+        perform evervec.drop_policies(v_source, array['evervec_visible']);
+    end if;
     update evervec.source s set state = 'suspended' where s.source_id = v_source.source_id;
 end
 $$;
 
 comment on function evervec.suspend(text) is
-$$Takes the triggers of a source away, so that columns which they name can be dropped or retyped; vectors stay and are served. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
+$$Takes the triggers of a source away, so that columns which they name can be dropped or retyped; vectors stay and are served, those that are protected (see protect) only to their owner. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
 
 revoke execute on function evervec.suspend(text) from public;
 
@@ -7877,6 +8467,10 @@ begin
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
     perform evervec.create_triggers(v_source);
+    if p_storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = p_relation) then
+        perform evervec.create_policies(v_source);
+    end if;
+    perform evervec.renew_access();
     if p_backfill and p_storage <> 'manual' then
         perform evervec.backfill(v_source.name);
     end if;
@@ -8210,6 +8804,7 @@ revoke execute on function evervec.with_recipe(evervec.source) from public;
 -- Reads neither the tracked tables nor their recipes, so it answers whatever is broken.
 -- needs: functions/control/doctor_budget.sql
 -- needs: functions/control/doctor_model.sql
+-- needs: functions/control/doctor_protection.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
@@ -8272,6 +8867,11 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   cross join lateral evervec.doctor_triggers(s) f
  where s.state <> 'suspended' and exists (select from pg_class c where c.oid = s.relation)
 union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
+  cross join lateral evervec.doctor_protection(s) f
+ where f.severity = 'error'
+union all
 select s.name as source, 'index not built' as alert, null as since,
        format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
        format('select evervec.build_index(%L);', s.name) as remedy
@@ -8286,7 +8886,7 @@ select s.name as source, 'failing' as alert, null as since, s.last_error as prob
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
 
 -- file: views/cost.sql
 -- cost: what each day cost, by source and model.
@@ -8396,4 +8996,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'ca64b85aa2eccc9f4619e6bd0a044ef5907482cbfe81a354d89936d2d4d8bd5b');
+values ('evervec_0002_functions', '96fb72230d228e598ec2d9fe598f69403c5c04cf5639d73aa36a7746fc648bf8');

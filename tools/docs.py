@@ -26,6 +26,7 @@ AREAS = {
     "search": "Searching",
     "storage": "Vectors of your own",
     "control": "Control and health",
+    "access": "Who may do what",
     "queue": "Working and watching",
     "cache": "What is remembered by text",
     "cost": "What it costs",

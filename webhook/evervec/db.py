@@ -188,6 +188,24 @@ class Database(Session):
         """Drop every vector of a source and begin to make them anew; how many there were."""
         return int(self._value("select evervec.reset(%s)", source))
 
+    # -- who may do what -------------------------------------------------------------------------
+
+    def grant_access(self, role: str, kind: str) -> bool:
+        """Give a role the rights of a kind; whether it had them not. Raises VE111, VE214."""
+        return bool(self._value("select evervec.grant_access(%s, %s)", role, kind))
+
+    def revoke_access(self, role: str, kind: str) -> bool:
+        """Take them away; whether it had them. Raises VE111, VE214."""
+        return bool(self._value("select evervec.revoke_access(%s, %s)", role, kind))
+
+    def protect(self, source: str) -> bool:
+        """Mirror row-level security onto the vectors; False where they are in the table itself."""
+        return bool(self._value("select evervec.protect(%s)", source))
+
+    def unprotect(self, source: str) -> bool:
+        """Take it off the vectors; whether it was there."""
+        return bool(self._value("select evervec.unprotect(%s)", source))
+
     # -- health ----------------------------------------------------------------------------------
 
     def doctor(self, source: str | None = None) -> list[Finding]:

@@ -18,7 +18,8 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_source evervec.source := evervec.source_named(p_source);
+    v_source    evervec.source := evervec.source_named(p_source);
+    v_protected boolean;
 begin
     perform evervec.check_relation(v_source.relation);
     perform evervec.drop_triggers(v_source);
@@ -44,6 +45,11 @@ begin
     v_source.too_long := coalesce(p_too_long, v_source.too_long);
     v_source.cache := coalesce(p_cache, v_source.cache);
     perform evervec.check_option('p_too_long', v_source.too_long, array['cut', 'dead_letter']);
+    v_protected := evervec.is_protected(v_source)
+                   or v_source.storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = v_source.relation);
+    if v_protected then
+        perform evervec.drop_policies(v_source, array['evervec_visible']);
+    end if;
     perform evervec.match_key_types(v_source);
     if v_source.state = 'suspended' then
         v_source.state := 'active';
@@ -58,6 +64,10 @@ begin
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
     perform evervec.create_triggers(v_source);
+    if v_protected then
+        perform evervec.create_policies(v_source);
+    end if;
+    perform evervec.renew_access();
     perform evervec.start_pass(v_source.source_id, 'reconcile');
 end
 $$;

@@ -77,6 +77,10 @@ begin
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
     perform evervec.create_triggers(v_source);
+    if p_storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = p_relation) then
+        perform evervec.create_policies(v_source);
+    end if;
+    perform evervec.renew_access();
     if p_backfill and p_storage <> 'manual' then
         perform evervec.backfill(v_source.name);
     end if;
