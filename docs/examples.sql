@@ -173,6 +173,13 @@ select f.title, s.similarity
   join film f on f.id = (s.row_key ->> 'id')::integer
  order by s.distance;
 
+-- example: search
+-- Words whose vector is known: for a day after evervec search, evervec.Search in Python, or cache_query (see there).
+select f.title, s.similarity
+  from evervec.search('film', 'a western', p_limit => 3) s
+  join film f on f.id = (s.row_key ->> 'id')::integer
+ order by s.distance;
+
 -- example: nearest_film
 select f.title, f.year, n.distance
   from evervec.nearest_film((select embedding from film_embedding where id = 1), 3) n

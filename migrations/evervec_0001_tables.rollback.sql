@@ -5,6 +5,8 @@ drop table
     evervec.budget,
     evervec.embedding_cache,
     evervec.query_cache,
+    evervec.search_cache,
+    evervec.source_change,
     evervec.setting,
     evervec.retry_policy,
     evervec.dead_letter,

@@ -99,8 +99,10 @@ drop function evervec.fragments(evervec.source);
 drop function evervec.check_vectors(evervec.source, vector[]);
 drop function evervec.vector_lookup(text, jsonb);
 drop function evervec.search_of(text);
+drop function evervec.search(text, text, integer, real, jsonb[]);
 drop function evervec.render(text, jsonb);
 drop function evervec.render_rows(text, jsonb[]);
+drop function evervec.query_of(text, text);
 drop function evervec.query_limit(vector, integer, integer);
 drop function evervec.parse_key(text, text);
 drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]);
@@ -217,7 +219,12 @@ drop function evervec.doctor_budget(evervec.source);
 drop view evervec.budget_status;
 drop function evervec.doctor(text);
 drop function evervec.query_hash(evervec.model, text);
+drop function evervec.note_change(integer);
+drop function evervec.known_result(text, vector, integer, real, jsonb[], name);
+drop function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]);
+drop function evervec.result_hash(evervec.source, vector, integer, real, jsonb[], name);
 drop function evervec.keep_cached(integer, bytea[]);
+drop function evervec.forget_results(integer);
 drop function evervec.forget_queries(integer);
 drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
@@ -239,9 +246,19 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/cache/forget_queries.sql
 
+-- removed: functions/cache/forget_results.sql
+
 -- removed: functions/cache/keep_cached.sql
 
+-- removed: functions/cache/keep_result.sql
+
+-- removed: functions/cache/known_result.sql
+
+-- removed: functions/cache/note_change.sql
+
 -- removed: functions/cache/query_hash.sql
+
+-- removed: functions/cache/result_hash.sql
 
 -- removed: functions/control/doctor.sql
 
@@ -461,9 +478,13 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/search/query_limit.sql
 
+-- removed: functions/search/query_of.sql
+
 -- removed: functions/search/render.sql
 
 -- removed: functions/search/render_rows.sql
+
+-- removed: functions/search/search.sql
 
 -- removed: functions/search/search_of.sql
 

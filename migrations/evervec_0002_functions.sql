@@ -289,6 +289,60 @@ $$Internal. Removes vectors of queries that have expired or are beyond the numbe
 
 revoke execute on function evervec.forget_queries(integer) from public;
 
+-- file: functions/cache/forget_results.sql
+-- forget_results: removes results of searches by age and number, and those that a change has made void; sums up the changes.
+--
+-- Of a source with many changes all those that are committed become one, of this transaction: whatever result was found before it is void,
+-- which at most costs a search. So no result, not even one of a transaction that is still open, can take a change that it has not seen
+-- for one that never was.
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/control/setting_number.sql
+create or replace function evervec.forget_results(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with surplus as (
+        select greatest(count(*) - greatest(evervec.setting_number('search_cache_most', 10000), 0), 0)::bigint as entries
+          from evervec.search_cache
+    ), removed as (
+        delete from evervec.search_cache d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.search_cache o
+             where o.created_at <= now() - evervec.setting_interval('search_cache_keep', '24 hours')
+                or o.ctid in (
+                    select n.ctid from evervec.search_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
+                or exists (
+                    select from evervec.source_change c
+                     where c.source_id = o.source_id
+                       and c.xid >= pg_snapshot_xmin(o.seen)
+                       and (not pg_visible_in_snapshot(c.xid, o.seen) or c.xid = o.kept_by))
+             limit p_limit
+               for update skip locked))
+        returning 1
+    ), summed as (
+        delete from evervec.source_change d
+         where d.ctid = any (array(
+            select c.ctid
+              from evervec.source_change c
+             where c.source_id in (select n.source_id from evervec.source_change n group by n.source_id having count(*) > 100)
+             limit p_limit
+               for update skip locked))
+        returning d.source_id
+    ), sums as (
+        insert into evervec.source_change (source_id)
+        select distinct s.source_id from summed s
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_results(integer) is
+$$Internal. Removes results of searches that have expired, do not hold any more or are beyond the number that is kept, up to p_limit, and returns how many; puts one row of source_change in the place of more than a hundred of a source.$$;
+
+revoke execute on function evervec.forget_results(integer) from public;
+
 -- file: functions/cache/keep_cached.sql
 -- keep_cached: notes that vectors of the cache were used, so that they stay.
 --
@@ -312,6 +366,174 @@ comment on function evervec.keep_cached(integer, bytea[]) is
 $$Internal. Keeps entries of the cache from expiring.$$;
 
 revoke execute on function evervec.keep_cached(integer, bytea[]) from public;
+
+-- file: functions/cache/result_hash.sql
+-- result_hash: what the result of a search is known by: the SHA-256 of all that decides it; NULL where none is kept.
+--
+-- None is kept where row-level security decides what is found, nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
+-- to write or even to read what others write would make a search fail that is only a search. The start of the server is in it, because the
+-- transactions of another one, where a dump comes from, say nothing here. p_user is the caller's word; who is logged in, and as which role,
+-- is not: at worst somebody spoils what he himself gets. The settings are those that decide how far an index is searched.
+-- Locks:  none.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.result_hash(
+    p_source         evervec.source,
+    p_query          vector,
+    p_limit          integer,
+    p_min_similarity real,
+    p_exclude        jsonb[],
+    p_user           name
+)
+returns bytea
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if current_setting('transaction_read_only')::boolean
+       or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
+       or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
+       or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
+        return null;
+    end if;
+    return sha256(convert_to(jsonb_build_array(
+        p_source.source_id, pg_postmaster_start_time(), session_user, current_setting('role'), p_user, sha256(vector_send(p_query)),
+        p_limit, p_min_similarity, p_exclude, current_setting('hnsw.ef_search', true), current_setting('hnsw.iterative_scan', true),
+        current_setting('hnsw.max_scan_tuples', true))::text, 'UTF8'));
+end
+$$;
+
+comment on function evervec.result_hash(evervec.source, vector, integer, real, jsonb[], name) is
+$$Internal. SHA-256 of caller, source, query vector, limit, threshold, exclusions and settings of a search; NULL where its result is not kept.$$;
+
+revoke execute on function evervec.result_hash(evervec.source, vector, integer, real, jsonb[], name) from public;
+
+-- file: functions/cache/keep_result.sql
+-- keep_result: keeps what a search has found for the next one like it.
+--
+-- Of two who bring the same result neither waits for the other; one of theirs is found.
+-- Locks:  the former result, SKIP LOCKED.
+-- Raises: VE101 unknown source
+-- needs: functions/cache/result_hash.sql
+create or replace function evervec.keep_result(
+    p_source         text,
+    p_query          vector,
+    p_limit          integer,
+    p_min_similarity real,
+    p_exclude        jsonb[],
+    p_user           name,
+    p_seen           pg_snapshot,
+    p_row_keys       jsonb[],
+    p_similarities   real[],
+    p_distances      real[]
+)
+returns boolean
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_hash   bytea := evervec.result_hash(v_source, p_query, p_limit, p_min_similarity, p_exclude, p_user);
+begin
+    -- A great answer costs more to keep than to find.
+    if v_hash is null or cardinality(p_row_keys) > 1000 then
+        return false;
+    end if;
+    delete from evervec.search_cache d
+     where d.ctid = any (array(select r.ctid from evervec.search_cache r where r.search_hash = v_hash for update skip locked));
+    insert into evervec.search_cache (source_id, search_hash, seen, row_keys, similarities, distances)
+    values (v_source.source_id, v_hash, p_seen, p_row_keys, p_similarities, p_distances);
+    return true;
+end
+$$;
+
+comment on function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]) is
+$$Internal. Keeps keys, similarities and distances that a search found; p_seen: a snapshot taken before it. False where results are not kept. Raises VE101.$$;
+
+revoke execute on function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]) from public;
+
+-- file: functions/cache/known_result.sql
+-- known_result: the result that a search had before, where the source has not changed since, and the query that reads its rows.
+--
+-- A change that is committed now and was not yet for the search makes the result void, whenever its transaction began: so snapshots are
+-- compared, not times. Rows whose vectors went leave no trace here: the query, run as the caller, gives all rows of the result or none.
+-- Locks:  none.
+-- Raises: VE101 unknown source
+-- needs: functions/cache/result_hash.sql
+create or replace function evervec.known_result(
+    p_source         text,
+    p_query          vector,
+    p_limit          integer,
+    p_min_similarity real,
+    p_exclude        jsonb[],
+    p_user           name,
+    out row_keys     jsonb[],
+    out similarities real[],
+    out distances    real[],
+    out query        text
+)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_hash   bytea := evervec.result_hash(v_source, p_query, p_limit, p_min_similarity, p_exclude, p_user);
+begin
+    if v_hash is null then
+        return;
+    end if;
+    select r.row_keys, r.similarities, r.distances into row_keys, similarities, distances
+      from evervec.search_cache r
+     where r.search_hash = v_hash
+       and r.created_at > now() - evervec.setting_interval('search_cache_keep', '24 hours')
+       and not exists (
+           select from evervec.source_change c
+            where c.source_id = r.source_id
+              and c.xid >= pg_snapshot_xmin(r.seen)
+              and (not pg_visible_in_snapshot(c.xid, r.seen) or c.xid = r.kept_by))
+     limit 1;
+    if row_keys is null then
+        return;
+    end if;
+    query := format(
+        $sql$
+        with present as materialized (
+            select k.ordinality, %s as row_key, k.similarity, k.distance
+              from unnest($1, $2, $3) with ordinality as k (row_key, similarity, distance, ordinality)
+              join %s e on %s
+             where e.%I is not null
+        )
+        select p.row_key, p.similarity, p.distance
+          from present p
+         where (select count(*) from present) = cardinality($1)
+         order by p.ordinality
+        $sql$,
+        evervec.key_call(v_source, 'e', true), evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true),
+        v_source.vector_column);
+end
+$$;
+
+comment on function evervec.known_result(text, vector, integer, real, jsonb[], name) is
+$$Internal. Keys, similarities and distances that a search like this had before, NULL where they do not hold any more or were not kept; the text of the query over them ($1, $2, $3) that gives the rows, all or none. Raises VE101.$$;
+
+revoke execute on function evervec.known_result(text, vector, integer, real, jsonb[], name) from public;
+
+-- file: functions/cache/note_change.sql
+-- note_change: says that vectors of a source were stored, so that results of searches kept from before are not used any more.
+--
+-- An append, which waits for nobody and lets nobody wait. Vectors that only go away need none: a result that has lost a row is short.
+-- Locks:  none.
+create or replace function evervec.note_change(p_source_id integer)
+returns void
+language sql
+set search_path from current
+as $$
+    insert into evervec.source_change (source_id) values (p_source_id)
+$$;
+
+comment on function evervec.note_change(integer) is
+$$Internal. Notes that this transaction stored vectors of a source.$$;
+
+revoke execute on function evervec.note_change(integer) from public;
 
 -- file: functions/cache/query_hash.sql
 -- query_hash: what a query is known by: the SHA-256 of all that decides its vector, the words as they are sent among it.
@@ -2539,6 +2761,9 @@ begin
         end if;
         v_outcomes := evervec.try_write_vectors(v_source, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes);
         perform evervec.finish_jobs(v_batch.job_ids, v_outcomes, v_batch.notes);
+        if 'completed' = any (v_outcomes) then
+            perform evervec.note_change(v_source.source_id);
+        end if;
         if v_batch.hits is not null then
             perform evervec.keep_cached(v_source.model_id, v_batch.hits);
         end if;
@@ -4613,7 +4838,7 @@ revoke execute on function evervec.task_step(evervec.processing_queue) from publ
 
 -- file: functions/queue/tick.sql
 -- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
--- calls, dead letters, and cached vectors of texts and queries.
+-- calls, dead letters, cached vectors of texts and queries, and results of searches.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- needs: functions/control/setting_interval.sql
@@ -4650,13 +4875,13 @@ begin
         returning 1
     )
     select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_days) + (select count(*) from old_calls)
-           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries()
+           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries() + evervec.forget_results()
       into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most), and results of searches likewise (search_cache_keep, search_cache_most). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -4995,6 +5220,47 @@ $$Internal. Returns p_limit; raises VE201 or VE204 when the arguments of a searc
 
 revoke execute on function evervec.query_limit(vector, integer, integer) from public;
 
+-- file: functions/search/query_of.sql
+-- query_of: the query vector of the words of a search, from the cache of queries.
+--
+-- The words of a search are not embedded in the database: no transaction is open while the network is.
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE207 the vector is not known · VE218 no words
+-- needs: functions/cache/cached_query.sql
+create or replace function evervec.query_of(p_source text, p_text text)
+returns vector
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_model  text := (select m.name from evervec.model m where m.model_id = v_source.model_id);
+    v_query  vector;
+begin
+    if p_text is null or p_text !~ '\S' then
+        raise exception using
+            errcode = 'VE218', message = 'there are no words to search for',
+            detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
+            hint    = 'Give the words of the search; evervec.find_similar() searches by a vector, evervec.find_similar_to() by a row.';
+    end if;
+    v_query := evervec.cached_query(v_model, p_text);
+    if v_query is null then
+        raise exception using
+            errcode = 'VE207',
+            message = format('the vector of these words is not known to model "%s"', v_model),
+            detail  = 'The database does not ask the model itself; nobody has searched for these words with this model within the time that the setting query_cache_keep says.',
+            hint    = format('Search by "evervec search %s …" or by evervec.Search in Python, which ask the model and keep the vector for the next search of these words; or embed them yourself, SELECT evervec.cache_query(%L, …, …); and search again, or give the vector to evervec.find_similar().',
+                             p_source, v_model);
+    end if;
+    return v_query;
+end
+$$;
+
+comment on function evervec.query_of(text, text) is
+$$Internal. The cached vector of the words of a search. Raises VE101, VE207, VE218.$$;
+
+revoke execute on function evervec.query_of(text, text) from public;
+
 -- file: functions/search/render_rows.sql
 -- render_rows: the texts of some rows as the recipe makes them now.
 --
@@ -5038,6 +5304,56 @@ comment on function evervec.render(text, jsonb) is
 $$The text of one row as it would be embedded now; NULL when the row is gone or has no text. Raises VE101, VE202.$$;
 
 revoke execute on function evervec.render(text, jsonb) from public;
+
+-- file: functions/search/search.sql
+-- search: the rows of a source nearest in meaning to some words, whose vector is known; what was found last time, while nothing has changed.
+--
+-- Runs as the caller, what is kept of a former search too: its rows are read again, so that privileges hold and no row is given whose
+-- vector went. The snapshot is taken before the search, which so has seen no less than it.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit or threshold · VE207 the vector of the words is not known ·
+--         VE218 no words
+create or replace function evervec.search(
+    p_source         text,
+    p_text           text,
+    p_limit          integer default 10,
+    p_min_similarity real default null,
+    p_exclude        jsonb[] default '{}'
+)
+returns table (row_key jsonb, similarity real, distance real)
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_query vector := evervec.query_of(p_source, p_text);
+    v_seen  pg_snapshot;
+    v_found record;
+begin
+    select * into v_found
+      from evervec.known_result(p_source, v_query, p_limit, p_min_similarity, p_exclude, current_user);
+    if v_found.row_keys is not null then
+        return query execute v_found.query using v_found.row_keys, v_found.similarities, v_found.distances;
+        if found or v_found.row_keys = '{}' then
+            return;
+        end if;
+    end if;
+
+    v_seen := pg_current_snapshot();
+    select coalesce(array_agg(f.row_key order by f.ordinality), '{}') as row_keys,
+           coalesce(array_agg(f.similarity order by f.ordinality), '{}') as similarities,
+           coalesce(array_agg(f.distance order by f.ordinality), '{}') as distances
+      into v_found
+      from evervec.find_similar(p_source, v_query, p_limit, p_min_similarity, p_exclude) with ordinality as f;
+    perform evervec.keep_result(p_source, v_query, p_limit, p_min_similarity, p_exclude, current_user, v_seen,
+                                v_found.row_keys, v_found.similarities, v_found.distances);
+    return query select f.* from unnest(v_found.row_keys, v_found.similarities, v_found.distances) as f;
+end
+$$;
+
+comment on function evervec.search(text, text, integer, real, jsonb[]) is
+$$Rows of a source nearest in meaning to p_text, nearest first. The vector of the words must be known (see cached_query), as it is for a day after evervec search, evervec.Search in Python or cache_query. p_limit, p_min_similarity, p_exclude and the result: as find_similar. What is found is kept for the same search by the same caller, for 24 hours (setting search_cache_keep) while no vector of the source is stored, except under row-level security, in read-only transactions and in those that are REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE201, VE204, VE207, VE218.$$;
+
+revoke execute on function evervec.search(text, text, integer, real, jsonb[]) from public;
 
 -- file: functions/search/search_of.sql
 -- search_of: the query by which find_similar searches a source.
@@ -5528,6 +5844,9 @@ begin
     execute format('select evervec.%I($1, $2, $3, $4)', 'put_' || v_source.name)
     into v_stored
     using v_keys, p_embeddings, p_metadata, v_model.model_id;
+    if v_stored > 0 then
+        perform evervec.note_change(v_source.source_id);
+    end if;
     return v_stored;
 exception when lock_not_available then
     raise exception using
@@ -7623,6 +7942,8 @@ begin
     perform evervec.create_search_function(v_source);
     perform evervec.create_triggers(v_source);
     perform evervec.start_pass(v_source.source_id, 'reconcile');
+    -- Keys of kept results may be of another type now.
+    perform evervec.note_change(v_source.source_id);
 end
 $$;
 
@@ -8396,4 +8717,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '5312181fded151d1cf1ca7d2a8afeae6573342870b6f95e3391a749ccb104b6b');
+values ('evervec_0002_functions', 'f68ae4e6c2a06422b67aed67bb0d8f67c78c55a844da821b7d82fc1f44a903e9');

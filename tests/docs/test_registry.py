@@ -35,6 +35,7 @@ _NEVER = {
     "alerts": {"VE101"},  # it asks about sources that there are
     "cache_query": {"VE204"},  # its limit is 0
     "find_similar_to": {"VE201"},  # its query is a vector of the source itself
+    "search": {"VE108"},  # the model is the source's own
 }
 
 # What they call may raise, and they handle it.

@@ -59,6 +59,8 @@ begin
     perform evervec.create_search_function(v_source);
     perform evervec.create_triggers(v_source);
     perform evervec.start_pass(v_source.source_id, 'reconcile');
+    -- Keys of kept results may be of another type now.
+    perform evervec.note_change(v_source.source_id);
 end
 $$;
 
