@@ -155,6 +155,9 @@ create table evervec.source (
     priority_sql       text,
     too_long           text        not null default 'cut',
     cache              boolean     not null default true,
+    return_columns     text[]      not null default '{}',
+    return_attributes  smallint[]  not null default '{}',
+    text_search        regconfig,
     state              text        not null default 'active',
     pass_kind          text,
     pass_stage         text,
@@ -188,6 +191,10 @@ comment on column evervec.source.text_expression is
 $$The recipe compiled to an SQL expression over the row s; NULL or blank text means that the row has no vector.$$;
 comment on column evervec.source.relation_name is
 $$The table's name (target_name: that of the vectors' table) when the generated functions were written; they are written anew when it, or a column's name, has changed.$$;
+comment on column evervec.source.return_columns is
+$$Columns of the table that find_similar_<source> and the functions of its filters return beside the key; return_attributes: their numbers.$$;
+comment on column evervec.source.text_search is
+$$The configuration of full text search under which texts are kept beside their vectors; NULL: they are not.$$;
 comment on column evervec.source.partitions is
 $$The partitions that were there at the last look; ATTACH and DETACH fire no trigger, so tick() compares.$$;
 comment on column evervec.source.pass_kind is
@@ -210,6 +217,22 @@ create table evervec.dependency (
 );
 comment on table evervec.dependency is
 $$Other tables that a recipe reads. columns: what the triggers log of a changed row; watched: which changes count; keys: query over changed that gives the keys of our rows.$$;
+
+create table evervec.filter (
+    filter_id       integer     generated always as identity,
+    source_id       integer     not null,
+    name            text        not null,
+    condition       text        not null,
+    parameter_names text[]      not null default '{}',
+    parameter_types text[]      not null default '{}',
+    created_at      timestamptz not null default now(),
+    constraint filter_pkey primary key (filter_id),
+    constraint filter_source_id_name_key unique (source_id, name),
+    constraint filter_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
+    constraint filter_parameters_check check (cardinality(parameter_names) = cardinality(parameter_types))
+);
+comment on table evervec.filter is
+$$Conditions over the rows of a source, each with search functions of its own. condition: SQL over the row, which is called by its table's name; its parameters by name, or as $1, $2, ….$$;
 
 -- No index, no foreign key, no sequence: a writer pays for one append and nothing else. A NULL row_key says that rows of the
 -- source changed which nobody can name (TRUNCATE): the whole source is then compared.
@@ -495,4 +518,4 @@ comment on table evervec.budget is
 $$What a model, or a source, may spend on a day (UTC) before its jobs wait for the next one. See set_budget.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'f34adf92335fa63c57056d86da74ec7f4c97efd446bb598a90af5c5229171be3');
+values ('evervec_0001_tables', 'a00185f8d1ba1ad55807c62606668a4eb7072728920165518d4beb90d872d49c');

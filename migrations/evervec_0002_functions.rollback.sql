@@ -27,6 +27,7 @@ drop view evervec.status;
 drop view evervec.egress;
 drop view evervec.cost;
 drop view evervec.alerts;
+drop function evervec.with_return_columns(evervec.source, text[]);
 drop function evervec.with_recipe(evervec.source);
 drop function evervec.with_priority(evervec.source, text);
 drop function evervec.with_present_names(evervec.source);
@@ -35,13 +36,13 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[]);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
@@ -620,6 +621,8 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/track/with_priority.sql
 
 -- removed: functions/track/with_recipe.sql
+
+-- removed: functions/track/with_return_columns.sql
 
 -- removed: views/alerts.sql
 

@@ -517,6 +517,7 @@ as $$
         'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
         'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),
         case when not p_source.cache then 'p_cache => false' end,
+        'p_return_columns => ' || quote_literal(nullif(p_source.return_columns, '{}')),
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,
@@ -5691,7 +5692,8 @@ as $$
         (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
          target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
          text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
-         version_column, distance, index_method, priority, priority_sql, too_long, cache)
+         version_column, distance, index_method, priority, priority_sql, too_long, cache,
+         return_columns, return_attributes, text_search)
     select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
            p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
            p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
@@ -5701,7 +5703,8 @@ as $$
            coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
            coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
            p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
-           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true)
+           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
+           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search
     returning *
 $$;
 
@@ -7568,14 +7571,15 @@ revoke execute on function evervec.pinned_settings() from public;
 -- Locks:  those of track and untrack.
 -- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · 55P03 the table stays locked
 create or replace function evervec.retrack(
-    p_source     text,
-    p_columns    text[] default null,
-    p_template   text default null,
-    p_text_sql   text default null,
-    p_where      text default null,
-    p_depends_on jsonb default null,
-    p_too_long   text default null,
-    p_cache      boolean default null
+    p_source         text,
+    p_columns        text[] default null,
+    p_template       text default null,
+    p_text_sql       text default null,
+    p_where          text default null,
+    p_depends_on     jsonb default null,
+    p_too_long       text default null,
+    p_cache          boolean default null,
+    p_return_columns text[] default null
 )
 returns void
 language plpgsql
@@ -7609,6 +7613,7 @@ begin
     v_source.cache := coalesce(p_cache, v_source.cache);
     perform evervec.check_option('p_too_long', v_source.too_long, array['cut', 'dead_letter']);
     perform evervec.match_key_types(v_source);
+    v_source := evervec.with_return_columns(v_source, coalesce(p_return_columns, v_source.return_columns));
     if v_source.state = 'suspended' then
         v_source.state := 'active';
     end if;
@@ -7626,10 +7631,10 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -7823,7 +7828,8 @@ create or replace function evervec.track(
     p_storage_columns jsonb default null,
     p_foreign_key     boolean default false,
     p_too_long        text default 'cut',
-    p_cache           boolean default true
+    p_cache           boolean default true,
+    p_return_columns  text[] default null
 )
 returns text
 language plpgsql
@@ -7866,6 +7872,7 @@ begin
 
     perform evervec.lock_relation(p_relation, 'share row exclusive');
     v_source := evervec.with_key(v_source);
+    v_source := evervec.with_return_columns(v_source, p_return_columns);
     if p_storage = 'column' then
         v_source := evervec.with_columns(v_source, p_storage_columns, v_model.dimensions);
     else
@@ -7884,10 +7891,10 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[]) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[]) from public;
 
 -- file: functions/track/untrack.sql
 -- untrack: takes back all that track made; the vectors stay unless they are to go.
@@ -7957,6 +7964,9 @@ as $$
            text_expression    = p_source.text_expression,
            too_long           = p_source.too_long,
            cache              = p_source.cache,
+           return_columns     = p_source.return_columns,
+           return_attributes  = p_source.return_attributes,
+           text_search        = p_source.text_search,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id
@@ -8204,6 +8214,50 @@ $$Internal. The source with text_expression and watched columns set. Raises VE10
 
 revoke execute on function evervec.with_recipe(evervec.source) from public;
 
+-- file: functions/track/with_return_columns.sql
+-- with_return_columns: a source with the columns that its search functions return beside the key.
+--
+-- Locks:  none.
+-- Raises: VE103 unknown column
+create or replace function evervec.with_return_columns(p_source evervec.source, p_columns text[])
+returns evervec.source
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_unknown text;
+begin
+    p_source.return_columns := array(
+        select c.name
+          from unnest(p_columns) with ordinality as c (name, ordinality)
+         where c.name <> all (p_source.key_columns)
+         group by c.name
+         order by min(c.ordinality));
+    select c.name into v_unknown
+      from unnest(p_source.return_columns) as c (name)
+     where not exists (select from pg_attribute a
+                        where a.attrelid = p_source.relation and a.attname = c.name and a.attnum > 0 and not a.attisdropped)
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE103',
+            message = format('p_return_columns: %s has no column "%s"', p_source.relation, v_unknown),
+            detail  = format('Its columns: %s.', (
+                select string_agg(a.attname, ', ' order by a.attnum)
+                  from pg_attribute a
+                 where a.attrelid = p_source.relation and a.attnum > 0 and not a.attisdropped)),
+            hint    = 'Names are case-sensitive. The key is returned anyway.';
+    end if;
+    p_source.return_attributes := evervec.attribute_numbers(p_source.relation, p_source.return_columns);
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_return_columns(evervec.source, text[]) is
+$$Internal. The source with return_columns (those of p_columns that are not of the key) and their numbers. Raises VE103.$$;
+
+revoke execute on function evervec.with_return_columns(evervec.source, text[]) from public;
+
 -- file: views/alerts.sql
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
 --
@@ -8396,4 +8450,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'ca64b85aa2eccc9f4619e6bd0a044ef5907482cbfe81a354d89936d2d4d8bd5b');
+values ('evervec_0002_functions', '48ffb16751533ca2456f0b44e25d499a604dfdb27a308f26975309840ac0c02a');

@@ -4,14 +4,15 @@
 -- Locks:  those of track and untrack.
 -- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · 55P03 the table stays locked
 create or replace function evervec.retrack(
-    p_source     text,
-    p_columns    text[] default null,
-    p_template   text default null,
-    p_text_sql   text default null,
-    p_where      text default null,
-    p_depends_on jsonb default null,
-    p_too_long   text default null,
-    p_cache      boolean default null
+    p_source         text,
+    p_columns        text[] default null,
+    p_template       text default null,
+    p_text_sql       text default null,
+    p_where          text default null,
+    p_depends_on     jsonb default null,
+    p_too_long       text default null,
+    p_cache          boolean default null,
+    p_return_columns text[] default null
 )
 returns void
 language plpgsql
@@ -45,6 +46,7 @@ begin
     v_source.cache := coalesce(p_cache, v_source.cache);
     perform evervec.check_option('p_too_long', v_source.too_long, array['cut', 'dead_letter']);
     perform evervec.match_key_types(v_source);
+    v_source := evervec.with_return_columns(v_source, coalesce(p_return_columns, v_source.return_columns));
     if v_source.state = 'suspended' then
         v_source.state := 'active';
     end if;
@@ -62,7 +64,7 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) from public;
