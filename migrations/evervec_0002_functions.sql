@@ -355,7 +355,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe', 'filters'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -380,7 +380,7 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
 
@@ -561,6 +561,56 @@ comment on function evervec.doctor_children(evervec.source) is
 $$Internal. Finding of doctor: inheritance children that are not tracked.$$;
 
 revoke execute on function evervec.doctor_children(evervec.source) from public;
+
+-- file: functions/control/doctor_filters.sql
+-- doctor_filters: finding: a filter whose condition names what is not there any more.
+--
+-- PostgreSQL parses the condition again and plans nothing, because planning would run what others have put into indexes and policies.
+-- Locks:  none.
+create or replace function evervec.doctor_filters(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language plpgsql volatile
+set search_path from current
+set check_function_bodies = on
+as $$
+declare
+    v_filter evervec.filter;
+    v_error  text;
+begin
+    for v_filter in select * from evervec.filter f where f.source_id = p_source.source_id order by f.name loop
+        select 'function evervec.' || quote_ident(n.name) || ' is not there'
+          into v_error
+          from unnest(evervec.filter_functions(p_source.name, v_filter.name)) as n (name)
+         where not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = n.name)
+         limit 1;
+        if v_error is null then
+            begin
+                perform fmgr_sql_validator(p.oid)
+                   from pg_proc p
+                  where p.pronamespace = 'evervec'::regnamespace
+                    and p.proname = format('filter_%s_%s', p_source.name, v_filter.name);
+            exception when others then
+                v_error := sqlerrm;
+            end;
+        end if;
+        if v_error is not null then
+            return query
+            select 'broken filter', 'error',
+                   format('Filter "%s" of "%s" fails: %s. Correct the condition in the remedy.', v_filter.name, p_source.name, rtrim(v_error, '.')),
+                   format('select evervec.drop_filter(%1$L, %2$L); select evervec.add_filter(%1$L, %2$L, %3$L, %4$L);',
+                          p_source.name, v_filter.name, v_filter.condition,
+                          array(select format('%s %s', p.name, p.type)
+                                  from unnest(v_filter.parameter_names, v_filter.parameter_types) with ordinality
+                                       as p (name, type, ordinality) order by p.ordinality));
+        end if;
+    end loop;
+end
+$$;
+
+comment on function evervec.doctor_filters(evervec.source) is
+$$Internal. Finding of doctor: a filter that fails whatever the row.$$;
+
+revoke execute on function evervec.doctor_filters(evervec.source) from public;
 
 -- file: functions/index/index_due.sql
 -- index_due: whether the vector index of a source is missing and should be built now.
@@ -1052,7 +1102,7 @@ begin
       into v_error
       from (
         select f.prefix || '_' || p_source.name
-          from unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
+          from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
       ) as e (name)
@@ -4795,6 +4845,118 @@ $$Internal. Stores vectors of one source; returns completed, superseded, locked 
 
 revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
 
+-- file: functions/track/add_source.sql
+-- add_source: the row of a new source, with defaults for what track does not say.
+--
+-- Locks:  ROW EXCLUSIVE on evervec.source.
+create or replace function evervec.add_source(p_source evervec.source)
+returns evervec.source
+language sql
+set search_path from current
+as $$
+    insert into evervec.source
+        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
+         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
+         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
+         version_column, distance, index_method, priority, priority_sql, too_long, cache,
+         return_columns, return_attributes, text_search)
+    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
+           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
+           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
+           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
+           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
+           evervec.qualified_name(p_source.target),
+           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
+           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
+           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
+           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
+           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search
+    returning *
+$$;
+
+comment on function evervec.add_source(evervec.source) is
+$$Internal. Inserts a source and returns it as stored.$$;
+
+revoke execute on function evervec.add_source(evervec.source) from public;
+
+-- file: functions/search/add_filter.sql
+-- add_filter: a condition over the rows of a source, and functions that search among the rows that meet it.
+--
+-- The condition goes into the scan: a search for ten rows finds ten, as long as so many qualify.
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE106 a name that is empty, too long, or makes the name of another function ·
+--         VE209 a filter of that name exists · VE210 not a condition, or a parameter that is not a name and a type
+-- needs: functions/track/add_source.sql
+create or replace function evervec.add_filter(
+    p_source     text,
+    p_name       text,
+    p_condition  text,
+    p_parameters text[] default '{}'
+)
+returns text
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source    evervec.source := evervec.source_named(p_source);
+    v_filter    evervec.filter;
+    v_parameter text;
+    v_parts     text[];
+    v_taken     text;
+begin
+    if p_name is null or p_name !~ '\S' or octet_length(format('hybrid_search_%s_%s', p_source, p_name)) > 63 then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a filter of source "%s" cannot be named %s', p_source, coalesce(quote_literal(p_name), 'NULL')),
+            detail  = 'The names of its functions are made of that of the source and its own, and PostgreSQL keeps 63 bytes.',
+            hint    = format('Give a p_name of 1 to %s bytes.', 63 - octet_length(format('hybrid_search_%s_', p_source)));
+    elsif exists (select from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name) then
+        raise exception using
+            errcode = 'VE209',
+            message = format('source "%s" has a filter "%s" already', p_source, p_name),
+            detail  = (select format('Its condition is: %s', f.condition)
+                         from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name),
+            hint    = format('Give another p_name, or first: SELECT evervec.drop_filter(%L, %L);', p_source, p_name);
+    end if;
+    select p.proname into v_taken
+      from pg_proc p
+     where p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.filter_functions(p_source, p_name))
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a filter of source "%s" cannot be named "%s"', p_source, p_name),
+            detail  = format('Its function %I would bear the name of one that is there.', v_taken),
+            hint    = 'Give another p_name.';
+    end if;
+
+    foreach v_parameter in array coalesce(p_parameters, '{}') loop
+        v_parts := regexp_match(v_parameter, '^\s*([a-z_][a-z0-9_]*)\s+(\S.*?)\s*$');
+        if v_parts is null or to_regtype(v_parts[2]) is null
+           or v_parts[1] = any (array['p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity'] || v_filter.parameter_names) then
+            raise exception using
+                errcode = 'VE210',
+                message = format('%s is not a parameter for a filter', coalesce(quote_literal(v_parameter), 'NULL')),
+                detail  = 'A parameter is a name, in lower case and different from those that every search has, and a type.',
+                hint    = 'Write it as in ''p_from integer''; name types of your own with their schema.';
+        end if;
+        v_filter.parameter_names := v_filter.parameter_names || v_parts[1];
+        v_filter.parameter_types := v_filter.parameter_types || format_type(to_regtype(v_parts[2]), null);
+    end loop;
+    insert into evervec.filter (source_id, name, condition, parameter_names, parameter_types)
+    values (v_source.source_id, p_name, coalesce(p_condition, ''), coalesce(v_filter.parameter_names, '{}'),
+            coalesce(v_filter.parameter_types, '{}'))
+    returning * into v_filter;
+    perform evervec.create_filter_functions(v_source, v_filter);
+    return format('find_similar_%s_%s', p_source, p_name);
+end
+$$;
+
+comment on function evervec.add_filter(text, text, text, text[]) is
+$$Adds a filter to a source and returns the name of its search function, find_similar_<source>_<filter>(p_query, its parameters, p_limit, p_min_similarity, p_exclude, p_diversity). p_condition: SQL over the row, which is called by its table's name; it may look into other tables by EXISTS or IN, named with their schema, and is evaluated with the caller's privileges. p_parameters: 'name type' each, such as 'p_from integer', in the condition by name or as $1, $2, …. Raises VE101, VE106, VE209, VE210.$$;
+
+revoke execute on function evervec.add_filter(text, text, text, text[]) from public;
+
 -- file: functions/search/check_row_key.sql
 -- check_row_key: a row_key in its canonical form, or the reason why it is none.
 --
@@ -4842,63 +5004,140 @@ $$Internal. The canonical form of a row_key. Raises VE202.$$;
 
 revoke execute on function evervec.check_row_key(evervec.source, jsonb) from public;
 
+-- file: functions/search/diversify.sql
+-- diversify: chooses rows that are like the query and unlike each other (maximal marginal relevance).
+--
+-- The first is the most relevant; each next one has the most of (1 − p_diversity) × its similarity to the query − p_diversity ×
+-- its similarity to the nearest of those chosen. Work and time grow with p_limit × the number of candidates.
+-- Locks:  none.
+create or replace function evervec.diversify(
+    p_embeddings vector[],
+    p_similarity real[],
+    p_distance   text,
+    p_limit      integer,
+    p_diversity  real
+)
+returns integer[]
+language plpgsql immutable
+set search_path from current
+as $$
+declare
+    v_closest real[] := array_fill('-Infinity'::real, array[cardinality(p_similarity)]);
+    v_chosen  integer[] := '{}';
+    v_next    integer;
+    v_vector  vector;
+begin
+    for v_place in 1 .. least(p_limit, cardinality(p_similarity)) loop
+        select c.place
+          into v_next
+          from unnest(p_similarity, v_closest) with ordinality as c (similarity, closest, place)
+         where c.place <> all (v_chosen)
+         order by case when v_place = 1 then c.similarity
+                       else (1 - p_diversity) * c.similarity - p_diversity * c.closest end desc, c.place
+         limit 1;
+        v_chosen := v_chosen || v_next;
+        v_vector := p_embeddings[v_next];
+        v_closest := array(
+            select greatest(c.closest, case p_distance when 'cosine' then 1 - (c.embedding <=> v_vector)
+                                                       when 'inner_product' then -(c.embedding <#> v_vector)
+                                                       when 'l2' then 1 / (1 + (c.embedding <-> v_vector))
+                                                       when 'l1' then 1 / (1 + (c.embedding <+> v_vector)) end)::real
+              from unnest(p_embeddings, v_closest) with ordinality as c (embedding, closest, place)
+             order by c.place);
+    end loop;
+    return v_chosen;
+end
+$$;
+
+comment on function evervec.diversify(vector[], real[], text, integer, real) is
+$$Internal. Positions of the candidates that are chosen, in their order; p_similarity: that of each to the query.$$;
+
+revoke execute on function evervec.diversify(vector[], real[], text, integer, real) from public;
+
+-- file: functions/search/drop_filter.sql
+-- drop_filter: takes back what add_filter made.
+--
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE208 unknown filter · 2BP01 something else uses one of its functions
+create or replace function evervec.drop_filter(p_source text, p_name text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source   evervec.source := evervec.source_named(p_source);
+    v_function regprocedure;
+begin
+    delete from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name;
+    if not found then
+        raise exception using
+            errcode = 'VE208',
+            message = format('source "%s" has no filter "%s"', p_source, p_name),
+            detail  = coalesce((select 'Its filters: ' || string_agg(f.name, ', ' order by f.name) || '.'
+                                  from evervec.filter f where f.source_id = v_source.source_id), 'It has none.'),
+            hint    = 'Names are case-sensitive.';
+    end if;
+    for v_function in
+        select p.oid from pg_proc p
+         where p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.filter_functions(p_source, p_name))
+    loop
+        execute format('drop function %s', v_function);
+    end loop;
+end
+$$;
+
+comment on function evervec.drop_filter(text, text) is
+$$Removes a filter of a source, and its functions. Raises VE101, VE208, 2BP01.$$;
+
+revoke execute on function evervec.drop_filter(text, text) from public;
+
 -- file: functions/search/find_similar.sql
 -- find_similar: the rows of a source nearest to a query vector, for any source by its name.
 --
--- Runs as the caller, so that the privileges and policies on the embedding table hold. ef_search is lifted to the number of rows
--- wanted and put back; the threshold is applied outside the nearest-n step, where it cannot keep the index from being used.
+-- Runs as the caller, so that the privileges and policies on the embedding table hold. All is done by the function that was generated
+-- for the source; that it is there is the fastest way to know that the source is.
 --
 -- Locks:  ACCESS SHARE on the embedding table.
--- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit or threshold
+-- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit, threshold or diversity · VE211 (a WARNING) rows may be missing
 create or replace function evervec.find_similar(
     p_source         text,
     p_query          vector,
     p_limit          integer default 10,
     p_min_similarity real default null,
-    p_exclude        jsonb[] default '{}'
+    p_exclude        jsonb[] default '{}',
+    p_diversity      real default null
 )
 returns table (row_key jsonb, similarity real, distance real)
 language plpgsql stable
 set search_path from current
 as $$
-declare
-    v_search record;
-    v_fetch  integer;
-    v_former text;
 begin
-    select * into v_search from evervec.search_of(p_source);
-    perform evervec.query_limit(p_query, v_search.dimensions, p_limit);
-    if p_min_similarity = 'NaN' then
-        raise exception using
-            errcode = 'VE204', message = 'a minimum similarity of NaN makes no sense',
-            detail  = 'p_min_similarity is compared with the similarity of every row.',
-            hint    = 'Give a number, or NULL for no threshold.';
+    if to_regproc(format('evervec.%I', 'similar_' || p_source)) is null then
+        perform evervec.get_source(p_source);
     end if;
-
-    v_fetch := p_limit + coalesce(cardinality(p_exclude), 0);
-    v_former := coalesce(current_setting('hnsw.ef_search', true), '40');
-    perform set_config('hnsw.ef_search', least(greatest(v_fetch, v_former::integer), 1000)::text, true);
-    return query execute v_search.query using p_query, p_limit, v_fetch, p_min_similarity, p_exclude;
-    perform set_config('hnsw.ef_search', v_former, true);
+    return query execute format('select * from evervec.%I($1, $2, $3, $4, $5)', 'similar_' || p_source)
+    using p_query, p_limit, p_min_similarity, p_exclude, p_diversity;
 end
 $$;
 
-comment on function evervec.find_similar(text, vector, integer, real, jsonb[]) is
-$$Rows of a source nearest to p_query, nearest first; ties in the order of their keys. p_query: a vector of the model's dimensions. p_limit: default 10. p_min_similarity: leave out what is less similar. p_exclude: row_keys to leave out. similarity: 1 − distance (cosine), the inner product, or 1 / (1 + distance) (l2, l1). Runs with the caller's privileges. Raises VE101, VE201, VE204.$$;
+comment on function evervec.find_similar(text, vector, integer, real, jsonb[], real) is
+$$Rows of a source nearest to p_query, nearest first; ties in the order of their keys. p_query: a vector of the model's dimensions. p_limit: default 10. p_min_similarity: leave out what is less similar. p_exclude: row_keys to leave out; others take their places. p_diversity: from 0 to 1, how much rows should be unlike each other rather than like the query (default: not at all; see docs/search.md). similarity: 1 − distance (cosine), the inner product, or 1 / (1 + distance) (l2, l1). Runs with the caller's privileges. Raises VE101, VE201, VE204; warns with VE211 when evervec.exact_search is off and the index gave too few rows.$$;
 
-revoke execute on function evervec.find_similar(text, vector, integer, real, jsonb[]) from public;
+revoke execute on function evervec.find_similar(text, vector, integer, real, jsonb[], real) from public;
 
 -- file: functions/search/find_similar_to.sql
 -- find_similar_to: rows most like a given row, never the row itself.
 --
 -- Locks:  ACCESS SHARE on the embedding table.
--- Raises: VE101 unknown source · VE202 bad row_key · VE203 the row has no vector · VE204 bad limit or threshold
+-- Raises: VE101 unknown source · VE202 bad row_key · VE203 the row has no vector · VE204 bad limit, threshold or diversity · VE211 (a WARNING)
+--         rows may be missing
 create or replace function evervec.find_similar_to(
     p_source         text,
     p_row_key        jsonb,
     p_limit          integer default 10,
     p_min_similarity real default null,
-    p_exclude        jsonb[] default '{}'
+    p_exclude        jsonb[] default '{}',
+    p_diversity      real default null
 )
 returns table (row_key jsonb, similarity real, distance real)
 language plpgsql stable
@@ -4918,14 +5157,80 @@ begin
             hint    = format('See what is under way: SELECT * FROM evervec.pending(%L);', p_source);
     end if;
     return query
-    select * from evervec.find_similar(p_source, v_query, p_limit, p_min_similarity, v_lookup.row_key || p_exclude);
+    select * from evervec.find_similar(p_source, v_query, p_limit, p_min_similarity, v_lookup.row_key || p_exclude, p_diversity);
 end
 $$;
 
-comment on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]) is
-$$Rows most similar to one row of a source, nearest first, without the row itself. p_row_key: a JSON object of the key columns. The other parameters and the result are those of find_similar. Raises VE101, VE202, VE203, VE204.$$;
+comment on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real) is
+$$Rows most similar to one row of a source, nearest first, without the row itself. p_row_key: a JSON object of the key columns. The other parameters and the result are those of find_similar. Raises VE101, VE202, VE203, VE204; warns with VE211.$$;
 
-revoke execute on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]) from public;
+revoke execute on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real) from public;
+
+-- file: functions/search/index_visits.sql
+-- index_visits: how many vectors a scan of the index has to look at before it has found enough that qualify; NULL where it is cheaper to read
+-- all that qualifies and to sort.
+--
+-- By the planner's estimate, made as the caller and for these very values. Pages are taken to be in memory, as the index has to be anyway;
+-- then a unit of the planner's cost is about six microseconds, reading a vector by its key 0.4 units, and a step of the index two.
+-- VOLATILE, because EXPLAIN may not stand in a function that is not.
+-- Locks:  none that matter.
+create or replace function evervec.index_visits(p_qualifying text, p_target regclass, p_fetch bigint)
+returns bigint
+language plpgsql volatile
+set search_path from current
+set random_page_cost = 0.1
+set seq_page_cost = 0.1
+set jit = off
+as $$
+declare
+    v_vectors real := (select c.reltuples from pg_class c where c.oid = p_target);
+    v_plan    json;
+    v_rows    real;
+    v_visits  real;
+begin
+    if v_vectors <= 0 then
+        v_vectors := evervec.estimated_rows(p_target);
+    end if;
+    execute 'explain (format json) ' || p_qualifying into v_plan;
+    v_rows := greatest((v_plan #>> '{0,Plan,Plan Rows}')::real, 1);
+    v_visits := p_fetch * greatest(v_vectors / v_rows, 1);
+    return case when (v_plan #>> '{0,Plan,Total Cost}')::real + 0.4 * v_rows > 2 * greatest(v_visits, 40) then least(v_visits, 1e9) end;
+end
+$$;
+
+comment on function evervec.index_visits(text, regclass, bigint) is
+$$Internal. p_qualifying: a query for the rows that qualify; p_fetch: how many of them are wanted. NULL: search exactly.$$;
+
+revoke execute on function evervec.index_visits(text, regclass, bigint) from public;
+
+-- file: functions/search/may_search_exactly.sql
+-- may_search_exactly: whether a search whose index scan fell short may read everything; warns where it may not.
+--
+-- Locks:  none.
+-- Raises: VE211 (a WARNING) the answer may lack rows
+create or replace function evervec.may_search_exactly(p_found bigint, p_wanted bigint)
+returns boolean
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if current_setting('evervec.exact_search', true) is distinct from 'off' then
+        return true;
+    end if;
+    raise warning using
+        errcode = 'VE211',
+        message = format('the index gave %s of %s rows, and there may be more', p_found, p_wanted),
+        detail  = format('Its scan ends after hnsw.max_scan_tuples (%s) vectors, or with its memory, and evervec.exact_search is off.',
+                         current_setting('hnsw.max_scan_tuples', true)),
+        hint    = 'SET evervec.exact_search = on; or raise hnsw.max_scan_tuples and hnsw.scan_mem_multiplier.';
+    return false;
+end
+$$;
+
+comment on function evervec.may_search_exactly(bigint, bigint) is
+$$Internal. True, unless evervec.exact_search is off: then false, with the warning VE211.$$;
+
+revoke execute on function evervec.may_search_exactly(bigint, bigint) from public;
 
 -- file: functions/search/parse_key.sql
 -- parse_key: a row_key from what a person types: the JSON object, or the bare value of a key of one column.
@@ -5040,44 +5345,50 @@ $$The text of one row as it would be embedded now; NULL when the row is gone or 
 
 revoke execute on function evervec.render(text, jsonb) from public;
 
--- file: functions/search/search_of.sql
--- search_of: the query by which find_similar searches a source.
+-- file: functions/search/search_size.sql
+-- search_size: how many rows the nearest-n step of a search fetches, once its arguments are known to be good.
 --
+-- With diversity there must be something to choose from: four times what is wanted, but no more than 1,000 beyond it.
 -- Locks:  none.
--- Raises: VE101 unknown source
-create or replace function evervec.search_of(p_source text, out dimensions integer, out query text)
-language plpgsql stable security definer
+-- Raises: VE201 bad query vector · VE204 bad limit, threshold or diversity
+create or replace function evervec.search_size(
+    p_query          vector,
+    p_dimensions     integer,
+    p_distance       text,
+    p_limit          integer,
+    p_min_similarity real,
+    p_diversity      real
+)
+returns bigint
+language plpgsql stable
 set search_path from current
 as $$
-declare
-    v_source evervec.source := evervec.source_named(p_source);
-    v_metric record := evervec.metric(v_source.distance);
 begin
-    select m.dimensions into dimensions from evervec.model m where m.model_id = v_source.model_id;
-    query := format(
-        $sql$
-        with nearest as materialized (
-            select %1$s as row_key, e.%5$I %2$s $1 as distance
-              from %3$s e
-             where e.%5$I is not null
-             order by e.%5$I %2$s $1
-             limit $3
-        )
-        select n.row_key, (%4$s)::real, n.distance::real
-          from nearest n
-         where n.row_key <> all ($5)
-           and ($4 is null or %4$s >= $4)
-         order by n.distance, n.row_key
-         limit $2
-        $sql$,
-        evervec.key_call(v_source, 'e', true), v_metric.operator, evervec.qualified_name(v_source.target), format(v_metric.similarity, 'n.distance'), v_source.vector_column);
+    perform evervec.query_limit(p_query, p_dimensions, p_limit);
+    if p_distance = 'cosine' and vector_norm(p_query) = 0 then
+        raise exception using
+            errcode = 'VE201', message = 'the query vector is zero, which has no direction and so no cosine distance',
+            detail  = 'The source compares vectors by cosine.',
+            hint    = 'Embed the query with the model of the source.';
+    elsif p_min_similarity = 'NaN' then
+        raise exception using
+            errcode = 'VE204', message = 'a minimum similarity of NaN makes no sense',
+            detail  = 'p_min_similarity is compared with the similarity of every row.',
+            hint    = 'Give a number, or NULL for no threshold.';
+    elsif not p_diversity between 0 and 1 then
+        raise exception using
+            errcode = 'VE204', message = format('a diversity of %s makes no sense', p_diversity),
+            detail  = 'p_diversity is the weight of being unlike the rows before, from 0 to 1.',
+            hint    = 'Give a number from 0 to 1, or NULL for the nearest rows as they are.';
+    end if;
+    return case when p_diversity is null then p_limit else least(p_limit * 4::bigint, p_limit + 1000::bigint) end;
 end
 $$;
 
-comment on function evervec.search_of(text) is
-$$Internal. Dimensions of a source's model and the text of its nearest-neighbour query over ($1 query, $2 limit, $3 rows to fetch, $4 threshold, $5 excluded). Raises VE101.$$;
+comment on function evervec.search_size(vector, integer, text, integer, real, real) is
+$$Internal. The number of rows to fetch for a search; raises VE201 or VE204 when its arguments are not good.$$;
 
-revoke execute on function evervec.search_of(text) from public;
+revoke execute on function evervec.search_size(vector, integer, text, integer, real, real) from public;
 
 -- file: functions/search/vector_lookup.sql
 -- vector_lookup: the canonical key of a row and the query that fetches its vector, for callers who may not read evervec's tables.
@@ -5678,40 +5989,6 @@ comment on function evervec.add_dependencies(evervec.source, jsonb) is
 $$Internal. Checks p_depends_on and fills evervec.dependency. Raises VE103, VE104, VE110.$$;
 
 revoke execute on function evervec.add_dependencies(evervec.source, jsonb) from public;
-
--- file: functions/track/add_source.sql
--- add_source: the row of a new source, with defaults for what track does not say.
---
--- Locks:  ROW EXCLUSIVE on evervec.source.
-create or replace function evervec.add_source(p_source evervec.source)
-returns evervec.source
-language sql
-set search_path from current
-as $$
-    insert into evervec.source
-        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
-         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
-         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
-         version_column, distance, index_method, priority, priority_sql, too_long, cache,
-         return_columns, return_attributes, text_search)
-    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
-           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
-           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
-           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
-           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
-           evervec.qualified_name(p_source.target),
-           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
-           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
-           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
-           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
-           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search
-    returning *
-$$;
-
-comment on function evervec.add_source(evervec.source) is
-$$Internal. Inserts a source and returns it as stored.$$;
-
-revoke execute on function evervec.add_source(evervec.source) from public;
 
 -- file: functions/track/analyse_sql.sql
 -- analyse_sql: what an SQL expression over a row reads, found by making a view of it and looking at the view's dependencies.
@@ -6382,6 +6659,77 @@ $$Internal. Creates or replaces the trigger functions erase_rows_, erase_row_ an
 
 revoke execute on function evervec.create_erase_functions(evervec.source) from public;
 
+-- file: functions/track/create_filter.sql
+-- create_filter: filter_<source>_<filter>, the keys of the rows that a filter leaves.
+--
+-- SQL without SET clauses, so that it inlines. It is only called by functions that pin the search_path, the one under which it is checked here.
+-- Locks:  none that matter.
+-- Raises: VE210 not a condition over a row of the source
+create or replace function evervec.create_filter(p_source evervec.source, p_filter evervec.filter)
+returns void
+language plpgsql
+set search_path from current
+set check_function_bodies = on
+as $$
+declare
+    v_name   text := 'filter_' || p_source.name || '_' || p_filter.name;
+    v_alias  text := (select c.relname from pg_class c where c.oid = p_source.relation);
+    v_detail text;
+begin
+    execute format(
+        $sql$
+        create or replace function evervec.%1$I(%2$s) returns table (%3$s)
+        language sql stable
+        as %4$L
+        $sql$,
+        v_name,
+        (select string_agg(format('%I %s', p.name, p.type), ', ' order by p.ordinality)
+           from unnest(p_filter.parameter_names, p_filter.parameter_types) with ordinality as p (name, type, ordinality)),
+        (select string_agg(format('key_%s %s', k.ordinality, k.type), ', ' order by k.ordinality)
+           from unnest(p_source.key_types) with ordinality as k (type, ordinality)),
+        format(E'select %s from %s as %I where (%s\n)', evervec.key_list(p_source, quote_ident(v_alias)), (evervec.fragments(p_source)).relation, v_alias,
+               p_filter.condition));
+    execute format('revoke execute on function evervec.%I from public', v_name);
+    execute format('grant execute on function evervec.%I to %s', v_name,
+                   (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
+exception
+    when syntax_error_or_access_rule_violation or feature_not_supported or grouping_error or data_exception then
+        get stacked diagnostics v_detail = message_text;
+        raise exception using
+            errcode = 'VE210',
+            message = format('filter "%s" of source "%s" is no condition over a row of %s', p_filter.name, p_source.name, p_source.relation),
+            detail  = v_detail,
+            hint    = format('The row is called %I there; name other tables, and types, with their schema; parameters by name, or as $1, $2, ….', v_alias);
+end
+$$;
+
+comment on function evervec.create_filter(evervec.source, evervec.filter) is
+$$Internal. Creates or replaces filter_<source>_<filter>. Raises VE210.$$;
+
+revoke execute on function evervec.create_filter(evervec.source, evervec.filter) from public;
+
+-- file: functions/track/create_filter_functions.sql
+-- create_filter_functions: all functions that a filter has of its own.
+--
+-- filter_<source>_<filter>(its parameters) → the keys of the rows that qualify; find_similar_<source>_<filter>, typed.
+-- Locks:  none that matter.
+-- Raises: VE210 its condition is none over a row of the source · 2BP01 as create_search
+create or replace function evervec.create_filter_functions(p_source evervec.source, p_filter evervec.filter)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.create_filter(p_source, p_filter);
+    perform evervec.create_search(p_source, format('find_similar_%s_%s', p_source.name, p_filter.name), true, p_filter);
+end
+$$;
+
+comment on function evervec.create_filter_functions(evervec.source, evervec.filter) is
+$$Internal. Creates or replaces filter_<source>_<filter> and find_similar_<source>_<filter>. Raises VE210, 2BP01.$$;
+
+revoke execute on function evervec.create_filter_functions(evervec.source, evervec.filter) from public;
+
 -- file: functions/track/create_key_function.sql
 -- create_key_function: key_<source>, the one place where a row_key is built, and canonical_<source>, which reads one and builds it anew.
 --
@@ -6761,6 +7109,116 @@ $$Internal. Creates or replaces sample_<source>.$$;
 
 revoke execute on function evervec.create_sample_function(evervec.source) from public;
 
+-- file: functions/track/create_search.sql
+-- create_search: one generated search function of a source: typed or by row_key, with or without a filter.
+--
+-- Runs as the caller. Where its columns are others than before it is dropped and made anew, and whoever might execute it may again.
+-- Locks:  none that matter.
+-- Raises: 2BP01 its columns are others now, and something else, such as a view of a user's, uses it
+create or replace function evervec.create_search(
+    p_source  evervec.source,
+    p_name    text,
+    p_typed   boolean,
+    p_filter  evervec.filter default null
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_first      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
+    v_numbers    integer[] := array[v_first, v_first + 1, v_first + 2, v_first + 3];
+    -- A key of one column is excluded by its values, others by their row_keys: there are no arrays of arrays.
+    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and p_source.key_types[1] !~ '\]$';
+    v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
+    v_from       text;
+    v_visited    text;
+    v_columns    record;
+    v_definition text;
+    v_former     regprocedure;
+    v_grantee    text;
+    v_grantees   text[];
+begin
+    select string_agg(format('%I %s', evervec.result_name(c.name, p_filter), c.type), ', ' order by c.ordinality) as names,
+           string_agg(c.value, ', ' order by c.ordinality) as found
+      into v_columns
+      from (
+        select k.name, k.type, format('n.key_%s', k.ordinality), k.ordinality
+          from unnest(p_source.key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
+        union all
+        select r.name, format_type(a.atttypid, -1), format('s.%I::%s', r.name, format_type(a.atttypid, -1)), 100 + r.ordinality
+          from unnest(p_source.return_columns) with ordinality as r (name, ordinality)
+          join pg_attribute a on a.attrelid = p_source.relation and a.attname = r.name
+      ) as c (name, type, value, ordinality);
+
+    if p_source.index_method = 'none' then
+        v_visited := 'null';
+    elsif p_filter.name is null then
+        -- 20 kB are read and compared in the time of one step of the index.
+        v_visited := format('case when pg_relation_size(%L::regclass) > 20000 * greatest(v_fetch, v_former[1]::bigint) then v_fetch end',
+                            evervec.qualified_name(p_source.target));
+    end if;
+    if p_filter.name is not null then
+        select format('join evervec.%I(%s) f on %s',
+                      v_filter, string_agg('$' || 1 + p.ordinality, ', ' order by p.ordinality),
+                      (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
+                         from unnest(p_source.target_key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))),
+               coalesce(v_visited, format(
+                      'evervec.index_visits(format(%L%s), %L::regclass, v_fetch)',
+                      format('select from evervec.%I(%s)', v_filter, string_agg('%L::' || p.type, ', ' order by p.ordinality)),
+                      string_agg(', $' || 1 + p.ordinality, '' order by p.ordinality), evervec.qualified_name(p_source.target)))
+          into v_from, v_visited
+          from unnest(p_filter.parameter_types) with ordinality as p (type, ordinality);
+    end if;
+    v_definition := format(
+        $sql$
+        create or replace function evervec.%1$I(p_query vector, %2$s p_limit integer default 10, p_min_similarity real default null,
+                                                p_exclude %3$s[] default null, p_diversity real default null)
+        returns table (%4$s, similarity real, distance real)
+        language plpgsql stable
+        set search_path from current set plan_cache_mode = force_generic_plan set enable_sort = off set jit = off
+        as $body$ %5$s $body$
+        $sql$,
+        p_name,
+        (select string_agg(format('%I %s,', p.name, p.type), ' ' order by p.ordinality)
+           from unnest(p_filter.parameter_names, p_filter.parameter_types) with ordinality as p (name, type, ordinality)),
+        case when v_plain then p_source.key_types[1] else 'jsonb' end,
+        case when p_typed then v_columns.names else 'row_key jsonb' end,
+        evervec.search_body(
+            p_source, v_numbers,
+            case when v_plain then format('e.%I %s any ($%s)', p_source.target_key_columns[1], p_source.key_operators[1], v_numbers[3])
+                 else format('%s = any ($%s)', evervec.key_call(p_source, 'e', true), v_numbers[3]) end,
+            v_from, v_visited,
+            case when p_typed then v_columns.found else (
+                select format('evervec.%I(%s)', 'key_' || p_source.name, string_agg('n.key_' || k.ordinality, ', ' order by k.ordinality))
+                  from unnest(p_source.key_columns) with ordinality as k (name, ordinality)) end,
+            case when p_typed and p_source.return_columns <> '{}' then format('join %s s on %s', (evervec.fragments(p_source)).relation, (
+                select string_agg(format('s.%I %s n.key_%s', k.name, k.operator, k.ordinality), ' and ' order by k.ordinality)
+                  from unnest(p_source.key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))) end));
+    begin
+        execute v_definition;
+    exception when invalid_function_definition then
+        select p.oid::regprocedure, array(
+                   select a.grantee::regrole::text from aclexplode(p.proacl) a where a.grantee not in (0, p.proowner))
+          into v_former, v_grantees
+          from pg_proc p
+         where p.pronamespace = 'evervec'::regnamespace and p.proname = p_name;
+        execute format('drop function %s', v_former);
+        execute v_definition;
+    end;
+    execute format('revoke execute on function evervec.%I from public', p_name);
+    foreach v_grantee in array v_grantees || v_owner::text loop
+        execute format('grant execute on function evervec.%I to %s', p_name, v_grantee);
+    end loop;
+end
+$$;
+
+comment on function evervec.create_search(evervec.source, text, boolean, evervec.filter) is
+$$Internal. Creates or replaces a search function of a source. p_typed: it returns the key and the return columns, otherwise row_key; p_filter: the rows to search among. Raises 2BP01.$$;
+
+revoke execute on function evervec.create_search(evervec.source, text, boolean, evervec.filter) from public;
+
 -- file: functions/track/create_search_function.sql
 -- create_search_function: nearest_<source>, the search that inlines into the caller's plan.
 --
@@ -6814,6 +7272,27 @@ comment on function evervec.create_search_function(evervec.source) is
 $$Internal. Creates or replaces nearest_<source>.$$;
 
 revoke execute on function evervec.create_search_function(evervec.source) from public;
+
+-- file: functions/track/create_similar_functions.sql
+-- create_similar_functions: find_similar_<source>, typed, and similar_<source>, by row_key, through which find_similar searches it.
+--
+-- Locks:  none that matter.
+-- Raises: 2BP01 as create_search
+create or replace function evervec.create_similar_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.create_search(p_source, 'find_similar_' || p_source.name, true);
+    perform evervec.create_search(p_source, 'similar_' || p_source.name, false);
+end
+$$;
+
+comment on function evervec.create_similar_functions(evervec.source) is
+$$Internal. Creates or replaces find_similar_<source> and similar_<source>. Raises 2BP01.$$;
+
+revoke execute on function evervec.create_similar_functions(evervec.source) from public;
 
 -- file: functions/track/create_table_functions.sql
 -- create_table_functions: write_<source> and erase_<source> for vectors in a table of their own.
@@ -7275,6 +7754,24 @@ $$Internal. Drops every trigger that calls a generated function of the source. R
 
 revoke execute on function evervec.drop_triggers(evervec.source) from public;
 
+-- file: functions/track/filter_functions.sql
+-- filter_functions: the names of the functions that a filter of a source has.
+--
+-- Locks:  none.
+create or replace function evervec.filter_functions(p_source text, p_filter text)
+returns text[]
+language sql immutable
+set search_path from current
+as $$
+    select array_agg(format('%s_%s_%s', f.prefix, p_source, p_filter))
+      from unnest(array['find_similar', 'filter']) as f (prefix)
+$$;
+
+comment on function evervec.filter_functions(text, text) is
+$$Internal. Names of the functions in schema evervec that are generated for a filter.$$;
+
+revoke execute on function evervec.filter_functions(text, text) from public;
+
 -- file: functions/track/follow_renames.sql
 -- follow_renames: writes the functions of sources anew whose table, schema or columns were renamed, or whose partitions changed.
 --
@@ -7289,6 +7786,7 @@ as $$
 declare
     v_former evervec.source;
     v_source evervec.source;
+    v_filter evervec.filter;
 begin
     for v_former in
         select s.*
@@ -7296,8 +7794,8 @@ begin
           join pg_class c on c.oid = s.relation
          where s.source_id = any (p_sources)
            and (evervec.qualified_name(s.relation), evervec.qualified_name(s.target), evervec.attribute_names(s.relation, s.key_attributes),
-                evervec.attribute_names(s.relation, s.watched_attributes))
-               is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
+                evervec.attribute_names(s.relation, s.watched_attributes), evervec.attribute_names(s.relation, s.return_attributes))
+               is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns, s.return_columns)
             or s.source_id = any (p_sources)
            and not exists (
                select from pg_index i
@@ -7321,7 +7819,8 @@ begin
             v_source := evervec.with_present_names(v_former);
             v_source := evervec.with_recipe(v_source);
         exception when others then
-            v_source := evervec.with_key(v_former);
+            v_source := evervec.with_return_columns(evervec.with_key(v_former),
+                                                    evervec.attribute_names(v_former.relation, v_former.return_attributes));
             v_source.last_error := sqlerrm;
         end;
         perform evervec.update_source(v_source);
@@ -7329,6 +7828,20 @@ begin
         if v_source.storage = 'column' then
             perform evervec.create_search_function(v_source);
         end if;
+        begin
+            perform evervec.create_similar_functions(v_source);
+        exception when dependent_objects_still_exist then
+            -- A view of somebody's uses a function whose columns are named otherwise now.
+            update evervec.source s set last_error = coalesce(s.last_error, sqlerrm) where s.source_id = v_source.source_id;
+        end;
+        for v_filter in select * from evervec.filter f where f.source_id = v_source.source_id loop
+            begin
+                perform evervec.create_filter_functions(v_source, v_filter);
+            exception when others then
+                -- Its words cannot be followed: doctor tells.
+                continue;
+            end;
+        end loop;
         perform evervec.create_trigger_functions(v_source);
         if v_source.key_columns <> v_former.key_columns then
             delete from evervec.processing_queue q where q.source_id = v_source.source_id;
@@ -7366,14 +7879,20 @@ revoke execute on function evervec.follow_renames(integer[]) from public;
 -- generated_functions: the names of all functions that a source has of its own.
 --
 -- Locks:  none.
+-- needs: functions/track/filter_functions.sql
 create or replace function evervec.generated_functions(p_source text)
 returns text[]
 language sql stable
 set search_path from current
 as $$
-    select array_agg(prefix || '_' || p_source)
+    select array_agg(g.prefix || '_' || p_source) || coalesce(
+               (select array_agg(n.name)
+                  from evervec.source s
+                  join evervec.filter f using (source_id)
+                  cross join unnest(evervec.filter_functions(s.name, f.name)) as n (name)
+                 where s.name = p_source), '{}')
       from (
-        select unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
@@ -7564,12 +8083,32 @@ $$Internal. SET clauses of every generated function that renders texts or reads 
 
 revoke execute on function evervec.pinned_settings() from public;
 
+-- file: functions/track/result_name.sql
+-- result_name: the name that a column of the source has in the result of a generated search function.
+--
+-- Its own, unless the function has a parameter or a result of that name: a column "distance" is returned as "source_distance".
+-- Locks:  none.
+create or replace function evervec.result_name(p_column text, p_filter evervec.filter)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select case when p_column = any (array['similarity', 'distance', 'p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity']
+                                     || p_filter.parameter_names)
+                then left('source_' || p_column, 63) else p_column end
+$$;
+
+comment on function evervec.result_name(text, evervec.filter) is
+$$Internal. Name of a column in the result of find_similar_<source>: its own, or source_<name> where that is taken.$$;
+
+revoke execute on function evervec.result_name(text, evervec.filter) from public;
+
 -- file: functions/track/retrack.sql
 -- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
 -- Locks:  those of track and untrack.
--- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · 55P03 the table stays locked
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source         text,
     p_columns        text[] default null,
@@ -7626,13 +8165,15 @@ begin
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
+    perform evervec.create_similar_functions(v_source);
+    perform evervec.create_filter_functions(v_source, f) from evervec.filter f where f.source_id = v_source.source_id;
     perform evervec.create_triggers(v_source);
     perform evervec.start_pass(v_source.source_id, 'reconcile');
 end
 $$;
 
 comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
 
 revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) from public;
 
@@ -7676,6 +8217,128 @@ comment on function evervec.row_differs(regclass, text[]) is
 $$Internal. SQL condition for the WHEN clause of an UPDATE trigger over these columns of the table.$$;
 
 revoke execute on function evervec.row_differs(regclass, text[]) from public;
+
+-- file: functions/track/search_body.sql
+-- search_body: the body of a generated search function, with or without a filter.
+--
+-- The n nearest come from one statement, of which three things are to be known. It is planned once a session and for any limit, so
+-- sorting is made dear to the planner (a SET clause): the index is what is left. Whatever the index gives is sorted again, because a
+-- relaxed iterative scan is almost in order. And where it gives fewer rows than are wanted, or is not worth asking, the part "exact"
+-- reads all that qualifies; its condition is no row's, so PostgreSQL begins that part only where it holds.
+-- Threshold, returned columns and diversity come after that, where they cannot keep the index from being used.
+--
+-- The columns of others stand behind the aliases e, f and s, our variables stand alone, and parameters are $1, $2, …: no name of theirs
+-- can be taken for one of ours.
+--
+-- p_arguments: the numbers of the parameters: limit, min_similarity, exclude, diversity
+-- p_excluded:  condition on e: it is one of those to leave out
+-- p_filter:    FROM items that leave of e what qualifies, or nothing
+-- p_visited:   PL/pgSQL expression: how many vectors an index scan would have to look at; NULL where an exact search is cheaper
+-- p_result, p_join: what is returned of n, the nearest, and of s, joined to it
+-- Locks:  none.
+-- needs: functions/search/metric.sql
+-- needs: functions/core/qualified_name.sql
+create or replace function evervec.search_body(
+    p_source    evervec.source,
+    p_arguments integer[],
+    p_excluded  text,
+    p_filter    text,
+    p_visited   text,
+    p_result    text,
+    p_join      text
+)
+returns text
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+    v_metric     record := evervec.metric(p_source.distance);
+    v_keys       record;
+    v_nearest    text;
+begin
+    select string_agg(format('e.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as fetched,
+           string_agg(format('e.%I', c.name), ', ' order by c.ordinality) as stored,
+           string_agg(format('n.key_%s', c.ordinality), ', ' order by c.ordinality) as found
+      into v_keys
+      from unnest(p_source.target_key_columns) with ordinality as c (name, ordinality);
+    v_nearest := format(
+        $sql$
+            with indexed as materialized (
+                select %1$s, %2$s as distance /* vector */
+                  from %3$s e %4$s
+                 where %5$s not v_exact and ($%6$s is null or (%7$s) is not true)
+                 order by %2$s
+                 limit v_fetch
+            ), choice as materialized (
+                select case when v_exact then true
+                            when (select count(*) from indexed) >= v_fetch then false
+                            else evervec.may_search_exactly((select count(*) from indexed), v_fetch) end as exact
+            ), nearest as materialized (
+                select * from indexed where not (select c.exact from choice c)
+                union all
+                select *
+                  from (
+                    select %1$s, %2$s as distance /* vector */
+                      from %3$s e %4$s
+                     where %5$s (select c.exact from choice c) and ($%6$s is null or (%7$s) is not true)
+                     order by (%2$s) + 0, %8$s
+                     limit v_fetch
+                  ) exact
+            ), found as materialized (
+                select n.*, (%9$s)::real as similarity
+                  from nearest n
+                 where n.distance <> 'NaN' and ($%10$s is null or (%9$s)::real >= $%10$s)
+            )
+        $sql$,
+        v_keys.fetched, format('e.%I %s $1', p_source.vector_column, v_metric.operator), evervec.qualified_name(p_source.target), p_filter,
+        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_arguments[3], p_excluded, v_keys.stored,
+        format(v_metric.similarity, 'n.distance'), p_arguments[2]);
+    return format(
+        $body$
+        #variable_conflict use_variable
+        declare
+            v_fetch   bigint := evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s);
+            v_former  text[] := array[current_setting('hnsw.ef_search'), current_setting('hnsw.iterative_scan')];
+            v_visited bigint := %7$s;
+            v_exact   boolean := v_visited is null;
+            v_set     text[] := array[
+                set_config('hnsw.ef_search', least(greatest(v_visited + coalesce(cardinality($%5$s), 0), v_former[1]::bigint), 1000)::text, true),
+                set_config('hnsw.iterative_scan', 'relaxed_order', true)];
+        begin
+            if $%6$s is null then
+                return query
+                %8$s
+                select %9$s, n.similarity, n.distance::real
+                  from found n %10$s
+                 order by n.distance, %11$s
+                 limit $%3$s;
+            else
+                return query
+                %12$s, candidate as materialized (
+                    select n.*, row_number() over (order by n.distance, %11$s) as place from found n
+                )
+                select %9$s, n.similarity, n.distance::real
+                  from unnest(evervec.diversify(
+                           (select array_agg(c.embedding order by c.place) from candidate c),
+                           (select array_agg(c.similarity order by c.place) from candidate c),
+                           %2$L, $%3$s, $%6$s)) with ordinality as d (place, ordinal)
+                  join candidate n on n.place = d.place %10$s
+                 order by d.ordinal;
+            end if;
+            v_set := array[set_config('hnsw.ef_search', v_former[1], true), set_config('hnsw.iterative_scan', v_former[2], true)];
+        end
+        $body$,
+        v_dimensions, p_source.distance, p_arguments[1], p_arguments[2], p_arguments[3], p_arguments[4], p_visited,
+        v_nearest, p_result, p_join, v_keys.found,
+        replace(v_nearest, '/* vector */', format(', e.%I as embedding', p_source.vector_column)));
+end
+$$;
+
+comment on function evervec.search_body(evervec.source, integer[], text, text, text, text, text) is
+$$Internal. PL/pgSQL of a search over a source, for create_search.$$;
+
+revoke execute on function evervec.search_body(evervec.source, integer[], text, text, text, text, text) from public;
 
 -- file: functions/track/suspend.sql
 -- suspend: takes a source's triggers away, so that ALTER TABLE may drop or retype the columns that they name; retrack brings them back.
@@ -7883,6 +8546,7 @@ begin
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
+    perform evervec.create_similar_functions(v_source);
     perform evervec.create_triggers(v_source);
     if p_backfill and p_storage <> 'manual' then
         perform evervec.backfill(v_source.name);
@@ -8129,12 +8793,12 @@ begin
         end if;
         p_source.watched_columns := v_now;
     end if;
-    return evervec.with_key(p_source);
+    return evervec.with_return_columns(evervec.with_key(p_source), evervec.attribute_names(p_source.relation, p_source.return_attributes));
 end
 $$;
 
 comment on function evervec.with_present_names(evervec.source) is
-$$Internal. The source with present names of table, key and watched columns, in its columns and template too.$$;
+$$Internal. The source with present names of table, key, watched and returned columns, in its columns and template too.$$;
 
 revoke execute on function evervec.with_present_names(evervec.source) from public;
 
@@ -8450,4 +9114,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '48ffb16751533ca2456f0b44e25d499a604dfdb27a308f26975309840ac0c02a');
+values ('evervec_0002_functions', '633a89d40558ad3803744e2ddb3ad9b231aee79a608c0fa5f3c3d45d9263debd');

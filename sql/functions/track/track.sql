@@ -78,6 +78,7 @@ begin
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
+    perform evervec.create_similar_functions(v_source);
     perform evervec.create_triggers(v_source);
     if p_backfill and p_storage <> 'manual' then
         perform evervec.backfill(v_source.name);
