@@ -41,7 +41,7 @@ drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
-drop function evervec.search_body(evervec.source, integer[], text, text, text, text, text);
+drop function evervec.search_body(evervec.source, integer, text, text, text, text, text);
 drop function evervec.row_differs(regclass, text[]);
 drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]);
 drop function evervec.result_name(text, evervec.filter);
@@ -51,6 +51,7 @@ drop function evervec.match_key_types(evervec.source);
 drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
+drop function evervec.is_array(text);
 drop function evervec.get_source(text);
 drop function evervec.generated_functions(text);
 drop function evervec.follow_renames(integer[]);
@@ -606,6 +607,8 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/track/generated_functions.sql
 
 -- removed: functions/track/get_source.sql
+
+-- removed: functions/track/is_array.sql
 
 -- removed: functions/track/key_call.sql
 

@@ -7127,13 +7127,12 @@ set search_path from current
 as $$
 declare
     v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
-    v_first      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
-    v_numbers    integer[] := array[v_first, v_first + 1, v_first + 2, v_first + 3];
+    v_limit      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
     -- A key of one column is excluded by its values, others by their row_keys: there are no arrays of arrays.
-    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and p_source.key_types[1] !~ '\]$';
+    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and not evervec.is_array(p_source.key_types[1]);
     v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
-    v_from       text;
-    v_visited    text;
+    v_join       text;
+    v_visits     text;
     v_columns    record;
     v_definition text;
     v_former     regprocedure;
@@ -7144,7 +7143,7 @@ begin
            string_agg(c.value, ', ' order by c.ordinality) as found
       into v_columns
       from (
-        select k.name, k.type, format('n.key_%s', k.ordinality), k.ordinality
+        select k.name, k.type, format('n.key_%s::%s', k.ordinality, k.type), k.ordinality
           from unnest(p_source.key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
         union all
         select r.name, format_type(a.atttypid, -1), format('s.%I::%s', r.name, format_type(a.atttypid, -1)), 100 + r.ordinality
@@ -7153,10 +7152,10 @@ begin
       ) as c (name, type, value, ordinality);
 
     if p_source.index_method = 'none' then
-        v_visited := 'null';
+        v_visits := 'null';
     elsif p_filter.name is null then
         -- 20 kB are read and compared in the time of one step of the index.
-        v_visited := format('case when pg_relation_size(%L::regclass) > 20000 * greatest(v_fetch, v_former[1]::bigint) then v_fetch end',
+        v_visits := format('case when pg_relation_size(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
                             evervec.qualified_name(p_source.target));
     end if;
     if p_filter.name is not null then
@@ -7164,11 +7163,11 @@ begin
                       v_filter, string_agg('$' || 1 + p.ordinality, ', ' order by p.ordinality),
                       (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
                          from unnest(p_source.target_key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))),
-               coalesce(v_visited, format(
+               coalesce(v_visits, format(
                       'evervec.index_visits(format(%L%s), %L::regclass, v_fetch)',
                       format('select from evervec.%I(%s)', v_filter, string_agg('%L::' || p.type, ', ' order by p.ordinality)),
                       string_agg(', $' || 1 + p.ordinality, '' order by p.ordinality), evervec.qualified_name(p_source.target)))
-          into v_from, v_visited
+          into v_join, v_visits
           from unnest(p_filter.parameter_types) with ordinality as p (type, ordinality);
     end if;
     v_definition := format(
@@ -7186,16 +7185,18 @@ begin
         case when v_plain then p_source.key_types[1] else 'jsonb' end,
         case when p_typed then v_columns.names else 'row_key jsonb' end,
         evervec.search_body(
-            p_source, v_numbers,
-            case when v_plain then format('e.%I %s any ($%s)', p_source.target_key_columns[1], p_source.key_operators[1], v_numbers[3])
-                 else format('%s = any ($%s)', evervec.key_call(p_source, 'e', true), v_numbers[3]) end,
-            v_from, v_visited,
+            p_source, v_limit,
+            case when v_plain then format('e.%I %s any ($%s)', p_source.target_key_columns[1], p_source.key_operators[1], v_limit + 2)
+                 else format('%s = any ($%s)', evervec.key_call(p_source, 'e', true), v_limit + 2) end,
+            v_join, v_visits,
             case when p_typed then v_columns.found else (
-                select format('evervec.%I(%s)', 'key_' || p_source.name, string_agg('n.key_' || k.ordinality, ', ' order by k.ordinality))
-                  from unnest(p_source.key_columns) with ordinality as k (name, ordinality)) end,
-            case when p_typed and p_source.return_columns <> '{}' then format('join %s s on %s', (evervec.fragments(p_source)).relation, (
-                select string_agg(format('s.%I %s n.key_%s', k.name, k.operator, k.ordinality), ' and ' order by k.ordinality)
-                  from unnest(p_source.key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))) end));
+                select format('evervec.%I(%s)', 'key_' || p_source.name, string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality))
+                  from unnest(p_source.key_types) with ordinality as k (type, ordinality)) end,
+            case when p_typed and p_source.return_columns <> '{}' then format(
+                -- OFFSET keeps it a look-up for each row found: the planner, which does not know how few they are, would read the whole table.
+                'cross join lateral (select s.* from %s s where %s offset 0) s', (evervec.fragments(p_source)).relation, (
+                select string_agg(format('s.%I %s n.key_%s::%s', k.name, k.operator, k.ordinality, k.type), ' and ' order by k.ordinality)
+                  from unnest(p_source.key_columns, p_source.key_operators, p_source.key_types) with ordinality as k (name, operator, type, ordinality))) end));
     begin
         execute v_definition;
     exception when invalid_function_definition then
@@ -7222,8 +7223,9 @@ revoke execute on function evervec.create_search(evervec.source, text, boolean, 
 -- file: functions/track/create_search_function.sql
 -- create_search_function: nearest_<source>, the search that inlines into the caller's plan.
 --
--- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be
--- wrong with the arguments is checked in the LIMIT, which is evaluated once an execution.
+-- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be wrong with the
+-- query vector is checked by a condition on no column, which is evaluated once an execution; a limit that is a constant stays one, so that
+-- one plan does for all query vectors.
 -- A body that is parsed at once follows renames, but makes PostgreSQL refuse to drop what it reads. That is right for our own table;
 -- over the user's (column storage) the body is text, in which everything is qualified, and inlines too.
 -- Locks:  none.
@@ -7245,9 +7247,10 @@ begin
         %8$s
             select %3$s, %4$s
               from %5$s e
-             %7$s
+             where %7$s case when vector_dims(p_query) = %6$s and (%10$L <> 'cosine' or vector_norm(p_query) > 0) then true
+                             else evervec.search_size(p_query, %6$s, %10$L, 0, null, null) = 0 end
              order by %4$s
-             limit evervec.query_limit(p_query, %6$s, p_limit);
+             limit case when p_limit >= 0 then p_limit else evervec.query_limit(p_query, %6$s, p_limit) end;
         %9$s
         $sql$,
         'nearest_' || p_source.name,
@@ -7255,9 +7258,10 @@ begin
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
         evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
-        case when p_source.storage = 'column' then format('where e.%I is not null', p_source.vector_column) end,
+        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end,
         case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
-        case when p_source.storage = 'column' then '$nearest$' else 'end' end);
+        case when p_source.storage = 'column' then '$nearest$' else 'end' end,
+        p_source.distance);
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));
@@ -7940,6 +7944,23 @@ $$One source by its name: table, model, dimensions, embedding table, distance, k
 
 revoke execute on function evervec.get_source(text) from public;
 
+-- file: functions/track/is_array.sql
+-- is_array: whether a type, given by its name, is an array, or a domain over one.
+--
+-- Locks:  none.
+create or replace function evervec.is_array(p_type text)
+returns boolean
+language sql stable
+set search_path from current
+as $$
+    select t.typcategory = 'A' from pg_type t where t.oid = to_regtype(p_type)
+$$;
+
+comment on function evervec.is_array(text) is
+$$Internal. Whether values of that type are arrays.$$;
+
+revoke execute on function evervec.is_array(text) from public;
+
 -- file: functions/track/key_call.sql
 -- key_call: the SQL that builds the row_key of a row: evervec.key_film(s.id).
 --
@@ -8221,31 +8242,34 @@ revoke execute on function evervec.row_differs(regclass, text[]) from public;
 -- file: functions/track/search_body.sql
 -- search_body: the body of a generated search function, with or without a filter.
 --
--- The n nearest come from one statement, of which three things are to be known. It is planned once a session and for any limit, so
--- sorting is made dear to the planner (a SET clause): the index is what is left. Whatever the index gives is sorted again, because a
--- relaxed iterative scan is almost in order. And where it gives fewer rows than are wanted, or is not worth asking, the part "exact"
--- reads all that qualifies; its condition is no row's, so PostgreSQL begins that part only where it holds.
--- Threshold, returned columns and diversity come after that, where they cannot keep the index from being used.
+-- First the n nearest are fetched into arrays. The statement for the index is planned once a session and for any limit, so sorting is
+-- made dear to the planner (a SET clause of the function) and the index is what is left. Where it gives fewer rows than are wanted, or is
+-- not worth asking, all that qualifies is read; + 0 keeps that from being answered by the index again. Then what was fetched is
+-- sorted, because a relaxed iterative scan is only almost in order, and gets threshold, returned columns and diversity, which
+-- cannot keep the index from being used any more.
 --
--- The columns of others stand behind the aliases e, f and s, our variables stand alone, and parameters are $1, $2, …: no name of theirs
--- can be taken for one of ours.
+-- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each costs microseconds, so ef_search is
+-- only touched where it has to be. Good arguments are told by operators; search_size has the words for bad ones.
 --
--- p_arguments: the numbers of the parameters: limit, min_similarity, exclude, diversity
--- p_excluded:  condition on e: it is one of those to leave out
--- p_filter:    FROM items that leave of e what qualifies, or nothing
--- p_visited:   PL/pgSQL expression: how many vectors an index scan would have to look at; NULL where an exact search is cheaper
--- p_result, p_join: what is returned of n, the nearest, and of s, joined to it
+-- Columns stand behind the aliases e, f, n and s, variables stand alone, and parameters are $1, $2, …: no name of a user's can be taken for
+-- one of ours.
+--
+-- p_limit:    number of the parameter p_limit; p_min_similarity, p_exclude and p_diversity follow
+-- p_excluded: condition on e: it is one of those to leave out
+-- p_filter:   a join that leaves of e what qualifies, or NULL
+-- p_visits:   how many vectors a scan of the index would have to look at; NULL where an exact search is cheaper
+-- p_result, p_join: what is returned of n, what was found, and of s, joined to it
 -- Locks:  none.
 -- needs: functions/search/metric.sql
 -- needs: functions/core/qualified_name.sql
 create or replace function evervec.search_body(
-    p_source    evervec.source,
-    p_arguments integer[],
-    p_excluded  text,
-    p_filter    text,
-    p_visited   text,
-    p_result    text,
-    p_join      text
+    p_source   evervec.source,
+    p_limit    integer,
+    p_excluded text,
+    p_filter   text,
+    p_visits   text,
+    p_result   text,
+    p_join     text
 )
 returns text
 language plpgsql stable
@@ -8254,91 +8278,113 @@ as $$
 declare
     v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
     v_metric     record := evervec.metric(p_source.distance);
+    v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
     v_keys       record;
-    v_nearest    text;
+    v_fetch      text;
+    v_found      text;
 begin
-    select string_agg(format('e.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as fetched,
-           string_agg(format('e.%I', c.name), ', ' order by c.ordinality) as stored,
-           string_agg(format('n.key_%s', c.ordinality), ', ' order by c.ordinality) as found
+    -- There are no arrays of arrays: a key that is one is kept as text.
+    select string_agg(format('v_key_%s %s[];', k.ordinality, t.held), ' ' order by k.ordinality) as declared,
+           string_agg(format('v_key_%s', k.ordinality), ', ' order by k.ordinality) as variables,
+           string_agg(format('key_%s', k.ordinality), ', ' order by k.ordinality) as names,
+           string_agg(format('array_agg(n.key_%s)', k.ordinality), ', ' order by k.ordinality) as collected,
+           string_agg(format('e.%I::%s as key_%s', k.name, t.held, k.ordinality), ', ' order by k.ordinality) as fetched,
+           string_agg(format('e.%I', k.name), ', ' order by k.ordinality) as stored,
+           string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality) as found
       into v_keys
-      from unnest(p_source.target_key_columns) with ordinality as c (name, ordinality);
-    v_nearest := format(
+      from unnest(p_source.target_key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
+      cross join lateral (select case when evervec.is_array(k.type) then 'text' else k.type end as held) t;
+    v_fetch := format(
         $sql$
-            with indexed as materialized (
-                select %1$s, %2$s as distance /* vector */
-                  from %3$s e %4$s
-                 where %5$s not v_exact and ($%6$s is null or (%7$s) is not true)
-                 order by %2$s
-                 limit v_fetch
-            ), choice as materialized (
-                select case when v_exact then true
-                            when (select count(*) from indexed) >= v_fetch then false
-                            else evervec.may_search_exactly((select count(*) from indexed), v_fetch) end as exact
-            ), nearest as materialized (
-                select * from indexed where not (select c.exact from choice c)
-                union all
-                select *
-                  from (
-                    select %1$s, %2$s as distance /* vector */
-                      from %3$s e %4$s
-                     where %5$s (select c.exact from choice c) and ($%6$s is null or (%7$s) is not true)
-                     order by (%2$s) + 0, %8$s
-                     limit v_fetch
-                  ) exact
-            ), found as materialized (
-                select n.*, (%9$s)::real as similarity
-                  from nearest n
-                 where n.distance <> 'NaN' and ($%10$s is null or (%9$s)::real >= $%10$s)
-            )
+            select %1$s, array_agg(n.distance), array_agg(n.embedding)
+              into %2$s, v_distance, v_embedding
+              from (
+                select %3$s, %4$s as distance, case when $%5$s is not null then e.%6$I end as embedding
+                  from %7$s e %8$s
+                 where %9$s ($%10$s is null or (%11$s) is not true)
         $sql$,
-        v_keys.fetched, format('e.%I %s $1', p_source.vector_column, v_metric.operator), evervec.qualified_name(p_source.target), p_filter,
-        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_arguments[3], p_excluded, v_keys.stored,
-        format(v_metric.similarity, 'n.distance'), p_arguments[2]);
+        v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, p_limit + 3, p_source.vector_column,
+        evervec.qualified_name(p_source.target), p_filter,
+        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_limit + 2, p_excluded);
+    v_found := format(
+        $sql$
+                select n.*, (%1$s)::real as similarity
+                  from unnest(%2$s, v_distance, v_embedding) as n (%3$s, distance, embedding)
+                 where n.distance <> 'NaN' and ($%4$s is null or (%1$s)::real >= $%4$s)
+        $sql$,
+        format(v_metric.similarity, 'n.distance'), v_keys.variables, v_keys.names, p_limit + 1);
     return format(
         $body$
         #variable_conflict use_variable
         declare
-            v_fetch   bigint := evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s);
-            v_former  text[] := array[current_setting('hnsw.ef_search'), current_setting('hnsw.iterative_scan')];
-            v_visited bigint := %7$s;
-            v_exact   boolean := v_visited is null;
-            v_set     text[] := array[
-                set_config('hnsw.ef_search', least(greatest(v_visited + coalesce(cardinality($%5$s), 0), v_former[1]::bigint), 1000)::text, true),
-                set_config('hnsw.iterative_scan', 'relaxed_order', true)];
+            v_fetch  bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
+                                         and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
+                                    else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
+            v_ef     bigint := current_setting('hnsw.ef_search');
+            v_scan   text := current_setting('hnsw.iterative_scan');
+            v_visits bigint := %7$s;
+            v_lift   bigint := least(greatest(v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
+            v_done   text;
+            %8$s
+            v_distance  double precision[];
+            v_embedding vector[];
         begin
+            if v_visits is not null then
+                v_done := set_config('hnsw.iterative_scan', 'relaxed_order', true);
+                if v_lift > v_ef then
+                    v_done := set_config('hnsw.ef_search', v_lift::text, true);
+                end if;
+                %9$s
+                 order by %10$s
+                 limit v_fetch
+              ) n;
+                v_done := set_config('hnsw.iterative_scan', v_scan, true);
+                if v_lift > v_ef then
+                    v_done := set_config('hnsw.ef_search', v_ef::text, true);
+                end if;
+            end if;
+            if v_visits is null
+               or coalesce(cardinality(v_distance), 0) < v_fetch and evervec.may_search_exactly(coalesce(cardinality(v_distance), 0), v_fetch) then
+                %11$s
+                %9$s
+                 order by (%10$s) + 0, %12$s
+                 limit v_fetch
+              ) n;
+            end if;
             if $%6$s is null then
                 return query
-                %8$s
-                select %9$s, n.similarity, n.distance::real
-                  from found n %10$s
-                 order by n.distance, %11$s
+                select %13$s, n.similarity, n.distance::real
+                  from (%14$s) n %15$s
+                 order by n.distance, %16$s
                  limit $%3$s;
             else
                 return query
-                %12$s, candidate as materialized (
-                    select n.*, row_number() over (order by n.distance, %11$s) as place from found n
+                with candidate as materialized (
+                    select n.*, row_number() over (order by n.distance, %16$s) as place
+                      from (%14$s) n
                 )
-                select %9$s, n.similarity, n.distance::real
+                select %13$s, n.similarity, n.distance::real
                   from unnest(evervec.diversify(
-                           (select array_agg(c.embedding order by c.place) from candidate c),
-                           (select array_agg(c.similarity order by c.place) from candidate c),
+                           (select array_agg(n.embedding order by n.place) from candidate n),
+                           (select array_agg(n.similarity order by n.place) from candidate n),
                            %2$L, $%3$s, $%6$s)) with ordinality as d (place, ordinal)
-                  join candidate n on n.place = d.place %10$s
+                  join candidate n on n.place = d.place %15$s
                  order by d.ordinal;
             end if;
-            v_set := array[set_config('hnsw.ef_search', v_former[1], true), set_config('hnsw.iterative_scan', v_former[2], true)];
         end
         $body$,
-        v_dimensions, p_source.distance, p_arguments[1], p_arguments[2], p_arguments[3], p_arguments[4], p_visited,
-        v_nearest, p_result, p_join, v_keys.found,
-        replace(v_nearest, '/* vector */', format(', e.%I as embedding', p_source.vector_column)));
+        v_dimensions, p_source.distance, p_limit, p_limit + 1, p_limit + 2, p_limit + 3, p_visits,
+        v_keys.declared, v_fetch, v_distance,
+        -- What is best depends on the values that a filter gets.
+        case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
+        v_keys.stored, p_result, v_found, p_join, v_keys.found);
 end
 $$;
 
-comment on function evervec.search_body(evervec.source, integer[], text, text, text, text, text) is
+comment on function evervec.search_body(evervec.source, integer, text, text, text, text, text) is
 $$Internal. PL/pgSQL of a search over a source, for create_search.$$;
 
-revoke execute on function evervec.search_body(evervec.source, integer[], text, text, text, text, text) from public;
+revoke execute on function evervec.search_body(evervec.source, integer, text, text, text, text, text) from public;
 
 -- file: functions/track/suspend.sql
 -- suspend: takes a source's triggers away, so that ALTER TABLE may drop or retype the columns that they name; retrack brings them back.
@@ -9114,4 +9160,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '633a89d40558ad3803744e2ddb3ad9b231aee79a608c0fa5f3c3d45d9263debd');
+values ('evervec_0002_functions', 'cd9e6ff07a7624b4d02d896d41e15e03b72e3fe6e85fda1b90fb5225dc4589ea');

@@ -15,13 +15,12 @@ set search_path from current
 as $$
 declare
     v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
-    v_first      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
-    v_numbers    integer[] := array[v_first, v_first + 1, v_first + 2, v_first + 3];
+    v_limit      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
     -- A key of one column is excluded by its values, others by their row_keys: there are no arrays of arrays.
-    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and p_source.key_types[1] !~ '\]$';
+    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and not evervec.is_array(p_source.key_types[1]);
     v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
-    v_from       text;
-    v_visited    text;
+    v_join       text;
+    v_visits     text;
     v_columns    record;
     v_definition text;
     v_former     regprocedure;
@@ -32,7 +31,7 @@ begin
            string_agg(c.value, ', ' order by c.ordinality) as found
       into v_columns
       from (
-        select k.name, k.type, format('n.key_%s', k.ordinality), k.ordinality
+        select k.name, k.type, format('n.key_%s::%s', k.ordinality, k.type), k.ordinality
           from unnest(p_source.key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
         union all
         select r.name, format_type(a.atttypid, -1), format('s.%I::%s', r.name, format_type(a.atttypid, -1)), 100 + r.ordinality
@@ -41,10 +40,10 @@ begin
       ) as c (name, type, value, ordinality);
 
     if p_source.index_method = 'none' then
-        v_visited := 'null';
+        v_visits := 'null';
     elsif p_filter.name is null then
         -- 20 kB are read and compared in the time of one step of the index.
-        v_visited := format('case when pg_relation_size(%L::regclass) > 20000 * greatest(v_fetch, v_former[1]::bigint) then v_fetch end',
+        v_visits := format('case when pg_relation_size(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
                             evervec.qualified_name(p_source.target));
     end if;
     if p_filter.name is not null then
@@ -52,11 +51,11 @@ begin
                       v_filter, string_agg('$' || 1 + p.ordinality, ', ' order by p.ordinality),
                       (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
                          from unnest(p_source.target_key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))),
-               coalesce(v_visited, format(
+               coalesce(v_visits, format(
                       'evervec.index_visits(format(%L%s), %L::regclass, v_fetch)',
                       format('select from evervec.%I(%s)', v_filter, string_agg('%L::' || p.type, ', ' order by p.ordinality)),
                       string_agg(', $' || 1 + p.ordinality, '' order by p.ordinality), evervec.qualified_name(p_source.target)))
-          into v_from, v_visited
+          into v_join, v_visits
           from unnest(p_filter.parameter_types) with ordinality as p (type, ordinality);
     end if;
     v_definition := format(
@@ -74,16 +73,18 @@ begin
         case when v_plain then p_source.key_types[1] else 'jsonb' end,
         case when p_typed then v_columns.names else 'row_key jsonb' end,
         evervec.search_body(
-            p_source, v_numbers,
-            case when v_plain then format('e.%I %s any ($%s)', p_source.target_key_columns[1], p_source.key_operators[1], v_numbers[3])
-                 else format('%s = any ($%s)', evervec.key_call(p_source, 'e', true), v_numbers[3]) end,
-            v_from, v_visited,
+            p_source, v_limit,
+            case when v_plain then format('e.%I %s any ($%s)', p_source.target_key_columns[1], p_source.key_operators[1], v_limit + 2)
+                 else format('%s = any ($%s)', evervec.key_call(p_source, 'e', true), v_limit + 2) end,
+            v_join, v_visits,
             case when p_typed then v_columns.found else (
-                select format('evervec.%I(%s)', 'key_' || p_source.name, string_agg('n.key_' || k.ordinality, ', ' order by k.ordinality))
-                  from unnest(p_source.key_columns) with ordinality as k (name, ordinality)) end,
-            case when p_typed and p_source.return_columns <> '{}' then format('join %s s on %s', (evervec.fragments(p_source)).relation, (
-                select string_agg(format('s.%I %s n.key_%s', k.name, k.operator, k.ordinality), ' and ' order by k.ordinality)
-                  from unnest(p_source.key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))) end));
+                select format('evervec.%I(%s)', 'key_' || p_source.name, string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality))
+                  from unnest(p_source.key_types) with ordinality as k (type, ordinality)) end,
+            case when p_typed and p_source.return_columns <> '{}' then format(
+                -- OFFSET keeps it a look-up for each row found: the planner, which does not know how few they are, would read the whole table.
+                'cross join lateral (select s.* from %s s where %s offset 0) s', (evervec.fragments(p_source)).relation, (
+                select string_agg(format('s.%I %s n.key_%s::%s', k.name, k.operator, k.ordinality, k.type), ' and ' order by k.ordinality)
+                  from unnest(p_source.key_columns, p_source.key_operators, p_source.key_types) with ordinality as k (name, operator, type, ordinality))) end));
     begin
         execute v_definition;
     exception when invalid_function_definition then
