@@ -15,6 +15,7 @@ drop table
     evervec.fold_state,
     evervec.change_log,
     evervec.dependency,
+    evervec.filter,
     evervec.source,
     evervec.model_call,
     evervec.model,

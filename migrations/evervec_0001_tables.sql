@@ -155,6 +155,8 @@ create table evervec.source (
     priority_sql       text,
     too_long           text        not null default 'cut',
     cache              boolean     not null default true,
+    return_columns     text[]      not null default '{}',
+    return_attributes  smallint[]  not null default '{}',
     text_search        text,
     state              text        not null default 'active',
     pass_kind          text,
@@ -189,6 +191,8 @@ comment on column evervec.source.text_expression is
 $$The recipe compiled to an SQL expression over the row s; NULL or blank text means that the row has no vector.$$;
 comment on column evervec.source.relation_name is
 $$The table's name (target_name: that of the vectors' table) when the generated functions were written; they are written anew when it, or a column's name, has changed.$$;
+comment on column evervec.source.return_columns is
+$$Columns of the table that find_similar_<source> and the functions of its filters return beside the key; return_attributes: their numbers.$$;
 comment on column evervec.source.text_search is
 $$The configuration of full text search by whose rules texts are kept beside their vectors, with its schema; NULL: they are not. As text, because pg_upgrade refuses a column of type regconfig.$$;
 comment on column evervec.source.partitions is
@@ -213,6 +217,22 @@ create table evervec.dependency (
 );
 comment on table evervec.dependency is
 $$Other tables that a recipe reads. columns: what the triggers log of a changed row; watched: which changes count; keys: query over changed that gives the keys of our rows.$$;
+
+create table evervec.filter (
+    filter_id       integer     generated always as identity,
+    source_id       integer     not null,
+    name            text        not null,
+    condition       text        not null,
+    parameter_names text[]      not null default '{}',
+    parameter_types text[]      not null default '{}',
+    created_at      timestamptz not null default now(),
+    constraint filter_pkey primary key (filter_id),
+    constraint filter_source_id_name_key unique (source_id, name),
+    constraint filter_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
+    constraint filter_parameters_check check (cardinality(parameter_names) = cardinality(parameter_types))
+);
+comment on table evervec.filter is
+$$Conditions over the rows of a source, each with search functions of its own. condition: SQL over the row, which is called by its table's name; its parameters by name, or as $1, $2, ….$$;
 
 -- No index, no foreign key, no sequence: a writer pays for one append and nothing else. A NULL row_key says that rows of the
 -- source changed which nobody can name (TRUNCATE): the whole source is then compared.
@@ -531,4 +551,4 @@ comment on table evervec.budget is
 $$What a model, or a source, may spend on a day (UTC) before its jobs wait for the next one. See set_budget.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'e1d1d963ce60999784ea27d744a46bfff38dd76b7be70167d29b49aea9c89211');
+values ('evervec_0001_tables', '8b71d8e66c2bf1948217cfd5d2dcc3270499c57fa004dbfc13bd9b9e411d5bc6');
