@@ -178,6 +178,13 @@ select f.title, s.similarity
 select * from evervec.near_duplicates('film', 0.2, p_limit => 1000);
 select * from evervec.near_duplicates('film', 0.2, p_after => '{"id": 2}', p_limit => 2);
 
+-- example: search
+-- Words whose vector is known: for a day after evervec search, evervec.Search in Python, or cache_query (see there).
+select f.title, s.similarity
+  from evervec.search('film', 'a western', p_limit => 3) s
+  join film f on f.id = (s.row_key ->> 'id')::integer
+ order by s.distance;
+
 -- example: nearest_film
 select f.title, f.year, n.distance
   from evervec.nearest_film((select embedding from film_embedding where id = 1), 3) n

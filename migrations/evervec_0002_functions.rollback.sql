@@ -27,6 +27,7 @@ drop view evervec.status;
 drop view evervec.egress;
 drop view evervec.cost;
 drop view evervec.alerts;
+drop function evervec.with_return_columns(evervec.source, text[]);
 drop function evervec.with_recipe(evervec.source);
 drop function evervec.with_priority(evervec.source, text);
 drop function evervec.with_present_names(evervec.source);
@@ -35,19 +36,22 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[]);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
+drop function evervec.search_body(evervec.source, integer, text, text, text, text, text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]);
+drop function evervec.result_name(text, evervec.filter);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
 drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
+drop function evervec.is_array(text);
 drop function evervec.get_source(text);
 drop function evervec.follow_renames(integer[]);
 drop function evervec.drop_triggers(evervec.source);
@@ -59,7 +63,9 @@ drop function evervec.create_trigger_functions(evervec.source);
 drop function evervec.create_trigger_function(text, text, boolean);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
+drop function evervec.create_similar_functions(evervec.source);
 drop function evervec.create_search_function(evervec.source);
+drop function evervec.create_search(evervec.source, text, boolean, evervec.filter);
 drop function evervec.create_sample_function(evervec.source);
 drop function evervec.create_row_functions(evervec.source);
 drop function evervec.create_row_function(evervec.source, text, text, text, boolean, text, text);
@@ -69,6 +75,8 @@ drop function evervec.create_pass_functions(evervec.source);
 drop function evervec.create_partition_triggers(evervec.source);
 drop function evervec.create_log_function(text, text, boolean);
 drop function evervec.create_key_function(evervec.source);
+drop function evervec.create_filter_functions(evervec.source, evervec.filter);
+drop function evervec.create_filter(evervec.source, evervec.filter);
 drop function evervec.create_erase_functions(evervec.source);
 drop function evervec.create_dependents_functions(evervec.source);
 drop function evervec.create_dependency_triggers(evervec.source);
@@ -82,7 +90,6 @@ drop function evervec.check_name(text);
 drop function evervec.changed_keys(evervec.source, text, text);
 drop function evervec.key_decoy(evervec.source);
 drop function evervec.analyse_sql(regclass, text, text);
-drop function evervec.add_source(evervec.source);
 drop function evervec.add_dependencies(evervec.source, jsonb);
 drop function evervec.act_as_owner(evervec.source, regprocedure);
 drop function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]);
@@ -97,16 +104,24 @@ drop function evervec.create_manual_functions(evervec.source);
 drop function evervec.fragments(evervec.source);
 drop function evervec.check_vectors(evervec.source, vector[]);
 drop function evervec.vector_lookup(text, jsonb);
-drop function evervec.search_of(text);
+drop function evervec.search_size(vector, integer, text, integer, real, real);
+drop function evervec.search(text, text, integer, real, jsonb[]);
 drop function evervec.render(text, jsonb);
 drop function evervec.render_rows(text, jsonb[]);
+drop function evervec.query_of(text, text);
 drop function evervec.query_limit(vector, integer, integer);
 drop function evervec.parse_key(text, text);
 drop function evervec.near_duplicates(text, real, jsonb, integer, integer);
-drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]);
-drop function evervec.find_similar(text, vector, integer, real, jsonb[]);
+drop function evervec.may_search_exactly(bigint, bigint);
+drop function evervec.index_visits(text, regclass, bigint);
+drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real);
+drop function evervec.find_similar(text, vector, integer, real, jsonb[], real);
 drop function evervec.duplicates_of(text, jsonb);
+drop function evervec.drop_filter(text, text);
+drop function evervec.diversify(vector[], real[], text, integer, real);
 drop function evervec.check_row_key(evervec.source, jsonb);
+drop function evervec.add_filter(text, text, text, text[]);
+drop function evervec.add_source(evervec.source);
 drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.with_failure(jsonb, text, text, integer);
 drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
@@ -192,6 +207,7 @@ drop function evervec.pause(text);
 drop function evervec.doctor_updates(evervec.source);
 drop function evervec.doctor_triggers(evervec.source);
 drop function evervec.expected_triggers(evervec.source);
+drop function evervec.partitions_of(regclass);
 drop function evervec.doctor_tables(evervec.source);
 drop function evervec.doctor_state(evervec.source);
 drop function evervec.doctor_recipe(evervec.source);
@@ -208,9 +224,9 @@ drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
 drop function evervec.estimated_rows(regclass);
-drop function evervec.partitions_of(regclass);
 drop function evervec.index_of(evervec.source);
 drop function evervec.index_due(evervec.source);
+drop function evervec.doctor_filters(evervec.source);
 drop function evervec.doctor_children(evervec.source);
 drop function evervec.track_statement(evervec.source, text, text);
 drop function evervec.key_list(evervec.source, text, boolean);
@@ -218,7 +234,12 @@ drop function evervec.doctor_budget(evervec.source);
 drop view evervec.budget_status;
 drop function evervec.doctor(text);
 drop function evervec.query_hash(evervec.model, text);
+drop function evervec.note_change(integer);
+drop function evervec.known_result(text, vector, integer, real, jsonb[], name);
+drop function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]);
+drop function evervec.result_hash(evervec.source, vector, integer, real, jsonb[], name);
 drop function evervec.keep_cached(integer, bytea[]);
+drop function evervec.forget_results(integer);
 drop function evervec.forget_queries(integer);
 drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
@@ -240,6 +261,7 @@ drop function evervec.is_confined(regclass);
 drop function evervec.check_role(name);
 drop function evervec.access_rights(text);
 drop function evervec.generated_functions(text);
+drop function evervec.filter_functions(text, text);
 drop function evervec.qualified_name(regclass);
 drop function evervec.kind_rights();
 
@@ -281,15 +303,27 @@ drop function evervec.kind_rights();
 
 -- removed: functions/cache/forget_queries.sql
 
+-- removed: functions/cache/forget_results.sql
+
 -- removed: functions/cache/keep_cached.sql
 
+-- removed: functions/cache/keep_result.sql
+
+-- removed: functions/cache/known_result.sql
+
+-- removed: functions/cache/note_change.sql
+
 -- removed: functions/cache/query_hash.sql
+
+-- removed: functions/cache/result_hash.sql
 
 -- removed: functions/control/doctor.sql
 
 -- removed: functions/control/doctor_budget.sql
 
 -- removed: functions/control/doctor_children.sql
+
+-- removed: functions/control/doctor_filters.sql
 
 -- removed: functions/control/doctor_index.sql
 
@@ -493,13 +527,23 @@ drop function evervec.kind_rights();
 
 -- removed: functions/queue/write_vectors.sql
 
+-- removed: functions/search/add_filter.sql
+
 -- removed: functions/search/check_row_key.sql
+
+-- removed: functions/search/diversify.sql
+
+-- removed: functions/search/drop_filter.sql
 
 -- removed: functions/search/duplicates_of.sql
 
 -- removed: functions/search/find_similar.sql
 
 -- removed: functions/search/find_similar_to.sql
+
+-- removed: functions/search/index_visits.sql
+
+-- removed: functions/search/may_search_exactly.sql
 
 -- removed: functions/search/metric.sql
 
@@ -509,11 +553,15 @@ drop function evervec.kind_rights();
 
 -- removed: functions/search/query_limit.sql
 
+-- removed: functions/search/query_of.sql
+
 -- removed: functions/search/render.sql
 
 -- removed: functions/search/render_rows.sql
 
--- removed: functions/search/search_of.sql
+-- removed: functions/search/search.sql
+
+-- removed: functions/search/search_size.sql
 
 -- removed: functions/search/vector_lookup.sql
 
@@ -573,6 +621,10 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/create_erase_functions.sql
 
+-- removed: functions/track/create_filter.sql
+
+-- removed: functions/track/create_filter_functions.sql
+
 -- removed: functions/track/create_key_function.sql
 
 -- removed: functions/track/create_log_function.sql
@@ -591,7 +643,11 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/create_sample_function.sql
 
+-- removed: functions/track/create_search.sql
+
 -- removed: functions/track/create_search_function.sql
+
+-- removed: functions/track/create_similar_functions.sql
 
 -- removed: functions/track/create_table_functions.sql
 
@@ -611,6 +667,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/drop_triggers.sql
 
+-- removed: functions/track/filter_functions.sql
+
 -- removed: functions/track/follow_renames.sql
 
 -- removed: functions/track/fragments.sql
@@ -618,6 +676,8 @@ drop function evervec.kind_rights();
 -- removed: functions/track/generated_functions.sql
 
 -- removed: functions/track/get_source.sql
+
+-- removed: functions/track/is_array.sql
 
 -- removed: functions/track/key_call.sql
 
@@ -639,9 +699,13 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/primary_key.sql
 
+-- removed: functions/track/result_name.sql
+
 -- removed: functions/track/retrack.sql
 
 -- removed: functions/track/row_differs.sql
+
+-- removed: functions/track/search_body.sql
 
 -- removed: functions/track/suspend.sql
 
@@ -668,6 +732,8 @@ drop function evervec.kind_rights();
 -- removed: functions/track/with_priority.sql
 
 -- removed: functions/track/with_recipe.sql
+
+-- removed: functions/track/with_return_columns.sql
 
 -- removed: views/alerts.sql
 

@@ -42,9 +42,10 @@ as $$
     select r.kind, r.object, n.name, r.privilege
       from (values
         ('reader', 'function', 'execute',
-         'find_similar find_similar_to near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
-         'search_of duplicates_of vector_lookup vectors_lookup query_limit'),
-        ('reader', 'source function', 'execute', 'nearest key'),
+         'find_similar find_similar_to search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
+         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of known_result keep_result '
+         'duplicates_of vector_lookup vectors_lookup'),
+        ('reader', 'source function', 'execute', 'nearest find_similar similar filter key'),
         ('reader', 'vectors', 'select', '*'),
 
         ('writer', 'function', 'execute',
@@ -62,7 +63,7 @@ as $$
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number'),
         ('admin', 'relation', 'select',
-         'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency fold_state job_receipt '
+         'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'model model_call processing_queue retry_policy schema_version setting source spending'),
         ('admin', 'relation', 'update', 'model retry_policy setting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
@@ -96,18 +97,42 @@ $$Internal. schema.table, quoted where needed; NULL when there is no such relati
 
 revoke execute on function evervec.qualified_name(regclass) from public;
 
+-- file: functions/track/filter_functions.sql
+-- filter_functions: the names of the functions that a filter of a source has.
+--
+-- Locks:  none.
+create or replace function evervec.filter_functions(p_source text, p_filter text)
+returns text[]
+language sql immutable
+set search_path from current
+as $$
+    select array_agg(format('%s_%s_%s', f.prefix, p_source, p_filter))
+      from unnest(array['find_similar', 'filter']) as f (prefix)
+$$;
+
+comment on function evervec.filter_functions(text, text) is
+$$Internal. Names of the functions in schema evervec that are generated for a filter.$$;
+
+revoke execute on function evervec.filter_functions(text, text) from public;
+
 -- file: functions/track/generated_functions.sql
 -- generated_functions: the names of all functions that a source has of its own.
 --
 -- Locks:  none.
+-- needs: functions/track/filter_functions.sql
 create or replace function evervec.generated_functions(p_source text)
 returns text[]
 language sql stable
 set search_path from current
 as $$
-    select array_agg(prefix || '_' || p_source)
+    select array_agg(g.prefix || '_' || p_source) || coalesce(
+               (select array_agg(n.name)
+                  from evervec.source s
+                  join evervec.filter f using (source_id)
+                  cross join unnest(evervec.filter_functions(s.name, f.name)) as n (name)
+                 where s.name = p_source), '{}')
       from (
-        select unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
@@ -764,6 +789,60 @@ $$Internal. Removes vectors of queries that have expired or are beyond the numbe
 
 revoke execute on function evervec.forget_queries(integer) from public;
 
+-- file: functions/cache/forget_results.sql
+-- forget_results: removes results of searches by age and number, and those that a change has made void; sums up the changes.
+--
+-- Of a source with many changes all those that are committed become one, of this transaction: whatever result was found before it is void,
+-- which at most costs a search. So no result, not even one of a transaction that is still open, can take a change that it has not seen
+-- for one that never was.
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/control/setting_number.sql
+create or replace function evervec.forget_results(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with surplus as (
+        select greatest(count(*) - greatest(evervec.setting_number('search_cache_most', 10000), 0), 0)::bigint as entries
+          from evervec.search_cache
+    ), removed as (
+        delete from evervec.search_cache d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.search_cache o
+             where o.created_at <= now() - evervec.setting_interval('search_cache_keep', '24 hours')
+                or o.ctid in (
+                    select n.ctid from evervec.search_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
+                or exists (
+                    select from evervec.source_change c
+                     where c.source_id = o.source_id
+                       and c.xid >= pg_snapshot_xmin(o.seen)
+                       and (not pg_visible_in_snapshot(c.xid, o.seen) or c.xid = o.kept_by))
+             limit p_limit
+               for update skip locked))
+        returning 1
+    ), summed as (
+        delete from evervec.source_change d
+         where d.ctid = any (array(
+            select c.ctid
+              from evervec.source_change c
+             where c.source_id in (select n.source_id from evervec.source_change n group by n.source_id having count(*) > 100)
+             limit p_limit
+               for update skip locked))
+        returning d.source_id
+    ), sums as (
+        insert into evervec.source_change (source_id)
+        select distinct s.source_id from summed s
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_results(integer) is
+$$Internal. Removes results of searches that have expired, do not hold any more or are beyond the number that is kept, up to p_limit, and returns how many; puts one row of source_change in the place of more than a hundred of a source.$$;
+
+revoke execute on function evervec.forget_results(integer) from public;
+
 -- file: functions/cache/keep_cached.sql
 -- keep_cached: notes that vectors of the cache were used, so that they stay.
 --
@@ -787,6 +866,174 @@ comment on function evervec.keep_cached(integer, bytea[]) is
 $$Internal. Keeps entries of the cache from expiring.$$;
 
 revoke execute on function evervec.keep_cached(integer, bytea[]) from public;
+
+-- file: functions/cache/result_hash.sql
+-- result_hash: what the result of a search is known by: the SHA-256 of all that decides it; NULL where none is kept.
+--
+-- None is kept where row-level security decides what is found, nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
+-- to write or even to read what others write would make a search fail that is only a search. The start of the server is in it, because the
+-- transactions of another one, where a dump comes from, say nothing here. p_user is the caller's word; who is logged in, and as which role,
+-- is not: at worst somebody spoils what he himself gets. The settings are those that decide how far an index is searched.
+-- Locks:  none.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.result_hash(
+    p_source         evervec.source,
+    p_query          vector,
+    p_limit          integer,
+    p_min_similarity real,
+    p_exclude        jsonb[],
+    p_user           name
+)
+returns bytea
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if current_setting('transaction_read_only')::boolean
+       or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
+       or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
+       or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
+        return null;
+    end if;
+    return sha256(convert_to(jsonb_build_array(
+        p_source.source_id, pg_postmaster_start_time(), session_user, current_setting('role'), p_user, sha256(vector_send(p_query)),
+        p_limit, p_min_similarity, p_exclude, current_setting('hnsw.ef_search', true), current_setting('hnsw.iterative_scan', true),
+        current_setting('hnsw.max_scan_tuples', true))::text, 'UTF8'));
+end
+$$;
+
+comment on function evervec.result_hash(evervec.source, vector, integer, real, jsonb[], name) is
+$$Internal. SHA-256 of caller, source, query vector, limit, threshold, exclusions and settings of a search; NULL where its result is not kept.$$;
+
+revoke execute on function evervec.result_hash(evervec.source, vector, integer, real, jsonb[], name) from public;
+
+-- file: functions/cache/keep_result.sql
+-- keep_result: keeps what a search has found for the next one like it.
+--
+-- Of two who bring the same result neither waits for the other; one of theirs is found.
+-- Locks:  the former result, SKIP LOCKED.
+-- Raises: VE101 unknown source
+-- needs: functions/cache/result_hash.sql
+create or replace function evervec.keep_result(
+    p_source         text,
+    p_query          vector,
+    p_limit          integer,
+    p_min_similarity real,
+    p_exclude        jsonb[],
+    p_user           name,
+    p_seen           pg_snapshot,
+    p_row_keys       jsonb[],
+    p_similarities   real[],
+    p_distances      real[]
+)
+returns boolean
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_hash   bytea := evervec.result_hash(v_source, p_query, p_limit, p_min_similarity, p_exclude, p_user);
+begin
+    -- A great answer costs more to keep than to find.
+    if v_hash is null or cardinality(p_row_keys) > 1000 then
+        return false;
+    end if;
+    delete from evervec.search_cache d
+     where d.ctid = any (array(select r.ctid from evervec.search_cache r where r.search_hash = v_hash for update skip locked));
+    insert into evervec.search_cache (source_id, search_hash, seen, row_keys, similarities, distances)
+    values (v_source.source_id, v_hash, p_seen, p_row_keys, p_similarities, p_distances);
+    return true;
+end
+$$;
+
+comment on function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]) is
+$$Internal. Keeps keys, similarities and distances that a search found; p_seen: a snapshot taken before it. False where results are not kept. Raises VE101.$$;
+
+revoke execute on function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]) from public;
+
+-- file: functions/cache/known_result.sql
+-- known_result: the result that a search had before, where the source has not changed since, and the query that reads its rows.
+--
+-- A change that is committed now and was not yet for the search makes the result void, whenever its transaction began: so snapshots are
+-- compared, not times. Rows whose vectors went leave no trace here: the query, run as the caller, gives all rows of the result or none.
+-- Locks:  none.
+-- Raises: VE101 unknown source
+-- needs: functions/cache/result_hash.sql
+create or replace function evervec.known_result(
+    p_source         text,
+    p_query          vector,
+    p_limit          integer,
+    p_min_similarity real,
+    p_exclude        jsonb[],
+    p_user           name,
+    out row_keys     jsonb[],
+    out similarities real[],
+    out distances    real[],
+    out query        text
+)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_hash   bytea := evervec.result_hash(v_source, p_query, p_limit, p_min_similarity, p_exclude, p_user);
+begin
+    if v_hash is null then
+        return;
+    end if;
+    select r.row_keys, r.similarities, r.distances into row_keys, similarities, distances
+      from evervec.search_cache r
+     where r.search_hash = v_hash
+       and r.created_at > now() - evervec.setting_interval('search_cache_keep', '24 hours')
+       and not exists (
+           select from evervec.source_change c
+            where c.source_id = r.source_id
+              and c.xid >= pg_snapshot_xmin(r.seen)
+              and (not pg_visible_in_snapshot(c.xid, r.seen) or c.xid = r.kept_by))
+     limit 1;
+    if row_keys is null then
+        return;
+    end if;
+    query := format(
+        $sql$
+        with present as materialized (
+            select k.ordinality, %s as row_key, k.similarity, k.distance
+              from unnest($1, $2, $3) with ordinality as k (row_key, similarity, distance, ordinality)
+              join %s e on %s
+             where e.%I is not null
+        )
+        select p.row_key, p.similarity, p.distance
+          from present p
+         where (select count(*) from present) = cardinality($1)
+         order by p.ordinality
+        $sql$,
+        evervec.key_call(v_source, 'e', true), evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true),
+        v_source.vector_column);
+end
+$$;
+
+comment on function evervec.known_result(text, vector, integer, real, jsonb[], name) is
+$$Internal. Keys, similarities and distances that a search like this had before, NULL where they do not hold any more or were not kept; the text of the query over them ($1, $2, $3) that gives the rows, all or none. Raises VE101.$$;
+
+revoke execute on function evervec.known_result(text, vector, integer, real, jsonb[], name) from public;
+
+-- file: functions/cache/note_change.sql
+-- note_change: says that vectors of a source were stored, so that results of searches kept from before are not used any more.
+--
+-- An append, which waits for nobody and lets nobody wait. Vectors that only go away need none: a result that has lost a row is short.
+-- Locks:  none.
+create or replace function evervec.note_change(p_source_id integer)
+returns void
+language sql
+set search_path from current
+as $$
+    insert into evervec.source_change (source_id) values (p_source_id)
+$$;
+
+comment on function evervec.note_change(integer) is
+$$Internal. Notes that this transaction stored vectors of a source.$$;
+
+revoke execute on function evervec.note_change(integer) from public;
 
 -- file: functions/cache/query_hash.sql
 -- query_hash: what a query is known by: the SHA-256 of all that decides its vector, the words as they are sent among it.
@@ -830,7 +1077,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe', 'filters'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -855,7 +1102,7 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, vectors without the row-level security of their table, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, vectors without the row-level security of their table, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
 
@@ -972,6 +1219,7 @@ as $$
         'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
         'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),
         case when not p_source.cache then 'p_cache => false' end,
+        'p_return_columns => ' || quote_literal(nullif(p_source.return_columns, '{}')),
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,
@@ -1015,6 +1263,56 @@ comment on function evervec.doctor_children(evervec.source) is
 $$Internal. Finding of doctor: inheritance children that are not tracked.$$;
 
 revoke execute on function evervec.doctor_children(evervec.source) from public;
+
+-- file: functions/control/doctor_filters.sql
+-- doctor_filters: finding: a filter whose condition names what is not there any more.
+--
+-- PostgreSQL parses the condition again and plans nothing, because planning would run what others have put into indexes and policies.
+-- Locks:  none.
+create or replace function evervec.doctor_filters(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language plpgsql volatile
+set search_path from current
+set check_function_bodies = on
+as $$
+declare
+    v_filter evervec.filter;
+    v_error  text;
+begin
+    for v_filter in select * from evervec.filter f where f.source_id = p_source.source_id order by f.name loop
+        select 'function evervec.' || quote_ident(n.name) || ' is not there'
+          into v_error
+          from unnest(evervec.filter_functions(p_source.name, v_filter.name)) as n (name)
+         where not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = n.name)
+         limit 1;
+        if v_error is null then
+            begin
+                perform fmgr_sql_validator(p.oid)
+                   from pg_proc p
+                  where p.pronamespace = 'evervec'::regnamespace
+                    and p.proname = format('filter_%s_%s', p_source.name, v_filter.name);
+            exception when others then
+                v_error := sqlerrm;
+            end;
+        end if;
+        if v_error is not null then
+            return query
+            select 'broken filter', 'error',
+                   format('Filter "%s" of "%s" fails: %s. Correct the condition in the remedy.', v_filter.name, p_source.name, rtrim(v_error, '.')),
+                   format('select evervec.drop_filter(%1$L, %2$L); select evervec.add_filter(%1$L, %2$L, %3$L, %4$L);',
+                          p_source.name, v_filter.name, v_filter.condition,
+                          array(select format('%s %s', p.name, p.type)
+                                  from unnest(v_filter.parameter_names, v_filter.parameter_types) with ordinality
+                                       as p (name, type, ordinality) order by p.ordinality));
+        end if;
+    end loop;
+end
+$$;
+
+comment on function evervec.doctor_filters(evervec.source) is
+$$Internal. Finding of doctor: a filter that fails whatever the row.$$;
+
+revoke execute on function evervec.doctor_filters(evervec.source) from public;
 
 -- file: functions/index/index_due.sql
 -- index_due: whether the vector index of a source is missing and should be built now.
@@ -1106,23 +1404,6 @@ $$Internal. The vector index on a source's embedding table, whether it is valid,
 
 revoke execute on function evervec.index_of(evervec.source) from public;
 
--- file: functions/track/partitions_of.sql
--- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
---
--- Locks:  none.
-create or replace function evervec.partitions_of(p_relation regclass)
-returns oid[]
-language sql stable
-set search_path from current
-as $$
-    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
-$$;
-
-comment on function evervec.partitions_of(regclass) is
-$$Internal. OIDs of all partitions below a table, ascending.$$;
-
-revoke execute on function evervec.partitions_of(regclass) from public;
-
 -- file: functions/queue/estimated_rows.sql
 -- estimated_rows: about how many rows a table has, partitions included, without reading it.
 --
@@ -1130,7 +1411,6 @@ revoke execute on function evervec.partitions_of(regclass) from public;
 -- many pages as there are now. Without EXPLAIN: planning runs functions that the table's owner has put into its indexes, constraints and
 -- policies, with the rights of whoever asks.
 -- Locks:  none.
--- needs: functions/track/partitions_of.sql
 create or replace function evervec.estimated_rows(p_relation regclass)
 returns bigint
 language sql stable
@@ -1142,7 +1422,7 @@ as $$
                     else t.pages * greatest((current_setting('block_size')::integer - 24) / (28 + w.bytes), 1) end)::bigint
       from (
         select c.oid, c.relkind, c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer as pages
-          from unnest(p_relation::oid || evervec.partitions_of(p_relation)) as r (relation)
+          from (select p_relation::oid union select p.relid from pg_partition_tree(p_relation) p) as r (relation)
           join pg_class c on c.oid = r.relation
       ) t
       cross join lateral (
@@ -1537,7 +1817,7 @@ begin
       into v_error
       from (
         select f.prefix || '_' || p_source.name
-          from unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
+          from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
       ) as e (name)
@@ -1634,6 +1914,23 @@ comment on function evervec.doctor_tables(evervec.source) is
 $$Internal. Finding of doctor: a dropped table.$$;
 
 revoke execute on function evervec.doctor_tables(evervec.source) from public;
+
+-- file: functions/track/partitions_of.sql
+-- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
+--
+-- Locks:  none.
+create or replace function evervec.partitions_of(p_relation regclass)
+returns oid[]
+language sql stable
+set search_path from current
+as $$
+    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
+$$;
+
+comment on function evervec.partitions_of(regclass) is
+$$Internal. OIDs of all partitions below a table, ascending.$$;
+
+revoke execute on function evervec.partitions_of(regclass) from public;
 
 -- file: functions/control/expected_triggers.sql
 -- expected_triggers: the triggers that a source must have, wherever they stand: on its table, on partitions, on tables of its recipe.
@@ -3026,6 +3323,9 @@ begin
         end if;
         v_outcomes := evervec.try_write_vectors(v_source, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes);
         perform evervec.finish_jobs(v_batch.job_ids, v_outcomes, v_batch.notes);
+        if 'completed' = any (v_outcomes) then
+            perform evervec.note_change(v_source.source_id);
+        end if;
         if v_batch.hits is not null then
             perform evervec.keep_cached(v_source.model_id, v_batch.hits);
         end if;
@@ -3298,7 +3598,8 @@ begin
                   from unnest(v_ids, v_times) with ordinality as u (job_id, available_at, place)
                   join evervec.processing_queue q on q.job_id = u.job_id
                  -- Somebody may have leased it since, or put it elsewhere, where it is found, or was, as what it is now.
-                 where q.status = 'pending' and q.priority = v_priority and q.available_at = u.available_at
+                 -- Pending is who has no lease; said by its status it would let a kept plan walk over all that are pending, once a job.
+                 where q.lease_token is null and q.priority = v_priority and q.available_at = u.available_at
                  order by u.place
                  limit v_left
                    for update of q skip locked
@@ -3512,14 +3813,14 @@ begin
        from evervec.processing_queue q
        join evervec.source s using (source_id)
       cross join lateral evervec.policy_of(q.source_id, p_error_class) p
-      where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing' and p.pauses_model
+      where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and p.pauses_model
       group by s.model_id
       order by s.model_id;
 
     with leased as materialized (
         select q.job_id, q.source_id, q.attempts, q.failures
           from evervec.processing_queue q
-         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing'
+         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token
          order by q.source_id, q.task_type, q.row_key
            for update
     ), judged as materialized (
@@ -4121,7 +4422,7 @@ as $$
         select u.ordinality, q.source_id, q.row_key, q.claimed_hash
           from unnest(p_job_ids) with ordinality as u (job_id, ordinality)
           join evervec.processing_queue q on q.job_id = u.job_id
-         where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
+         where q.lease_token = p_lease_token and q.claimed_hash is not null
          order by q.source_id, q.task_type, q.row_key
            for update of q
     )
@@ -4538,7 +4839,7 @@ as $$
     with leased as (
         select q.job_id
           from evervec.processing_queue q
-         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing'
+         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token
          order by q.source_id, q.task_type, q.row_key
            for update
     ), released as (
@@ -5107,7 +5408,7 @@ revoke execute on function evervec.task_step(evervec.processing_queue) from publ
 
 -- file: functions/queue/tick.sql
 -- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
--- calls, dead letters, and cached vectors of texts and queries.
+-- calls, dead letters, cached vectors of texts and queries, and results of searches.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- needs: functions/control/setting_interval.sql
@@ -5144,13 +5445,13 @@ begin
         returning 1
     )
     select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_days) + (select count(*) from old_calls)
-           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries()
+           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries() + evervec.forget_results()
       into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most), and results of searches likewise (search_cache_keep, search_cache_most). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -5288,6 +5589,119 @@ $$Internal. Stores vectors of one source; returns completed, superseded, locked 
 
 revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
 
+-- file: functions/track/add_source.sql
+-- add_source: the row of a new source, with defaults for what track does not say.
+--
+-- Locks:  ROW EXCLUSIVE on evervec.source.
+create or replace function evervec.add_source(p_source evervec.source)
+returns evervec.source
+language sql
+set search_path from current
+as $$
+    insert into evervec.source
+        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
+         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
+         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
+         version_column, distance, index_method, priority, priority_sql, too_long, cache,
+         return_columns, return_attributes, text_search)
+    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
+           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
+           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
+           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
+           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
+           evervec.qualified_name(p_source.target),
+           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
+           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
+           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
+           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
+           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search
+    returning *
+$$;
+
+comment on function evervec.add_source(evervec.source) is
+$$Internal. Inserts a source and returns it as stored.$$;
+
+revoke execute on function evervec.add_source(evervec.source) from public;
+
+-- file: functions/search/add_filter.sql
+-- add_filter: a condition over the rows of a source, and functions that search among the rows that meet it.
+--
+-- The condition goes into the scan: a search for ten rows finds ten, as long as so many qualify.
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE106 a name that is empty, too long, or makes the name of another function ·
+--         VE209 a filter of that name exists · VE210 not a condition, or a parameter that is not a name and a type
+-- needs: functions/track/add_source.sql
+create or replace function evervec.add_filter(
+    p_source     text,
+    p_name       text,
+    p_condition  text,
+    p_parameters text[] default '{}'
+)
+returns text
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source    evervec.source := evervec.source_named(p_source);
+    v_filter    evervec.filter;
+    v_parameter text;
+    v_parts     text[];
+    v_taken     text;
+begin
+    if p_name is null or p_name !~ '\S' or octet_length(format('hybrid_search_%s_%s', p_source, p_name)) > 63 then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a filter of source "%s" cannot be named %s', p_source, coalesce(quote_literal(p_name), 'NULL')),
+            detail  = 'The names of its functions are made of that of the source and its own, and PostgreSQL keeps 63 bytes.',
+            hint    = format('Give a p_name of 1 to %s bytes.', 63 - octet_length(format('hybrid_search_%s_', p_source)));
+    elsif exists (select from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name) then
+        raise exception using
+            errcode = 'VE209',
+            message = format('source "%s" has a filter "%s" already', p_source, p_name),
+            detail  = (select format('Its condition is: %s', f.condition)
+                         from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name),
+            hint    = format('Give another p_name, or first: SELECT evervec.drop_filter(%L, %L);', p_source, p_name);
+    end if;
+    select p.proname into v_taken
+      from pg_proc p
+     where p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.filter_functions(p_source, p_name))
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a filter of source "%s" cannot be named "%s"', p_source, p_name),
+            detail  = format('Its function %I would bear the name of one that is there.', v_taken),
+            hint    = 'Give another p_name.';
+    end if;
+
+    foreach v_parameter in array coalesce(p_parameters, '{}') loop
+        v_parts := regexp_match(v_parameter, '^\s*([a-z_][a-z0-9_]*)\s+(\S.*?)\s*$');
+        if v_parts is null or to_regtype(v_parts[2]) is null
+           or v_parts[1] = any (array['p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity'] || v_filter.parameter_names) then
+            raise exception using
+                errcode = 'VE210',
+                message = format('%s is not a parameter for a filter', coalesce(quote_literal(v_parameter), 'NULL')),
+                detail  = 'A parameter is a name, in lower case and different from those that every search has, and a type.',
+                hint    = 'Write it as in ''p_from integer''; name types of your own with their schema.';
+        end if;
+        v_filter.parameter_names := v_filter.parameter_names || v_parts[1];
+        v_filter.parameter_types := v_filter.parameter_types || format_type(to_regtype(v_parts[2]), null);
+    end loop;
+    insert into evervec.filter (source_id, name, condition, parameter_names, parameter_types)
+    values (v_source.source_id, p_name, coalesce(p_condition, ''), coalesce(v_filter.parameter_names, '{}'),
+            coalesce(v_filter.parameter_types, '{}'))
+    returning * into v_filter;
+    perform evervec.create_filter_functions(v_source, v_filter);
+    perform evervec.renew_access();
+    return format('find_similar_%s_%s', p_source, p_name);
+end
+$$;
+
+comment on function evervec.add_filter(text, text, text, text[]) is
+$$Adds a filter to a source and returns the name of its search function, find_similar_<source>_<filter>(p_query, its parameters, p_limit, p_min_similarity, p_exclude, p_diversity). p_condition: SQL over the row, which is called by its table's name; it may look into other tables by EXISTS or IN, named with their schema, and is evaluated with the caller's privileges. p_parameters: 'name type' each, such as 'p_from integer', in the condition by name or as $1, $2, …. Raises VE101, VE106, VE209, VE210.$$;
+
+revoke execute on function evervec.add_filter(text, text, text, text[]) from public;
+
 -- file: functions/search/check_row_key.sql
 -- check_row_key: a row_key in its canonical form, or the reason why it is none.
 --
@@ -5334,6 +5748,93 @@ comment on function evervec.check_row_key(evervec.source, jsonb) is
 $$Internal. The canonical form of a row_key. Raises VE202.$$;
 
 revoke execute on function evervec.check_row_key(evervec.source, jsonb) from public;
+
+-- file: functions/search/diversify.sql
+-- diversify: chooses rows that are like the query and unlike each other (maximal marginal relevance).
+--
+-- The first is the most relevant; each next one has the most of (1 − p_diversity) × its similarity to the query − p_diversity ×
+-- its similarity to the nearest of those chosen. Work and time grow with p_limit × the number of candidates.
+-- Locks:  none.
+create or replace function evervec.diversify(
+    p_embeddings vector[],
+    p_similarity real[],
+    p_distance   text,
+    p_limit      integer,
+    p_diversity  real
+)
+returns integer[]
+language plpgsql immutable
+set search_path from current
+as $$
+declare
+    v_closest real[] := array_fill('-Infinity'::real, array[cardinality(p_similarity)]);
+    v_chosen  integer[] := '{}';
+    v_next    integer;
+    v_vector  vector;
+begin
+    for v_place in 1 .. least(p_limit, cardinality(p_similarity)) loop
+        select c.place
+          into v_next
+          from unnest(p_similarity, v_closest) with ordinality as c (similarity, closest, place)
+         where c.place <> all (v_chosen)
+         order by case when v_place = 1 then c.similarity
+                       else (1 - p_diversity) * c.similarity - p_diversity * c.closest end desc, c.place
+         limit 1;
+        v_chosen := v_chosen || v_next;
+        v_vector := p_embeddings[v_next];
+        v_closest := array(
+            select greatest(c.closest, case p_distance when 'cosine' then 1 - (c.embedding <=> v_vector)
+                                                       when 'inner_product' then -(c.embedding <#> v_vector)
+                                                       when 'l2' then 1 / (1 + (c.embedding <-> v_vector))
+                                                       when 'l1' then 1 / (1 + (c.embedding <+> v_vector)) end)::real
+              from unnest(p_embeddings, v_closest) with ordinality as c (embedding, closest, place)
+             order by c.place);
+    end loop;
+    return v_chosen;
+end
+$$;
+
+comment on function evervec.diversify(vector[], real[], text, integer, real) is
+$$Internal. Positions of the candidates that are chosen, in their order; p_similarity: that of each to the query.$$;
+
+revoke execute on function evervec.diversify(vector[], real[], text, integer, real) from public;
+
+-- file: functions/search/drop_filter.sql
+-- drop_filter: takes back what add_filter made.
+--
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE208 unknown filter · 2BP01 something else uses one of its functions
+create or replace function evervec.drop_filter(p_source text, p_name text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source   evervec.source := evervec.source_named(p_source);
+    v_function regprocedure;
+begin
+    delete from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name;
+    if not found then
+        raise exception using
+            errcode = 'VE208',
+            message = format('source "%s" has no filter "%s"', p_source, p_name),
+            detail  = coalesce((select 'Its filters: ' || string_agg(f.name, ', ' order by f.name) || '.'
+                                  from evervec.filter f where f.source_id = v_source.source_id), 'It has none.'),
+            hint    = 'Names are case-sensitive.';
+    end if;
+    for v_function in
+        select p.oid from pg_proc p
+         where p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.filter_functions(p_source, p_name))
+    loop
+        execute format('drop function %s', v_function);
+    end loop;
+end
+$$;
+
+comment on function evervec.drop_filter(text, text) is
+$$Removes a filter of a source, and its functions. Raises VE101, VE208, 2BP01.$$;
+
+revoke execute on function evervec.drop_filter(text, text) from public;
 
 -- file: functions/search/duplicates_of.sql
 -- duplicates_of: the query by which near_duplicates walks a source, and the key after which a slice begins.
@@ -5395,60 +5896,50 @@ revoke execute on function evervec.duplicates_of(text, jsonb) from public;
 -- file: functions/search/find_similar.sql
 -- find_similar: the rows of a source nearest to a query vector, for any source by its name.
 --
--- Runs as the caller, so that the privileges and policies on the embedding table hold. ef_search is lifted to the number of rows
--- wanted and put back; the threshold is applied outside the nearest-n step, where it cannot keep the index from being used.
+-- Runs as the caller, so that the privileges and policies on the embedding table hold. All is done by the function that was generated
+-- for the source; that it is there is the fastest way to know that the source is.
 --
 -- Locks:  ACCESS SHARE on the embedding table.
--- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit or threshold
+-- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit, threshold or diversity · VE211 (a WARNING) rows may be missing
 create or replace function evervec.find_similar(
     p_source         text,
     p_query          vector,
     p_limit          integer default 10,
     p_min_similarity real default null,
-    p_exclude        jsonb[] default '{}'
+    p_exclude        jsonb[] default '{}',
+    p_diversity      real default null
 )
 returns table (row_key jsonb, similarity real, distance real)
 language plpgsql stable
 set search_path from current
 as $$
-declare
-    v_search record;
-    v_fetch  integer;
-    v_former text;
 begin
-    select * into v_search from evervec.search_of(p_source);
-    perform evervec.query_limit(p_query, v_search.dimensions, p_limit);
-    if p_min_similarity = 'NaN' then
-        raise exception using
-            errcode = 'VE204', message = 'a minimum similarity of NaN makes no sense',
-            detail  = 'p_min_similarity is compared with the similarity of every row.',
-            hint    = 'Give a number, or NULL for no threshold.';
+    if to_regproc(format('evervec.%I', 'similar_' || p_source)) is null then
+        perform evervec.get_source(p_source);
     end if;
-
-    v_fetch := p_limit + coalesce(cardinality(p_exclude), 0);
-    v_former := coalesce(current_setting('hnsw.ef_search', true), '40');
-    perform set_config('hnsw.ef_search', least(greatest(v_fetch, v_former::integer), 1000)::text, true);
-    return query execute v_search.query using p_query, p_limit, v_fetch, p_min_similarity, p_exclude;
-    perform set_config('hnsw.ef_search', v_former, true);
+    return query execute format('select * from evervec.%I($1, $2, $3, $4, $5)', 'similar_' || p_source)
+    using p_query, p_limit, p_min_similarity, p_exclude, p_diversity;
 end
 $$;
 
-comment on function evervec.find_similar(text, vector, integer, real, jsonb[]) is
-$$Rows of a source nearest to p_query, nearest first; ties in the order of their keys. p_query: a vector of the model's dimensions. p_limit: default 10. p_min_similarity: leave out what is less similar. p_exclude: row_keys to leave out. similarity: 1 − distance (cosine), the inner product, or 1 / (1 + distance) (l2, l1). Runs with the caller's privileges. Raises VE101, VE201, VE204.$$;
+comment on function evervec.find_similar(text, vector, integer, real, jsonb[], real) is
+$$Rows of a source nearest to p_query, nearest first; ties in the order of their keys. p_query: a vector of the model's dimensions. p_limit: default 10. p_min_similarity: leave out what is less similar. p_exclude: row_keys to leave out; others take their places. p_diversity: from 0 to 1, how much rows should be unlike each other rather than like the query (default: not at all; see docs/search.md). similarity: 1 − distance (cosine), the inner product, or 1 / (1 + distance) (l2, l1). Runs with the caller's privileges. Raises VE101, VE201, VE204; warns with VE211 when evervec.exact_search is off and the index gave too few rows.$$;
 
-revoke execute on function evervec.find_similar(text, vector, integer, real, jsonb[]) from public;
+revoke execute on function evervec.find_similar(text, vector, integer, real, jsonb[], real) from public;
 
 -- file: functions/search/find_similar_to.sql
 -- find_similar_to: rows most like a given row, never the row itself.
 --
 -- Locks:  ACCESS SHARE on the embedding table.
--- Raises: VE101 unknown source · VE202 bad row_key · VE203 the row has no vector · VE204 bad limit or threshold
+-- Raises: VE101 unknown source · VE202 bad row_key · VE203 the row has no vector · VE204 bad limit, threshold or diversity · VE211 (a WARNING)
+--         rows may be missing
 create or replace function evervec.find_similar_to(
     p_source         text,
     p_row_key        jsonb,
     p_limit          integer default 10,
     p_min_similarity real default null,
-    p_exclude        jsonb[] default '{}'
+    p_exclude        jsonb[] default '{}',
+    p_diversity      real default null
 )
 returns table (row_key jsonb, similarity real, distance real)
 language plpgsql stable
@@ -5468,14 +5959,80 @@ begin
             hint    = format('See what is under way: SELECT * FROM evervec.pending(%L);', p_source);
     end if;
     return query
-    select * from evervec.find_similar(p_source, v_query, p_limit, p_min_similarity, v_lookup.row_key || p_exclude);
+    select * from evervec.find_similar(p_source, v_query, p_limit, p_min_similarity, v_lookup.row_key || p_exclude, p_diversity);
 end
 $$;
 
-comment on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]) is
-$$Rows most similar to one row of a source, nearest first, without the row itself. p_row_key: a JSON object of the key columns. The other parameters and the result are those of find_similar. Raises VE101, VE202, VE203, VE204.$$;
+comment on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real) is
+$$Rows most similar to one row of a source, nearest first, without the row itself. p_row_key: a JSON object of the key columns. The other parameters and the result are those of find_similar. Raises VE101, VE202, VE203, VE204; warns with VE211.$$;
 
-revoke execute on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]) from public;
+revoke execute on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real) from public;
+
+-- file: functions/search/index_visits.sql
+-- index_visits: how many vectors a scan of the index has to look at before it has found enough that qualify; NULL where it is cheaper to read
+-- all that qualifies and to sort.
+--
+-- By the planner's estimate, made as the caller and for these very values. Pages are taken to be in memory, as the index has to be anyway;
+-- then a unit of the planner's cost is about six microseconds, reading a vector by its key 0.4 units, and a step of the index two.
+-- VOLATILE, because EXPLAIN may not stand in a function that is not.
+-- Locks:  none that matter.
+create or replace function evervec.index_visits(p_qualifying text, p_target regclass, p_fetch bigint)
+returns bigint
+language plpgsql volatile
+set search_path from current
+set random_page_cost = 0.1
+set seq_page_cost = 0.1
+set jit = off
+as $$
+declare
+    v_vectors real := (select c.reltuples from pg_class c where c.oid = p_target);
+    v_plan    json;
+    v_rows    real;
+    v_visits  real;
+begin
+    if v_vectors <= 0 then
+        v_vectors := evervec.estimated_rows(p_target);
+    end if;
+    execute 'explain (format json) ' || p_qualifying into v_plan;
+    v_rows := greatest((v_plan #>> '{0,Plan,Plan Rows}')::real, 1);
+    v_visits := p_fetch * greatest(v_vectors / v_rows, 1);
+    return case when (v_plan #>> '{0,Plan,Total Cost}')::real + 0.4 * v_rows > 2 * greatest(v_visits, 40) then least(v_visits, 1e9) end;
+end
+$$;
+
+comment on function evervec.index_visits(text, regclass, bigint) is
+$$Internal. p_qualifying: a query for the rows that qualify; p_fetch: how many of them are wanted. NULL: search exactly.$$;
+
+revoke execute on function evervec.index_visits(text, regclass, bigint) from public;
+
+-- file: functions/search/may_search_exactly.sql
+-- may_search_exactly: whether a search whose index scan fell short may read everything; warns where it may not.
+--
+-- Locks:  none.
+-- Raises: VE211 (a WARNING) the answer may lack rows
+create or replace function evervec.may_search_exactly(p_found bigint, p_wanted bigint)
+returns boolean
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if current_setting('evervec.exact_search', true) is distinct from 'off' then
+        return true;
+    end if;
+    raise warning using
+        errcode = 'VE211',
+        message = format('the index gave %s of %s rows, and there may be more', p_found, p_wanted),
+        detail  = format('Its scan ends after hnsw.max_scan_tuples (%s) vectors, or with its memory, and evervec.exact_search is off.',
+                         current_setting('hnsw.max_scan_tuples', true)),
+        hint    = 'SET evervec.exact_search = on; or raise hnsw.max_scan_tuples and hnsw.scan_mem_multiplier.';
+    return false;
+end
+$$;
+
+comment on function evervec.may_search_exactly(bigint, bigint) is
+$$Internal. True, unless evervec.exact_search is off: then false, with the warning VE211.$$;
+
+revoke execute on function evervec.may_search_exactly(bigint, bigint) from public;
 
 -- file: functions/search/near_duplicates.sql
 -- near_duplicates: pairs of rows of a source that are more alike than a threshold, slice by slice.
@@ -5595,6 +6152,47 @@ $$Internal. Returns p_limit; raises VE201 or VE204 when the arguments of a searc
 
 revoke execute on function evervec.query_limit(vector, integer, integer) from public;
 
+-- file: functions/search/query_of.sql
+-- query_of: the query vector of the words of a search, from the cache of queries.
+--
+-- The words of a search are not embedded in the database: no transaction is open while the network is.
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE207 the vector is not known · VE218 no words
+-- needs: functions/cache/cached_query.sql
+create or replace function evervec.query_of(p_source text, p_text text)
+returns vector
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_model  text := (select m.name from evervec.model m where m.model_id = v_source.model_id);
+    v_query  vector;
+begin
+    if p_text is null or p_text !~ '\S' then
+        raise exception using
+            errcode = 'VE218', message = 'there are no words to search for',
+            detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
+            hint    = 'Give the words of the search; evervec.find_similar() searches by a vector, evervec.find_similar_to() by a row.';
+    end if;
+    v_query := evervec.cached_query(v_model, p_text);
+    if v_query is null then
+        raise exception using
+            errcode = 'VE207',
+            message = format('the vector of these words is not known to model "%s"', v_model),
+            detail  = 'The database does not ask the model itself; nobody has searched for these words with this model within the time that the setting query_cache_keep says.',
+            hint    = format('Search by "evervec search %s …" or by evervec.Search in Python, which ask the model and keep the vector for the next search of these words; or embed them yourself, SELECT evervec.cache_query(%L, …, …); and search again, or give the vector to evervec.find_similar().',
+                             p_source, v_model);
+    end if;
+    return v_query;
+end
+$$;
+
+comment on function evervec.query_of(text, text) is
+$$Internal. The cached vector of the words of a search. Raises VE101, VE207, VE218.$$;
+
+revoke execute on function evervec.query_of(text, text) from public;
+
 -- file: functions/search/render_rows.sql
 -- render_rows: the texts of some rows as the recipe makes them now.
 --
@@ -5639,44 +6237,100 @@ $$The text of one row as it would be embedded now; NULL when the row is gone or 
 
 revoke execute on function evervec.render(text, jsonb) from public;
 
--- file: functions/search/search_of.sql
--- search_of: the query by which find_similar searches a source.
+-- file: functions/search/search.sql
+-- search: the rows of a source nearest in meaning to some words, whose vector is known; what was found last time, while nothing has changed.
 --
--- Locks:  none.
--- Raises: VE101 unknown source
-create or replace function evervec.search_of(p_source text, out dimensions integer, out query text)
-language plpgsql stable security definer
+-- Runs as the caller, what is kept of a former search too: its rows are read again, so that privileges hold and no row is given whose
+-- vector went. The snapshot is taken before the search, which so has seen no less than it.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit or threshold · VE207 the vector of the words is not known ·
+--         VE218 no words
+create or replace function evervec.search(
+    p_source         text,
+    p_text           text,
+    p_limit          integer default 10,
+    p_min_similarity real default null,
+    p_exclude        jsonb[] default '{}'
+)
+returns table (row_key jsonb, similarity real, distance real)
+language plpgsql
 set search_path from current
 as $$
 declare
-    v_source evervec.source := evervec.source_named(p_source);
-    v_metric record := evervec.metric(v_source.distance);
+    v_query vector := evervec.query_of(p_source, p_text);
+    v_seen  pg_snapshot;
+    v_found record;
 begin
-    select m.dimensions into dimensions from evervec.model m where m.model_id = v_source.model_id;
-    query := format(
-        $sql$
-        with nearest as materialized (
-            select %1$s as row_key, e.%5$I %2$s $1 as distance
-              from %3$s e
-             where e.%5$I is not null
-             order by e.%5$I %2$s $1
-             limit $3
-        )
-        select n.row_key, (%4$s)::real, n.distance::real
-          from nearest n
-         where n.row_key <> all ($5)
-           and ($4 is null or %4$s >= $4)
-         order by n.distance, n.row_key
-         limit $2
-        $sql$,
-        evervec.key_call(v_source, 'e', true), v_metric.operator, evervec.qualified_name(v_source.target), format(v_metric.similarity, 'n.distance'), v_source.vector_column);
+    select * into v_found
+      from evervec.known_result(p_source, v_query, p_limit, p_min_similarity, p_exclude, current_user);
+    if v_found.row_keys is not null then
+        return query execute v_found.query using v_found.row_keys, v_found.similarities, v_found.distances;
+        if found or v_found.row_keys = '{}' then
+            return;
+        end if;
+    end if;
+
+    v_seen := pg_current_snapshot();
+    select coalesce(array_agg(f.row_key order by f.ordinality), '{}') as row_keys,
+           coalesce(array_agg(f.similarity order by f.ordinality), '{}') as similarities,
+           coalesce(array_agg(f.distance order by f.ordinality), '{}') as distances
+      into v_found
+      from evervec.find_similar(p_source, v_query, p_limit, p_min_similarity, p_exclude) with ordinality as f;
+    perform evervec.keep_result(p_source, v_query, p_limit, p_min_similarity, p_exclude, current_user, v_seen,
+                                v_found.row_keys, v_found.similarities, v_found.distances);
+    return query select f.* from unnest(v_found.row_keys, v_found.similarities, v_found.distances) as f;
 end
 $$;
 
-comment on function evervec.search_of(text) is
-$$Internal. Dimensions of a source's model and the text of its nearest-neighbour query over ($1 query, $2 limit, $3 rows to fetch, $4 threshold, $5 excluded). Raises VE101.$$;
+comment on function evervec.search(text, text, integer, real, jsonb[]) is
+$$Rows of a source nearest in meaning to p_text, nearest first. The vector of the words must be known (see cached_query), as it is for a day after evervec search, evervec.Search in Python or cache_query. p_limit, p_min_similarity, p_exclude and the result: as find_similar. What is found is kept for the same search by the same caller, for 24 hours (setting search_cache_keep) while no vector of the source is stored, except under row-level security, in read-only transactions and in those that are REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE201, VE204, VE207, VE218.$$;
 
-revoke execute on function evervec.search_of(text) from public;
+revoke execute on function evervec.search(text, text, integer, real, jsonb[]) from public;
+
+-- file: functions/search/search_size.sql
+-- search_size: how many rows the nearest-n step of a search fetches, once its arguments are known to be good.
+--
+-- With diversity there must be something to choose from: four times what is wanted, but no more than 1,000 beyond it.
+-- Locks:  none.
+-- Raises: VE201 bad query vector · VE204 bad limit, threshold or diversity
+create or replace function evervec.search_size(
+    p_query          vector,
+    p_dimensions     integer,
+    p_distance       text,
+    p_limit          integer,
+    p_min_similarity real,
+    p_diversity      real
+)
+returns bigint
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    perform evervec.query_limit(p_query, p_dimensions, p_limit);
+    if p_distance = 'cosine' and vector_norm(p_query) = 0 then
+        raise exception using
+            errcode = 'VE201', message = 'the query vector is zero, which has no direction and so no cosine distance',
+            detail  = 'The source compares vectors by cosine.',
+            hint    = 'Embed the query with the model of the source.';
+    elsif p_min_similarity = 'NaN' then
+        raise exception using
+            errcode = 'VE204', message = 'a minimum similarity of NaN makes no sense',
+            detail  = 'p_min_similarity is compared with the similarity of every row.',
+            hint    = 'Give a number, or NULL for no threshold.';
+    elsif not p_diversity between 0 and 1 then
+        raise exception using
+            errcode = 'VE204', message = format('a diversity of %s makes no sense', p_diversity),
+            detail  = 'p_diversity is the weight of being unlike the rows before, from 0 to 1.',
+            hint    = 'Give a number from 0 to 1, or NULL for the nearest rows as they are.';
+    end if;
+    return case when p_diversity is null then p_limit else least(p_limit * 4::bigint, p_limit + 1000::bigint) end;
+end
+$$;
+
+comment on function evervec.search_size(vector, integer, text, integer, real, real) is
+$$Internal. The number of rows to fetch for a search; raises VE201 or VE204 when its arguments are not good.$$;
+
+revoke execute on function evervec.search_size(vector, integer, text, integer, real, real) from public;
 
 -- file: functions/search/vector_lookup.sql
 -- vector_lookup: the canonical key of a row and the query that fetches its vector, for callers who may not read evervec's tables.
@@ -6131,6 +6785,9 @@ begin
     execute format('select evervec.%I($1, $2, $3, $4)', 'put_' || v_source.name)
     into v_stored
     using v_keys, p_embeddings, p_metadata, v_model.model_id;
+    if v_stored > 0 then
+        perform evervec.note_change(v_source.source_id);
+    end if;
     return v_stored;
 exception when lock_not_available then
     raise exception using
@@ -6280,38 +6937,6 @@ comment on function evervec.add_dependencies(evervec.source, jsonb) is
 $$Internal. Checks p_depends_on and fills evervec.dependency. Raises VE103, VE104, VE110.$$;
 
 revoke execute on function evervec.add_dependencies(evervec.source, jsonb) from public;
-
--- file: functions/track/add_source.sql
--- add_source: the row of a new source, with defaults for what track does not say.
---
--- Locks:  ROW EXCLUSIVE on evervec.source.
-create or replace function evervec.add_source(p_source evervec.source)
-returns evervec.source
-language sql
-set search_path from current
-as $$
-    insert into evervec.source
-        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
-         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
-         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
-         version_column, distance, index_method, priority, priority_sql, too_long, cache)
-    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
-           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
-           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
-           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
-           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
-           evervec.qualified_name(p_source.target),
-           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
-           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
-           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
-           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true)
-    returning *
-$$;
-
-comment on function evervec.add_source(evervec.source) is
-$$Internal. Inserts a source and returns it as stored.$$;
-
-revoke execute on function evervec.add_source(evervec.source) from public;
 
 -- file: functions/track/analyse_sql.sql
 -- analyse_sql: what an SQL expression over a row reads, found by making a view of it and looking at the view's dependencies.
@@ -6982,6 +7607,77 @@ $$Internal. Creates or replaces the trigger functions erase_rows_, erase_row_ an
 
 revoke execute on function evervec.create_erase_functions(evervec.source) from public;
 
+-- file: functions/track/create_filter.sql
+-- create_filter: filter_<source>_<filter>, the keys of the rows that a filter leaves.
+--
+-- SQL without SET clauses, so that it inlines. It is only called by functions that pin the search_path, the one under which it is checked here.
+-- Locks:  none that matter.
+-- Raises: VE210 not a condition over a row of the source
+create or replace function evervec.create_filter(p_source evervec.source, p_filter evervec.filter)
+returns void
+language plpgsql
+set search_path from current
+set check_function_bodies = on
+as $$
+declare
+    v_name   text := 'filter_' || p_source.name || '_' || p_filter.name;
+    v_alias  text := (select c.relname from pg_class c where c.oid = p_source.relation);
+    v_detail text;
+begin
+    execute format(
+        $sql$
+        create or replace function evervec.%1$I(%2$s) returns table (%3$s)
+        language sql stable
+        as %4$L
+        $sql$,
+        v_name,
+        (select string_agg(format('%I %s', p.name, p.type), ', ' order by p.ordinality)
+           from unnest(p_filter.parameter_names, p_filter.parameter_types) with ordinality as p (name, type, ordinality)),
+        (select string_agg(format('key_%s %s', k.ordinality, k.type), ', ' order by k.ordinality)
+           from unnest(p_source.key_types) with ordinality as k (type, ordinality)),
+        format(E'select %s from %s as %I where (%s\n)', evervec.key_list(p_source, quote_ident(v_alias)), (evervec.fragments(p_source)).relation, v_alias,
+               p_filter.condition));
+    execute format('revoke execute on function evervec.%I from public', v_name);
+    execute format('grant execute on function evervec.%I to %s', v_name,
+                   (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
+exception
+    when syntax_error_or_access_rule_violation or feature_not_supported or grouping_error or data_exception then
+        get stacked diagnostics v_detail = message_text;
+        raise exception using
+            errcode = 'VE210',
+            message = format('filter "%s" of source "%s" is no condition over a row of %s', p_filter.name, p_source.name, p_source.relation),
+            detail  = v_detail,
+            hint    = format('The row is called %I there; name other tables, and types, with their schema; parameters by name, or as $1, $2, ….', v_alias);
+end
+$$;
+
+comment on function evervec.create_filter(evervec.source, evervec.filter) is
+$$Internal. Creates or replaces filter_<source>_<filter>. Raises VE210.$$;
+
+revoke execute on function evervec.create_filter(evervec.source, evervec.filter) from public;
+
+-- file: functions/track/create_filter_functions.sql
+-- create_filter_functions: all functions that a filter has of its own.
+--
+-- filter_<source>_<filter>(its parameters) → the keys of the rows that qualify; find_similar_<source>_<filter>, typed.
+-- Locks:  none that matter.
+-- Raises: VE210 its condition is none over a row of the source · 2BP01 as create_search
+create or replace function evervec.create_filter_functions(p_source evervec.source, p_filter evervec.filter)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.create_filter(p_source, p_filter);
+    perform evervec.create_search(p_source, format('find_similar_%s_%s', p_source.name, p_filter.name), true, p_filter);
+end
+$$;
+
+comment on function evervec.create_filter_functions(evervec.source, evervec.filter) is
+$$Internal. Creates or replaces filter_<source>_<filter> and find_similar_<source>_<filter>. Raises VE210, 2BP01.$$;
+
+revoke execute on function evervec.create_filter_functions(evervec.source, evervec.filter) from public;
+
 -- file: functions/track/create_key_function.sql
 -- create_key_function: key_<source>, the one place where a row_key is built, and canonical_<source>, which reads one and builds it anew.
 --
@@ -7361,11 +8057,123 @@ $$Internal. Creates or replaces sample_<source>.$$;
 
 revoke execute on function evervec.create_sample_function(evervec.source) from public;
 
+-- file: functions/track/create_search.sql
+-- create_search: one generated search function of a source: typed or by row_key, with or without a filter.
+--
+-- Runs as the caller. Where its columns are others than before it is dropped and made anew, and whoever might execute it may again.
+-- Locks:  none that matter.
+-- Raises: 2BP01 its columns are others now, and something else, such as a view of a user's, uses it
+create or replace function evervec.create_search(
+    p_source  evervec.source,
+    p_name    text,
+    p_typed   boolean,
+    p_filter  evervec.filter default null
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_limit      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
+    -- A key of one column is excluded by its values, others by their row_keys: there are no arrays of arrays.
+    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and not evervec.is_array(p_source.key_types[1]);
+    v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
+    v_join       text;
+    v_visits     text;
+    v_columns    record;
+    v_definition text;
+    v_former     regprocedure;
+    v_grantee    text;
+    v_grantees   text[];
+begin
+    select string_agg(format('%I %s', evervec.result_name(c.name, p_filter), c.type), ', ' order by c.ordinality) as names,
+           string_agg(c.value, ', ' order by c.ordinality) as found
+      into v_columns
+      from (
+        select k.name, k.type, format('n.key_%s::%s', k.ordinality, k.type), k.ordinality
+          from unnest(p_source.key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
+        union all
+        select r.name, format_type(a.atttypid, -1), format('s.%I::%s', r.name, format_type(a.atttypid, -1)), 100 + r.ordinality
+          from unnest(p_source.return_columns) with ordinality as r (name, ordinality)
+          join pg_attribute a on a.attrelid = p_source.relation and a.attname = r.name
+      ) as c (name, type, value, ordinality);
+
+    if p_source.index_method = 'none' then
+        v_visits := 'null';
+    elsif p_filter.name is null then
+        -- 20 kB are read and compared in the time of one step of the index.
+        v_visits := format('case when pg_relation_size(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
+                            evervec.qualified_name(p_source.target));
+    end if;
+    if p_filter.name is not null then
+        select format('join evervec.%I(%s) f on %s',
+                      v_filter, string_agg('$' || 1 + p.ordinality, ', ' order by p.ordinality),
+                      (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
+                         from unnest(p_source.target_key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))),
+               coalesce(v_visits, format(
+                      'evervec.index_visits(format(%L%s), %L::regclass, v_fetch)',
+                      format('select from evervec.%I(%s)', v_filter, string_agg('%L::' || p.type, ', ' order by p.ordinality)),
+                      string_agg(', $' || 1 + p.ordinality, '' order by p.ordinality), evervec.qualified_name(p_source.target)))
+          into v_join, v_visits
+          from unnest(p_filter.parameter_types) with ordinality as p (type, ordinality);
+    end if;
+    v_definition := format(
+        $sql$
+        create or replace function evervec.%1$I(p_query vector, %2$s p_limit integer default 10, p_min_similarity real default null,
+                                                p_exclude %3$s[] default null, p_diversity real default null)
+        returns table (%4$s, similarity real, distance real)
+        language plpgsql stable
+        set search_path from current set plan_cache_mode = force_generic_plan set enable_sort = off set jit = off
+        as $body$ %5$s $body$
+        $sql$,
+        p_name,
+        (select string_agg(format('%I %s,', p.name, p.type), ' ' order by p.ordinality)
+           from unnest(p_filter.parameter_names, p_filter.parameter_types) with ordinality as p (name, type, ordinality)),
+        case when v_plain then p_source.key_types[1] else 'jsonb' end,
+        case when p_typed then v_columns.names else 'row_key jsonb' end,
+        evervec.search_body(
+            p_source, v_limit,
+            case when v_plain then format('e.%I %s any ($%s)', p_source.target_key_columns[1], p_source.key_operators[1], v_limit + 2)
+                 else format('%s = any ($%s)', evervec.key_call(p_source, 'e', true), v_limit + 2) end,
+            v_join, v_visits,
+            case when p_typed then v_columns.found else (
+                select format('evervec.%I(%s)', 'key_' || p_source.name, string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality))
+                  from unnest(p_source.key_types) with ordinality as k (type, ordinality)) end,
+            case when p_typed and p_source.return_columns <> '{}' then format(
+                -- OFFSET keeps it a look-up for each row found: the planner, which does not know how few they are, would read the whole table.
+                'cross join lateral (select s.* from %s s where %s offset 0) s', (evervec.fragments(p_source)).relation, (
+                select string_agg(format('s.%I %s n.key_%s::%s', k.name, k.operator, k.ordinality, k.type), ' and ' order by k.ordinality)
+                  from unnest(p_source.key_columns, p_source.key_operators, p_source.key_types) with ordinality as k (name, operator, type, ordinality))) end));
+    begin
+        execute v_definition;
+    exception when invalid_function_definition then
+        select p.oid::regprocedure, array(
+                   select a.grantee::regrole::text from aclexplode(p.proacl) a where a.grantee not in (0, p.proowner))
+          into v_former, v_grantees
+          from pg_proc p
+         where p.pronamespace = 'evervec'::regnamespace and p.proname = p_name;
+        execute format('drop function %s', v_former);
+        execute v_definition;
+    end;
+    execute format('revoke execute on function evervec.%I from public', p_name);
+    foreach v_grantee in array v_grantees || v_owner::text loop
+        execute format('grant execute on function evervec.%I to %s', p_name, v_grantee);
+    end loop;
+end
+$$;
+
+comment on function evervec.create_search(evervec.source, text, boolean, evervec.filter) is
+$$Internal. Creates or replaces a search function of a source. p_typed: it returns the key and the return columns, otherwise row_key; p_filter: the rows to search among. Raises 2BP01.$$;
+
+revoke execute on function evervec.create_search(evervec.source, text, boolean, evervec.filter) from public;
+
 -- file: functions/track/create_search_function.sql
 -- create_search_function: nearest_<source>, the search that inlines into the caller's plan.
 --
--- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be
--- wrong with the arguments is checked in the LIMIT, which is evaluated once an execution.
+-- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be wrong with the
+-- query vector is checked by a condition on no column, which is evaluated once an execution; a limit that is a constant stays one, so that
+-- one plan does for all query vectors.
 -- A body that is parsed at once follows renames, but makes PostgreSQL refuse to drop what it reads. That is right for our own table;
 -- over the user's (column storage) the body is text, in which everything is qualified, and inlines too.
 -- Locks:  none.
@@ -7387,9 +8195,10 @@ begin
         %8$s
             select %3$s, %4$s
               from %5$s e
-             %7$s
+             where %7$s case when vector_dims(p_query) = %6$s and (%10$L <> 'cosine' or vector_norm(p_query) > 0) then true
+                             else evervec.search_size(p_query, %6$s, %10$L, 0, null, null) = 0 end
              order by %4$s
-             limit evervec.query_limit(p_query, %6$s, p_limit);
+             limit case when p_limit >= 0 then p_limit else evervec.query_limit(p_query, %6$s, p_limit) end;
         %9$s
         $sql$,
         'nearest_' || p_source.name,
@@ -7397,9 +8206,10 @@ begin
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
         evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
-        case when p_source.storage = 'column' then format('where e.%I is not null', p_source.vector_column) end,
+        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end,
         case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
-        case when p_source.storage = 'column' then '$nearest$' else 'end' end);
+        case when p_source.storage = 'column' then '$nearest$' else 'end' end,
+        p_source.distance);
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));
@@ -7414,6 +8224,27 @@ comment on function evervec.create_search_function(evervec.source) is
 $$Internal. Creates or replaces nearest_<source>.$$;
 
 revoke execute on function evervec.create_search_function(evervec.source) from public;
+
+-- file: functions/track/create_similar_functions.sql
+-- create_similar_functions: find_similar_<source>, typed, and similar_<source>, by row_key, through which find_similar searches it.
+--
+-- Locks:  none that matter.
+-- Raises: 2BP01 as create_search
+create or replace function evervec.create_similar_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.create_search(p_source, 'find_similar_' || p_source.name, true);
+    perform evervec.create_search(p_source, 'similar_' || p_source.name, false);
+end
+$$;
+
+comment on function evervec.create_similar_functions(evervec.source) is
+$$Internal. Creates or replaces find_similar_<source> and similar_<source>. Raises 2BP01.$$;
+
+revoke execute on function evervec.create_similar_functions(evervec.source) from public;
 
 -- file: functions/track/create_table_functions.sql
 -- create_table_functions: write_<source> and erase_<source> for vectors in a table of their own.
@@ -7889,6 +8720,7 @@ as $$
 declare
     v_former evervec.source;
     v_source evervec.source;
+    v_filter evervec.filter;
 begin
     for v_former in
         select s.*
@@ -7896,8 +8728,8 @@ begin
           join pg_class c on c.oid = s.relation
          where s.source_id = any (p_sources)
            and (evervec.qualified_name(s.relation), evervec.qualified_name(s.target), evervec.attribute_names(s.relation, s.key_attributes),
-                evervec.attribute_names(s.relation, s.watched_attributes))
-               is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
+                evervec.attribute_names(s.relation, s.watched_attributes), evervec.attribute_names(s.relation, s.return_attributes))
+               is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns, s.return_columns)
             or s.source_id = any (p_sources)
            and not exists (
                select from pg_index i
@@ -7921,7 +8753,8 @@ begin
             v_source := evervec.with_present_names(v_former);
             v_source := evervec.with_recipe(v_source);
         exception when others then
-            v_source := evervec.with_key(v_former);
+            v_source := evervec.with_return_columns(evervec.with_key(v_former),
+                                                    evervec.attribute_names(v_former.relation, v_former.return_attributes));
             v_source.last_error := sqlerrm;
         end;
         perform evervec.update_source(v_source);
@@ -7929,6 +8762,20 @@ begin
         if v_source.storage = 'column' then
             perform evervec.create_search_function(v_source);
         end if;
+        begin
+            perform evervec.create_similar_functions(v_source);
+        exception when dependent_objects_still_exist then
+            -- A view of somebody's uses a function whose columns are named otherwise now.
+            update evervec.source s set last_error = coalesce(s.last_error, sqlerrm) where s.source_id = v_source.source_id;
+        end;
+        for v_filter in select * from evervec.filter f where f.source_id = v_source.source_id loop
+            begin
+                perform evervec.create_filter_functions(v_source, v_filter);
+            exception when others then
+                -- Its words cannot be followed: doctor tells.
+                continue;
+            end;
+        end loop;
         perform evervec.create_trigger_functions(v_source);
         if v_source.key_columns <> v_former.key_columns then
             delete from evervec.processing_queue q where q.source_id = v_source.source_id;
@@ -7992,6 +8839,23 @@ comment on function evervec.get_source(text) is
 $$One source by its name: table, model, dimensions, embedding table, distance, key columns, state. Raises VE101.$$;
 
 revoke execute on function evervec.get_source(text) from public;
+
+-- file: functions/track/is_array.sql
+-- is_array: whether a type, given by its name, is an array, or a domain over one.
+--
+-- Locks:  none.
+create or replace function evervec.is_array(p_type text)
+returns boolean
+language sql stable
+set search_path from current
+as $$
+    select t.typcategory = 'A' from pg_type t where t.oid = to_regtype(p_type)
+$$;
+
+comment on function evervec.is_array(text) is
+$$Internal. Whether values of that type are arrays.$$;
+
+revoke execute on function evervec.is_array(text) from public;
 
 -- file: functions/track/key_call.sql
 -- key_call: the SQL that builds the row_key of a row: evervec.key_film(s.id).
@@ -8136,21 +9000,42 @@ $$Internal. SET clauses of every generated function that renders texts or reads 
 
 revoke execute on function evervec.pinned_settings() from public;
 
+-- file: functions/track/result_name.sql
+-- result_name: the name that a column of the source has in the result of a generated search function.
+--
+-- Its own, unless the function has a parameter or a result of that name: a column "distance" is returned as "source_distance".
+-- Locks:  none.
+create or replace function evervec.result_name(p_column text, p_filter evervec.filter)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select case when p_column = any (array['similarity', 'distance', 'p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity']
+                                     || p_filter.parameter_names)
+                then left('source_' || p_column, 63) else p_column end
+$$;
+
+comment on function evervec.result_name(text, evervec.filter) is
+$$Internal. Name of a column in the result of find_similar_<source>: its own, or source_<name> where that is taken.$$;
+
+revoke execute on function evervec.result_name(text, evervec.filter) from public;
+
 -- file: functions/track/retrack.sql
 -- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
 -- Locks:  those of track and untrack.
--- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · 55P03 the table stays locked
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
 create or replace function evervec.retrack(
-    p_source     text,
-    p_columns    text[] default null,
-    p_template   text default null,
-    p_text_sql   text default null,
-    p_where      text default null,
-    p_depends_on jsonb default null,
-    p_too_long   text default null,
-    p_cache      boolean default null
+    p_source         text,
+    p_columns        text[] default null,
+    p_template       text default null,
+    p_text_sql       text default null,
+    p_where          text default null,
+    p_depends_on     jsonb default null,
+    p_too_long       text default null,
+    p_cache          boolean default null,
+    p_return_columns text[] default null
 )
 returns void
 language plpgsql
@@ -8190,6 +9075,7 @@ begin
         perform evervec.drop_policies(v_source, array['evervec_visible']);
     end if;
     perform evervec.match_key_types(v_source);
+    v_source := evervec.with_return_columns(v_source, coalesce(p_return_columns, v_source.return_columns));
     if v_source.state = 'suspended' then
         v_source.state := 'active';
     end if;
@@ -8202,19 +9088,23 @@ begin
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
+    perform evervec.create_similar_functions(v_source);
+    perform evervec.create_filter_functions(v_source, f) from evervec.filter f where f.source_id = v_source.source_id;
     perform evervec.create_triggers(v_source);
     if v_protected then
         perform evervec.create_policies(v_source);
     end if;
     perform evervec.renew_access();
     perform evervec.start_pass(v_source.source_id, 'reconcile');
+    -- Keys of kept results may be of another type now.
+    perform evervec.note_change(v_source.source_id);
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -8256,6 +9146,153 @@ comment on function evervec.row_differs(regclass, text[]) is
 $$Internal. SQL condition for the WHEN clause of an UPDATE trigger over these columns of the table.$$;
 
 revoke execute on function evervec.row_differs(regclass, text[]) from public;
+
+-- file: functions/track/search_body.sql
+-- search_body: the body of a generated search function, with or without a filter.
+--
+-- First the n nearest are fetched into arrays. The statement for the index is planned once a session and for any limit, so sorting is
+-- made dear to the planner (a SET clause of the function) and the index is what is left. Where it gives fewer rows than are wanted, or is
+-- not worth asking, all that qualifies is read; + 0 keeps that from being answered by the index again. Then what was fetched is
+-- sorted, because a relaxed iterative scan is only almost in order, and gets threshold, returned columns and diversity, which
+-- cannot keep the index from being used any more.
+--
+-- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each costs microseconds, so ef_search is
+-- only touched where it has to be. Good arguments are told by operators; search_size has the words for bad ones.
+--
+-- Columns stand behind the aliases e, f, n and s, variables stand alone, and parameters are $1, $2, …: no name of a user's can be taken for
+-- one of ours.
+--
+-- p_limit:    number of the parameter p_limit; p_min_similarity, p_exclude and p_diversity follow
+-- p_excluded: condition on e: it is one of those to leave out
+-- p_filter:   a join that leaves of e what qualifies, or NULL
+-- p_visits:   how many vectors a scan of the index would have to look at; NULL where an exact search is cheaper
+-- p_result, p_join: what is returned of n, what was found, and of s, joined to it
+-- Locks:  none.
+-- needs: functions/search/metric.sql
+-- needs: functions/core/qualified_name.sql
+create or replace function evervec.search_body(
+    p_source   evervec.source,
+    p_limit    integer,
+    p_excluded text,
+    p_filter   text,
+    p_visits   text,
+    p_result   text,
+    p_join     text
+)
+returns text
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+    v_metric     record := evervec.metric(p_source.distance);
+    v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
+    v_keys       record;
+    v_fetch      text;
+    v_found      text;
+begin
+    -- There are no arrays of arrays: a key that is one is kept as text.
+    select string_agg(format('v_key_%s %s[];', k.ordinality, t.held), ' ' order by k.ordinality) as declared,
+           string_agg(format('v_key_%s', k.ordinality), ', ' order by k.ordinality) as variables,
+           string_agg(format('key_%s', k.ordinality), ', ' order by k.ordinality) as names,
+           string_agg(format('array_agg(n.key_%s)', k.ordinality), ', ' order by k.ordinality) as collected,
+           string_agg(format('e.%I::%s as key_%s', k.name, t.held, k.ordinality), ', ' order by k.ordinality) as fetched,
+           string_agg(format('e.%I', k.name), ', ' order by k.ordinality) as stored,
+           string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality) as found
+      into v_keys
+      from unnest(p_source.target_key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
+      cross join lateral (select case when evervec.is_array(k.type) then 'text' else k.type end as held) t;
+    v_fetch := format(
+        $sql$
+            select %1$s, array_agg(n.distance), array_agg(n.embedding)
+              into %2$s, v_distance, v_embedding
+              from (
+                select %3$s, %4$s as distance, case when $%5$s is not null then e.%6$I end as embedding
+                  from %7$s e %8$s
+                 where %9$s ($%10$s is null or (%11$s) is not true)
+        $sql$,
+        v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, p_limit + 3, p_source.vector_column,
+        evervec.qualified_name(p_source.target), p_filter,
+        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_limit + 2, p_excluded);
+    v_found := format(
+        $sql$
+                select n.*, (%1$s)::real as similarity
+                  from unnest(%2$s, v_distance, v_embedding) as n (%3$s, distance, embedding)
+                 where n.distance <> 'NaN' and ($%4$s is null or (%1$s)::real >= $%4$s)
+        $sql$,
+        format(v_metric.similarity, 'n.distance'), v_keys.variables, v_keys.names, p_limit + 1);
+    return format(
+        $body$
+        #variable_conflict use_variable
+        declare
+            v_fetch  bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
+                                         and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
+                                    else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
+            v_ef     bigint := current_setting('hnsw.ef_search');
+            v_scan   text := current_setting('hnsw.iterative_scan');
+            v_visits bigint := %7$s;
+            v_lift   bigint := least(greatest(v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
+            v_done   text;
+            %8$s
+            v_distance  double precision[];
+            v_embedding vector[];
+        begin
+            if v_visits is not null then
+                v_done := set_config('hnsw.iterative_scan', 'relaxed_order', true);
+                if v_lift > v_ef then
+                    v_done := set_config('hnsw.ef_search', v_lift::text, true);
+                end if;
+                %9$s
+                 order by %10$s
+                 limit v_fetch
+              ) n;
+                v_done := set_config('hnsw.iterative_scan', v_scan, true);
+                if v_lift > v_ef then
+                    v_done := set_config('hnsw.ef_search', v_ef::text, true);
+                end if;
+            end if;
+            if v_visits is null
+               or coalesce(cardinality(v_distance), 0) < v_fetch and evervec.may_search_exactly(coalesce(cardinality(v_distance), 0), v_fetch) then
+                %11$s
+                %9$s
+                 order by (%10$s) + 0, %12$s
+                 limit v_fetch
+              ) n;
+            end if;
+            if $%6$s is null then
+                return query
+                select %13$s, n.similarity, n.distance::real
+                  from (%14$s) n %15$s
+                 order by n.distance, %16$s
+                 limit $%3$s;
+            else
+                return query
+                with candidate as materialized (
+                    select n.*, row_number() over (order by n.distance, %16$s) as place
+                      from (%14$s) n
+                )
+                select %13$s, n.similarity, n.distance::real
+                  from unnest(evervec.diversify(
+                           (select array_agg(n.embedding order by n.place) from candidate n),
+                           (select array_agg(n.similarity order by n.place) from candidate n),
+                           %2$L, $%3$s, $%6$s)) with ordinality as d (place, ordinal)
+                  join candidate n on n.place = d.place %15$s
+                 order by d.ordinal;
+            end if;
+        end
+        $body$,
+        v_dimensions, p_source.distance, p_limit, p_limit + 1, p_limit + 2, p_limit + 3, p_visits,
+        v_keys.declared, v_fetch, v_distance,
+        -- What is best depends on the values that a filter gets.
+        case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
+        v_keys.stored, p_result, v_found, p_join, v_keys.found);
+end
+$$;
+
+comment on function evervec.search_body(evervec.source, integer, text, text, text, text, text) is
+$$Internal. PL/pgSQL of a search over a source, for create_search.$$;
+
+revoke execute on function evervec.search_body(evervec.source, integer, text, text, text, text, text) from public;
 
 -- file: functions/track/suspend.sql
 -- suspend: takes a source's triggers away, so that ALTER TABLE may drop or retype the columns that they name; retrack brings them back.
@@ -8413,7 +9450,8 @@ create or replace function evervec.track(
     p_storage_columns jsonb default null,
     p_foreign_key     boolean default false,
     p_too_long        text default 'cut',
-    p_cache           boolean default true
+    p_cache           boolean default true,
+    p_return_columns  text[] default null
 )
 returns text
 language plpgsql
@@ -8456,6 +9494,7 @@ begin
 
     perform evervec.lock_relation(p_relation, 'share row exclusive');
     v_source := evervec.with_key(v_source);
+    v_source := evervec.with_return_columns(v_source, p_return_columns);
     if p_storage = 'column' then
         v_source := evervec.with_columns(v_source, p_storage_columns, v_model.dimensions);
     else
@@ -8466,6 +9505,7 @@ begin
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
+    perform evervec.create_similar_functions(v_source);
     perform evervec.create_triggers(v_source);
     if p_storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = p_relation) then
         perform evervec.create_policies(v_source);
@@ -8478,10 +9518,10 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[]) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[]) from public;
 
 -- file: functions/track/untrack.sql
 -- untrack: takes back all that track made; the vectors stay unless they are to go.
@@ -8551,6 +9591,9 @@ as $$
            text_expression    = p_source.text_expression,
            too_long           = p_source.too_long,
            cache              = p_source.cache,
+           return_columns     = p_source.return_columns,
+           return_attributes  = p_source.return_attributes,
+           text_search        = p_source.text_search,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id
@@ -8713,12 +9756,12 @@ begin
         end if;
         p_source.watched_columns := v_now;
     end if;
-    return evervec.with_key(p_source);
+    return evervec.with_return_columns(evervec.with_key(p_source), evervec.attribute_names(p_source.relation, p_source.return_attributes));
 end
 $$;
 
 comment on function evervec.with_present_names(evervec.source) is
-$$Internal. The source with present names of table, key and watched columns, in its columns and template too.$$;
+$$Internal. The source with present names of table, key, watched and returned columns, in its columns and template too.$$;
 
 revoke execute on function evervec.with_present_names(evervec.source) from public;
 
@@ -8797,6 +9840,50 @@ comment on function evervec.with_recipe(evervec.source) is
 $$Internal. The source with text_expression and watched columns set. Raises VE103, VE104, VE110; a NOTICE names tables that p_depends_on forgets.$$;
 
 revoke execute on function evervec.with_recipe(evervec.source) from public;
+
+-- file: functions/track/with_return_columns.sql
+-- with_return_columns: a source with the columns that its search functions return beside the key.
+--
+-- Locks:  none.
+-- Raises: VE103 unknown column
+create or replace function evervec.with_return_columns(p_source evervec.source, p_columns text[])
+returns evervec.source
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_unknown text;
+begin
+    p_source.return_columns := array(
+        select c.name
+          from unnest(p_columns) with ordinality as c (name, ordinality)
+         where c.name <> all (p_source.key_columns)
+         group by c.name
+         order by min(c.ordinality));
+    select c.name into v_unknown
+      from unnest(p_source.return_columns) as c (name)
+     where not exists (select from pg_attribute a
+                        where a.attrelid = p_source.relation and a.attname = c.name and a.attnum > 0 and not a.attisdropped)
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE103',
+            message = format('p_return_columns: %s has no column "%s"', p_source.relation, v_unknown),
+            detail  = format('Its columns: %s.', (
+                select string_agg(a.attname, ', ' order by a.attnum)
+                  from pg_attribute a
+                 where a.attrelid = p_source.relation and a.attnum > 0 and not a.attisdropped)),
+            hint    = 'Names are case-sensitive. The key is returned anyway.';
+    end if;
+    p_source.return_attributes := evervec.attribute_numbers(p_source.relation, p_source.return_columns);
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_return_columns(evervec.source, text[]) is
+$$Internal. The source with return_columns (those of p_columns that are not of the key) and their numbers. Raises VE103.$$;
+
+revoke execute on function evervec.with_return_columns(evervec.source, text[]) from public;
 
 -- file: views/alerts.sql
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
@@ -8996,4 +10083,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '96fb72230d228e598ec2d9fe598f69403c5c04cf5639d73aa36a7746fc648bf8');
+values ('evervec_0002_functions', 'd5ecd6ee94248f2a7be865e7eb2d187e5d20713da42b83660584fe4faeaec5f0');

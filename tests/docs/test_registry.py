@@ -36,6 +36,7 @@ _NEVER = {
     "enqueue_task": {"VE213"},  # add_task names enqueue() in a DETAIL
     "cache_query": {"VE204"},  # its limit is 0
     "find_similar_to": {"VE201"},  # its query is a vector of the source itself
+    "search": {"VE108"},  # the model is the source's own
 }
 
 # What they call may raise, and they handle it.

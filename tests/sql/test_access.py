@@ -62,7 +62,7 @@ def granted(conn: psycopg.Connection, name: str) -> set[tuple[str, str]]:
     return {(row[0], row[1]) for row in found}
 
 
-def manual(kind: str, *sources: str) -> set[tuple[str, str]]:
+def manual(kind: str, *sources: str, filters: tuple[str, ...] = ()) -> set[tuple[str, str]]:
     """What docs/security.md says that a kind may do."""
     text = (ROOT / "docs" / "security.md").read_text()
     (line,) = re.findall(rf"^\| {kind} \|(.*)\|(.*)\|(.*)\|$", text, re.MULTILINE)
@@ -72,6 +72,8 @@ def manual(kind: str, *sources: str) -> set[tuple[str, str]]:
     for source in sources:
         for prefix in re.findall(r"`(\w+)_<source>`", of_source):
             found.add((f"function {prefix}_{source}", "execute"))
+        for prefix in re.findall(r"`(\w+)_<source>_<filter>`", of_source):
+            found |= {(f"function {prefix}_{source}_{name}", "execute") for name in filters}
         if "SELECT on the embedding table" in of_source:
             found.add((f"{source}_embedding", "select"))
     for privilege, names in re.findall(r"([A-Z]+): ([^;]*)", relations):
@@ -124,6 +126,18 @@ def test_what_is_tracked_later_is_open_to_it_as_well(
     film.execute("select evervec.retrack('film')")
 
     assert granted(film, somebody) == manual(kind, "film", "later")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_filters_are_open_to_it_too(film: psycopg.Connection, somebody: str, kind: str) -> None:
+    film.execute(
+        "select evervec.add_filter('film', 'of_year', 'year = p_year', '{p_year integer}')"
+    )
+    film.execute("select evervec.grant_access(%s, %s)", [somebody, kind])
+    film.execute("select evervec.add_filter('film', 'new', 'year > 1995')")
+    assert granted(film, somebody) == manual(kind, "film", filters=("of_year", "new"))
+    film.execute("select evervec.retrack('film')")
+    assert granted(film, somebody) == manual(kind, "film", filters=("of_year", "new"))
 
 
 def test_granting_twice_changes_nothing(film: psycopg.Connection, somebody: str) -> None:

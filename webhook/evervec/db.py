@@ -645,23 +645,47 @@ class Database(Session):
         """A key as a person types it, as JSON text. Raises VE202."""
         return str(self._value("select evervec.parse_key(%s, %s)::text", source, key))
 
+    def search(
+        self,
+        source: str,
+        words: str,
+        limit: int = 10,
+        min_similarity: float | None = None,
+        exclude: Sequence[str] = (),
+    ) -> list[Neighbour]:
+        """Rows nearest to words whose vector the database knows. Raises VE207 where it does not."""
+        return self._rows(
+            Neighbour,
+            "select row_key::text, similarity, distance from evervec.search(p_source => %s,"
+            " p_text => %s, p_limit => %s::int, p_min_similarity => %s::real,"
+            " p_exclude => %s::text[]::jsonb[])",
+            source,
+            words,
+            limit,
+            min_similarity,
+            list(exclude),
+        )
+
     def find_similar(
         self,
         source: str,
         query: Vector,
         limit: int = 10,
         min_similarity: float | None = None,
+        exclude: Sequence[str] = (),
     ) -> list[Neighbour]:
         """Rows nearest to a vector of shape (dimensions,)."""
         return self._rows(
             Neighbour,
             "select row_key::text, similarity, distance from evervec.find_similar(p_source =>"
             " %s, p_query => %b,"
-            " p_limit => %s::int, p_min_similarity => %s::real)",
+            " p_limit => %s::int, p_min_similarity => %s::real,"
+            " p_exclude => %s::text[]::jsonb[])",
             source,
             query,
             limit,
             min_similarity,
+            list(exclude),
         )
 
     def find_similar_to(

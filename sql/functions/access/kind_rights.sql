@@ -11,9 +11,10 @@ as $$
     select r.kind, r.object, n.name, r.privilege
       from (values
         ('reader', 'function', 'execute',
-         'find_similar find_similar_to near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
-         'search_of duplicates_of vector_lookup vectors_lookup query_limit'),
-        ('reader', 'source function', 'execute', 'nearest key'),
+         'find_similar find_similar_to search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
+         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of known_result keep_result '
+         'duplicates_of vector_lookup vectors_lookup'),
+        ('reader', 'source function', 'execute', 'nearest find_similar similar filter key'),
         ('reader', 'vectors', 'select', '*'),
 
         ('writer', 'function', 'execute',
@@ -31,7 +32,7 @@ as $$
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number'),
         ('admin', 'relation', 'select',
-         'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency fold_state job_receipt '
+         'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'model model_call processing_queue retry_policy schema_version setting source spending'),
         ('admin', 'relation', 'update', 'model retry_policy setting'),
         ('admin', 'relation', 'insert', 'retry_policy'),

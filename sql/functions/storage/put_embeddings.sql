@@ -54,6 +54,9 @@ begin
     execute format('select evervec.%I($1, $2, $3, $4)', 'put_' || v_source.name)
     into v_stored
     using v_keys, p_embeddings, p_metadata, v_model.model_id;
+    if v_stored > 0 then
+        perform evervec.note_change(v_source.source_id);
+    end if;
     return v_stored;
 exception when lock_not_available then
     raise exception using
