@@ -390,3 +390,33 @@ def test_the_policy_looks_rows_up_one_by_one(
     assert "Index Scan using note_pkey on note s" in plan
     assert "hashed" not in plan
     assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("limit", [10, 100, 300, 1000])
+def test_who_sees_a_tenth_of_the_rows_gets_full_answers(
+    note: psycopg.Connection, database: Database, tenant: str, limit: int
+) -> None:
+    """Through the index: as many rows as were asked for, or all that there are to see."""
+    note.execute(
+        f"insert into note select g, case when g % 10 = 0 then '{tenant}' end, 'Note ' || g"
+        " from generate_series(11, 6000) g; delete from note where id < 10"
+    )
+    track(note, tenant, p_index="hnsw")
+    note.execute("select evervec.build_index('note'); analyze note; analyze note_embedding")
+    query = toy_vector("nothing of these")
+    exact = rows(
+        note,
+        "select e.id from note_embedding e join note n using (id) where n.tenant = %s"
+        " order by (e.embedding <=> %s::vector) + 0 limit %s",
+        tenant,
+        query,
+        limit,
+    )
+    assert len(exact) == min(limit, 599)
+
+    with session_of(database, tenant) as conn:
+        typed = rows(conn, "select id from evervec.find_similar_note(%s, %s)", query, limit)
+        general = rows(conn, "select * from evervec.find_similar('note', %s, %s)", query, limit)
+
+    assert len(typed) == len(general) == len(exact)
+    assert len({row["id"] for row in typed} & {row["id"] for row in exact}) >= 0.95 * len(exact)

@@ -24,7 +24,7 @@ begin
         %8$s
             select %3$s, %4$s
               from %5$s e
-             where %7$s case when vector_dims(p_query) = %6$s and (%10$L <> 'cosine' or vector_norm(p_query) > 0) then true
+             where %7$s case when %11$I.vector_dims(p_query) = %6$s and (%10$L <> 'cosine' or %11$I.vector_norm(p_query) > 0) then true
                              else evervec.search_size(p_query, %6$s, %10$L, 0, null, null) = 0 end
              order by %4$s
              limit case when p_limit >= 0 then p_limit else evervec.query_limit(p_query, %6$s, p_limit) end;
@@ -38,7 +38,7 @@ begin
         case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end,
         case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
         case when p_source.storage = 'column' then '$nearest$' else 'end' end,
-        p_source.distance);
+        p_source.distance, (select n.nspname from pg_extension x join pg_namespace n on n.oid = x.extnamespace where x.extname = 'vector'));
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));
