@@ -27,6 +27,7 @@ drop view evervec.status;
 drop view evervec.egress;
 drop view evervec.cost;
 drop view evervec.alerts;
+drop function evervec.with_text_search(evervec.source, text);
 drop function evervec.with_return_columns(evervec.source, text[]);
 drop function evervec.with_recipe(evervec.source);
 drop function evervec.with_priority(evervec.source, text);
@@ -36,14 +37,14 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[]);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.search_body(evervec.source, integer, text, text, text, text, text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text);
 drop function evervec.result_name(text, evervec.filter);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
@@ -75,9 +76,12 @@ drop function evervec.create_pass_functions(evervec.source);
 drop function evervec.create_partition_triggers(evervec.source);
 drop function evervec.create_log_function(text, text, boolean);
 drop function evervec.create_key_function(evervec.source);
+drop function evervec.create_hybrid_function(evervec.source, evervec.filter);
 drop function evervec.create_filter_functions(evervec.source, evervec.filter);
 drop function evervec.create_filter(evervec.source, evervec.filter);
 drop function evervec.create_erase_functions(evervec.source);
+drop function evervec.create_document_functions(evervec.source);
+drop function evervec.create_document(evervec.source, boolean);
 drop function evervec.create_dependents_functions(evervec.source);
 drop function evervec.create_dependency_triggers(evervec.source);
 drop function evervec.create_column_functions(evervec.source);
@@ -103,6 +107,7 @@ drop function evervec.delete_embeddings(text, jsonb[]);
 drop function evervec.create_manual_functions(evervec.source);
 drop function evervec.fragments(evervec.source);
 drop function evervec.check_vectors(evervec.source, vector[]);
+drop function evervec.words_of(text, text);
 drop function evervec.vector_lookup(text, jsonb);
 drop function evervec.search_size(vector, integer, text, integer, real, real);
 drop function evervec.search(text, text, integer, real, jsonb[]);
@@ -114,6 +119,8 @@ drop function evervec.parse_key(text, text);
 drop function evervec.near_duplicates(text, real, jsonb, integer, integer);
 drop function evervec.may_search_exactly(bigint, bigint);
 drop function evervec.index_visits(text, regclass, bigint);
+drop function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]);
+drop function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]);
 drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real);
 drop function evervec.find_similar(text, vector, integer, real, jsonb[], real);
 drop function evervec.duplicates_of(text, jsonb);
@@ -191,8 +198,9 @@ drop function evervec.free_model(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
+drop function evervec.wanted_index(evervec.source);
 drop function evervec.index_statement(text);
-drop function evervec.index_definition(evervec.source, text);
+drop function evervec.index_definition(evervec.source, text, text);
 drop function evervec.metric(text);
 drop function evervec.due_indexes(text[]);
 drop function evervec.build_index(text);
@@ -224,7 +232,7 @@ drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
 drop function evervec.estimated_rows(regclass);
-drop function evervec.index_of(evervec.source);
+drop function evervec.index_of(evervec.source, text);
 drop function evervec.index_due(evervec.source);
 drop function evervec.doctor_filters(evervec.source);
 drop function evervec.doctor_children(evervec.source);
@@ -389,6 +397,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/index/index_statement.sql
 
+-- removed: functions/index/wanted_index.sql
+
 -- removed: functions/model/add_model.sql
 
 -- removed: functions/model/begin_call.sql
@@ -541,6 +551,10 @@ drop function evervec.kind_rights();
 
 -- removed: functions/search/find_similar_to.sql
 
+-- removed: functions/search/hybrid_pool.sql
+
+-- removed: functions/search/hybrid_search.sql
+
 -- removed: functions/search/index_visits.sql
 
 -- removed: functions/search/may_search_exactly.sql
@@ -564,6 +578,8 @@ drop function evervec.kind_rights();
 -- removed: functions/search/search_size.sql
 
 -- removed: functions/search/vector_lookup.sql
+
+-- removed: functions/search/words_of.sql
 
 -- removed: functions/storage/check_vectors.sql
 
@@ -619,11 +635,17 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/create_dependents_functions.sql
 
+-- removed: functions/track/create_document.sql
+
+-- removed: functions/track/create_document_functions.sql
+
 -- removed: functions/track/create_erase_functions.sql
 
 -- removed: functions/track/create_filter.sql
 
 -- removed: functions/track/create_filter_functions.sql
+
+-- removed: functions/track/create_hybrid_function.sql
 
 -- removed: functions/track/create_key_function.sql
 
@@ -734,6 +756,8 @@ drop function evervec.kind_rights();
 -- removed: functions/track/with_recipe.sql
 
 -- removed: functions/track/with_return_columns.sql
+
+-- removed: functions/track/with_text_search.sql
 
 -- removed: views/alerts.sql
 

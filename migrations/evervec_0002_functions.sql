@@ -42,10 +42,10 @@ as $$
     select r.kind, r.object, n.name, r.privilege
       from (values
         ('reader', 'function', 'execute',
-         'find_similar find_similar_to search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
-         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of known_result keep_result '
+         'find_similar find_similar_to search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
+         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of words_of hybrid_pool known_result keep_result '
          'duplicates_of vector_lookup vectors_lookup'),
-        ('reader', 'source function', 'execute', 'nearest find_similar similar filter key'),
+        ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
 
         ('writer', 'function', 'execute',
@@ -107,7 +107,7 @@ language sql immutable
 set search_path from current
 as $$
     select array_agg(format('%s_%s_%s', f.prefix, p_source, p_filter))
-      from unnest(array['find_similar', 'filter']) as f (prefix)
+      from unnest(array['find_similar', 'filter', 'hybrid_search']) as f (prefix)
 $$;
 
 comment on function evervec.filter_functions(text, text) is
@@ -132,7 +132,7 @@ as $$
                   cross join unnest(evervec.filter_functions(s.name, f.name)) as n (name)
                  where s.name = p_source), '{}')
       from (
-        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
@@ -870,7 +870,8 @@ revoke execute on function evervec.keep_cached(integer, bytea[]) from public;
 -- file: functions/cache/result_hash.sql
 -- result_hash: what the result of a search is known by: the SHA-256 of all that decides it; NULL where none is kept.
 --
--- None is kept where row-level security decides what is found, nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
+-- None is kept where row-level security decides what is found, nor where an answer may be cut (evervec.exact_search), which is said but once,
+-- nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
 -- to write or even to read what others write would make a search fail that is only a search. The start of the server is in it, because the
 -- transactions of another one, where a dump comes from, say nothing here. p_user is the caller's word; who is logged in, and as which role,
 -- is not: at worst somebody spoils what he himself gets. The settings are those that decide how far an index is searched.
@@ -891,6 +892,7 @@ as $$
 begin
     if current_setting('transaction_read_only')::boolean
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
+       or current_setting('evervec.exact_search', true) = 'off'
        or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
        or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
         return null;
@@ -1220,6 +1222,7 @@ as $$
         'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),
         case when not p_source.cache then 'p_cache => false' end,
         'p_return_columns => ' || quote_literal(nullif(p_source.return_columns, '{}')),
+        'p_text_search => ' || quote_literal(p_source.text_search),
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,
@@ -1283,7 +1286,8 @@ begin
         select 'function evervec.' || quote_ident(n.name) || ' is not there'
           into v_error
           from unnest(evervec.filter_functions(p_source.name, v_filter.name)) as n (name)
-         where not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = n.name)
+         where (p_source.text_search is not null or n.name <> format('hybrid_search_%s_%s', p_source.name, v_filter.name))
+           and not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = n.name)
          limit 1;
         if v_error is null then
             begin
@@ -1315,10 +1319,11 @@ $$Internal. Finding of doctor: a filter that fails whatever the row.$$;
 revoke execute on function evervec.doctor_filters(evervec.source) from public;
 
 -- file: functions/index/index_due.sql
--- index_due: whether the vector index of a source is missing and should be built now.
+-- index_due: whether an index of a source is missing and should be built now.
 --
 -- One build over everything costs far less than as many inserts into a standing index, so it is put off until a fill is all but over.
--- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass.
+-- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass. That of the words,
+-- which costs an insert little, is due once that of the vectors stands.
 -- Locks:  none.
 create or replace function evervec.index_due(p_source evervec.source)
 returns boolean
@@ -1330,10 +1335,12 @@ declare
     v_most  bigint;
     v_any   boolean;
 begin
-    select * into v_index from evervec.index_of(p_source);
-    if p_source.index_method = 'none' or v_index.valid or v_index.building
+    select * into v_index from evervec.wanted_index(p_source);
+    if v_index.column_name is null or v_index.building
        or not exists (select from pg_class c where c.oid = p_source.target) then
         return false;
+    elsif v_index.column_name = 'document' then
+        return true;
     end if;
     if p_source.pass_at > now() - evervec.setting_interval('index_wait', '15 minutes') then
         v_most := 0.05 * evervec.estimated_rows(p_source.target);
@@ -1355,17 +1362,18 @@ end
 $$;
 
 comment on function evervec.index_due(evervec.source) is
-$$Internal. Whether the vector index of a source is missing or invalid, nobody is building it, and it is time to: there are vectors, and no pass and at most a twentieth as much work is left, or the last pass moved longer ago than the setting index_wait.$$;
+$$Internal. Whether an index of a source is missing or invalid, nobody is building it, and it is time to: it is that of the words, or there are vectors, and no pass and at most a twentieth as much work is left, or the last pass moved longer ago than the setting index_wait.$$;
 
 revoke execute on function evervec.index_due(evervec.source) from public;
 
 -- file: functions/index/index_of.sql
--- index_of: the vector index of a source, if there is one, and whether it can be used; if not yet, how far its build is.
+-- index_of: the vector index of a source, or that of its words, if there is one, and whether it can be used; if not yet, how far its build is.
 --
 -- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
 -- Locks:  none.
 create or replace function evervec.index_of(
     p_source     evervec.source,
+    p_column     text default null,
     out index    regclass,
     out valid    boolean,
     out building boolean,
@@ -1380,8 +1388,8 @@ as $$
           from pg_index i
           join pg_class c on c.oid = i.indexrelid
           join pg_am a on a.oid = c.relam
-          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
-         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
+          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = coalesce(p_column, p_source.vector_column)
+         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat', 'gin')
          order by i.indisvalid desc
          limit 1
       ) x
@@ -1399,10 +1407,10 @@ as $$
       ) b on true
 $$;
 
-comment on function evervec.index_of(evervec.source) is
-$$Internal. The vector index on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
+comment on function evervec.index_of(evervec.source, text) is
+$$Internal. The vector index, or (p_column document) that of the words, on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
 
-revoke execute on function evervec.index_of(evervec.source) from public;
+revoke execute on function evervec.index_of(evervec.source, text) from public;
 
 -- file: functions/queue/estimated_rows.sql
 -- estimated_rows: about how many rows a table has, partitions included, without reading it.
@@ -1819,6 +1827,7 @@ begin
         select f.prefix || '_' || p_source.name
           from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
+                      || case when p_source.text_search is not null then array['document', 'redocument', 'hybrid_search'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
       ) as e (name)
      where not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = e.name)
@@ -2388,7 +2397,7 @@ $$Says what a model or a source may spend on a day (UTC). p_model: of all its so
 revoke execute on function evervec.set_budget(text, text, bigint, numeric) from public;
 
 -- file: functions/index/build_index.sql
--- build_index: builds the vector index of a source inside the caller's transaction.
+-- build_index: builds the indexes of a source, of its vectors and of their words, inside the caller's transaction.
 --
 -- For scripts that have nothing but SQL. Writes of vectors, and deletes from the source, wait while it builds; a worker builds it
 -- concurrently instead.
@@ -2402,21 +2411,23 @@ as $$
 declare
     v_source evervec.source := evervec.source_named(p_source);
     v_index  record;
+    v_built  boolean := false;
 begin
-    select * into v_index from evervec.index_of(v_source);
-    if v_source.index_method = 'none' or v_index.valid then
-        return false;
-    end if;
-    if v_index.index is not null then
-        execute format('drop index %s', v_index.index);
-    end if;
-    execute evervec.index_definition(v_source);
-    return true;
+    loop
+        select * into v_index from evervec.wanted_index(v_source);
+        exit when v_index.column_name is null;
+        if v_index.index is not null then
+            execute format('drop index %s', evervec.qualified_name(v_index.index));
+        end if;
+        execute evervec.index_definition(v_source, '', v_index.column_name);
+        v_built := true;
+    end loop;
+    return v_built;
 end
 $$;
 
 comment on function evervec.build_index(text) is
-$$Builds the vector index of a source, blocking writes of vectors meanwhile; true when it was built, false when it stood or none is wanted. Raises VE101.$$;
+$$Builds the index of a source's vectors, and that of their words (p_text_search), blocking writes of vectors meanwhile; true when one was built, false when they stood or none is wanted. Raises VE101.$$;
 
 revoke execute on function evervec.build_index(text) from public;
 
@@ -2472,33 +2483,40 @@ $$Internal. Operator, operator class and similarity expression (%s is the distan
 revoke execute on function evervec.metric(text) from public;
 
 -- file: functions/index/index_definition.sql
--- index_definition: CREATE INDEX for the vectors of a source.
+-- index_definition: CREATE INDEX for the vectors of a source, or for the words beside them.
 --
 -- Locks:  none itself.
 -- needs: functions/search/metric.sql
 -- needs: functions/core/qualified_name.sql
-create or replace function evervec.index_definition(p_source evervec.source, p_concurrently text default '')
+create or replace function evervec.index_definition(
+    p_source       evervec.source,
+    p_concurrently text default '',
+    p_column       text default null
+)
 returns text
 language sql stable
 set search_path from current
 as $$
-    select format('create index %s %I on %s using %s (%I %I.%I)',
-                  p_concurrently,
-                  left(c.relname, 52 - length(left(p_source.vector_column, 20))) || '_' || left(p_source.vector_column, 20) || '_idx',
-                  evervec.qualified_name(p_source.target), p_source.index_method, p_source.vector_column, n.nspname, (evervec.metric(p_source.distance)).operator_class)
-      from pg_class c
+    select format('create index %s %I on %s using %s',
+                  p_concurrently, left(c.relname, 52 - length(left(w.name, 20))) || '_' || left(w.name, 20) || '_idx',
+                  evervec.qualified_name(p_source.target),
+                  case when w.name = p_source.vector_column
+                       then format('%s (%I %I.%I)', p_source.index_method, w.name, n.nspname, (evervec.metric(p_source.distance)).operator_class)
+                       else format('gin (%I) with (fastupdate = off)', w.name) end)
+      from coalesce(p_column, p_source.vector_column) as w (name)
+      cross join pg_class c
       cross join pg_extension x
       join pg_namespace n on n.oid = x.extnamespace
      where c.oid = p_source.target and x.extname = 'vector'
 $$;
 
-comment on function evervec.index_definition(evervec.source, text) is
-$$Internal. The CREATE INDEX statement of a source; p_concurrently: '' or 'concurrently'.$$;
+comment on function evervec.index_definition(evervec.source, text, text) is
+$$Internal. The CREATE INDEX statement of a source; p_concurrently: '' or 'concurrently'; p_column: the vectors'' (NULL) or document.$$;
 
-revoke execute on function evervec.index_definition(evervec.source, text) from public;
+revoke execute on function evervec.index_definition(evervec.source, text, text) from public;
 
 -- file: functions/index/index_statement.sql
--- index_statement: the next statement towards the vector index of a source; NULL when nothing is left to do.
+-- index_statement: the next statement towards the indexes of a source, of its vectors and of their words; NULL when nothing is left to do.
 --
 -- CREATE INDEX CONCURRENTLY runs in no function, so a client asks for the statement and executes it: first a DROP of what
 -- a killed build has left invalid, then the CREATE.
@@ -2513,20 +2531,48 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
     v_index  record;
 begin
-    select * into v_index from evervec.index_of(v_source);
+    select * into v_index from evervec.wanted_index(v_source);
     return case
-        when v_source.index_method = 'none' or v_index.valid then null
-        when v_index.building then null
+        when v_index.column_name is null or v_index.building then null
         when v_index.index is not null then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
-        else evervec.index_definition(v_source, 'concurrently')
+        else evervec.index_definition(v_source, 'concurrently', v_index.column_name)
     end;
 end
 $$;
 
 comment on function evervec.index_statement(text) is
-$$The next statement that the vector index of a source needs, to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when the index stands, is being built, or none is wanted. Raises VE101.$$;
+$$The next statement that the index of a source's vectors needs, or after it that of their words (p_text_search), to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when they stand, one is being built, or none is wanted. Raises VE101.$$;
 
 revoke execute on function evervec.index_statement(text) from public;
+
+-- file: functions/index/wanted_index.sql
+-- wanted_index: the index that a source should have and has not, or not validly: that of its vectors before that of its words.
+--
+-- One at a time, because two builds on a table would wait for each other.
+-- Locks:  none.
+-- needs: functions/index/index_of.sql
+create or replace function evervec.wanted_index(
+    p_source        evervec.source,
+    out column_name text,
+    out index       regclass,
+    out building    boolean
+)
+language sql stable
+set search_path from current
+as $$
+    select w.column_name, i.index, coalesce(i.building, false)
+      from (values (1, p_source.vector_column, p_source.index_method <> 'none'),
+                   (2, 'document', p_source.text_search is not null)) as w (ordinal, column_name, wanted)
+      cross join lateral evervec.index_of(p_source, w.column_name) i
+     where w.wanted and i.valid is not true
+     order by w.ordinal
+     limit 1
+$$;
+
+comment on function evervec.wanted_index(evervec.source) is
+$$Internal. Column of the index of a source that is missing or invalid, that index if there is one, and whether it is being built; NULLs when nothing is missing.$$;
+
+revoke execute on function evervec.wanted_index(evervec.source) from public;
 
 -- file: functions/model/add_model.sql
 -- add_model: makes an embedding model known. Adding the same model again changes nothing.
@@ -4928,6 +4974,12 @@ begin
         end loop;
     end if;
 
+    if p_source.text_search is not null then
+        -- Its vector is right; the words may have to be written yet, or anew: that costs nothing but the writing.
+        execute format('select evervec.%I($1)', 'redocument_' || p_source.name)
+        using array(select u.row_key from unnest(v_keys, v_states) as u (row_key, state) where u.state = 'unchanged');
+    end if;
+
     perform evervec.finish_jobs(array_agg(u.job_id), array_agg(u.state))
        from unnest(v_job_ids, v_states) as u (job_id, state)
       where u.state not in ('embed', 'cached', 'failed')
@@ -5677,7 +5729,8 @@ begin
     foreach v_parameter in array coalesce(p_parameters, '{}') loop
         v_parts := regexp_match(v_parameter, '^\s*([a-z_][a-z0-9_]*)\s+(\S.*?)\s*$');
         if v_parts is null or to_regtype(v_parts[2]) is null
-           or v_parts[1] = any (array['p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity'] || v_filter.parameter_names) then
+           or v_parts[1] = any (array['p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity',
+                                'p_text', 'p_vector_weight', 'p_text_weight', 'p_k'] || v_filter.parameter_names) then
             raise exception using
                 errcode = 'VE210',
                 message = format('%s is not a parameter for a filter', coalesce(quote_literal(v_parameter), 'NULL')),
@@ -5968,6 +6021,97 @@ $$Rows most similar to one row of a source, nearest first, without the row itsel
 
 revoke execute on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real) from public;
 
+-- file: functions/search/hybrid_pool.sql
+-- hybrid_pool: how many rows each leg of a hybrid search brings, once its arguments are known to be good.
+--
+-- Locks:  none.
+-- Raises: VE202 no list of keys · VE204 bad limit · VE218 no words · VE220 bad weight or k
+create or replace function evervec.hybrid_pool(
+    p_text          text,
+    p_limit         integer,
+    p_vector_weight double precision,
+    p_text_weight   double precision,
+    p_k             integer,
+    p_exclude       jsonb[]
+)
+returns integer
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if p_text is null or p_text !~ '\S' then
+        raise exception using
+            errcode = 'VE218', message = 'there are no words to search for',
+            detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
+            hint    = 'Give the words of the search; evervec.find_similar() searches by a vector, evervec.find_similar_to() by a row.';
+    elsif p_limit is null or p_limit < 0 then
+        raise exception using
+            errcode = 'VE204', message = format('a limit of %s makes no sense', coalesce(p_limit::text, 'NULL')),
+            detail  = 'p_limit is the number of rows that a search returns at most.',
+            hint    = 'Give a limit of 0 or more.';
+    -- NaN is greater than infinity.
+    elsif (p_vector_weight >= 0 and p_text_weight >= 0 and greatest(p_vector_weight, p_text_weight) between 1e-30 and 1e30 and p_k >= 1)
+          is not true then
+        raise exception using
+            errcode = 'VE220', message = 'weights and k of a hybrid search are out of range',
+            detail  = format('p_vector_weight is %s, p_text_weight %s, p_k %s.', coalesce(p_vector_weight::text, 'NULL'),
+                             coalesce(p_text_weight::text, 'NULL'), coalesce(p_k::text, 'NULL')),
+            hint    = 'Give weights of 0 (without that leg) or more, not both 0, and a k of 1 or more; or leave them out: 1, 1 and 60.';
+    elsif p_exclude is null then
+        raise exception using
+            errcode = 'VE202', message = 'NULL is no list of keys',
+            detail  = 'p_exclude lists the row_keys to leave out.',
+            hint    = 'Leave it out to leave out none.';
+    end if;
+    return least(greatest(100, 2 * p_limit::bigint) + cardinality(p_exclude), 1000000);
+end
+$$;
+
+comment on function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]) is
+$$Internal. The number of rows for each leg of a hybrid search; raises VE202, VE204, VE218 or VE220 when its arguments are not good.$$;
+
+revoke execute on function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]) from public;
+
+-- file: functions/search/hybrid_search.sql
+-- hybrid_search: the rows of a source that meaning and words find together, for any source by its name.
+--
+-- Runs as the caller, by the function that was generated for the source.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE201 bad query vector · VE202 no list of keys · VE204 bad limit · VE207 the vector of the words is not known · VE211 (a WARNING)
+--         rows may be missing · VE218 no words · VE219 the source keeps no words · VE220 bad weight or k
+create or replace function evervec.hybrid_search(
+    p_source        text,
+    p_text          text,
+    p_query         vector default null,
+    p_limit         integer default 10,
+    p_vector_weight double precision default 1,
+    p_text_weight   double precision default 1,
+    p_k             integer default 60,
+    p_exclude       jsonb[] default '{}'
+)
+returns table (row_key jsonb, score double precision, vector_rank integer, similarity real, text_rank integer, text_score real)
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    perform evervec.hybrid_pool(p_text, p_limit, p_vector_weight, p_text_weight, p_k, p_exclude);
+    if to_regproc(format('evervec.%I', 'hybrid_search_' || p_source)) is null then
+        perform evervec.get_source(p_source);
+        raise exception using
+            errcode = 'VE219', message = format('source "%s" keeps no words beside its vectors', p_source),
+            detail  = 'It was tracked without p_text_search, so that texts can be searched by their meaning only.',
+            hint    = format('SELECT evervec.retrack(%L, p_text_search => ''english''); workers then write the words, without asking the model.', p_source);
+    end if;
+    return query execute format('select * from evervec.%I($1, $2, $3, $4, $5, $6, $7)', 'hybrid_search_' || p_source)
+    using p_text, p_query, p_limit, p_vector_weight, p_text_weight, p_k, p_exclude;
+end
+$$;
+
+comment on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) is
+$$Rows of a source that are near in meaning to p_text, that contain its words, or both, by weighted reciprocal rank: score is the sum of weight / (p_k + rank) over the two searches that found the row. The source must be tracked with p_text_search. p_text: the words as for a search engine: all must occur; "…" is a phrase, or and -word work. p_query: their vector (default: the cached one, see search). p_limit: default 10. p_vector_weight, p_text_weight: 1 and 1; 0 leaves that search out, and then needs no vector. p_k: default 60; the greater, the less the first ranks count. p_exclude: row_keys to leave out. vector_rank, similarity and text_rank, text_score (ts_rank_cd) are NULL where that search did not find the row among its first, twice p_limit and a hundred at least. Words that are all stop words or all excluded leave the order to the vectors. Runs with the caller's privileges. Raises VE101, VE201, VE202, VE204, VE207, VE218, VE219, VE220; warns with VE211 as find_similar.$$;
+
+revoke execute on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) from public;
+
 -- file: functions/search/index_visits.sql
 -- index_visits: how many vectors a scan of the index has to look at before it has found enough that qualify; NULL where it is cheaper to read
 -- all that qualifies and to sort.
@@ -6244,7 +6388,7 @@ revoke execute on function evervec.render(text, jsonb) from public;
 -- vector went. The snapshot is taken before the search, which so has seen no less than it.
 -- Locks:  ACCESS SHARE on the embedding table.
 -- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit or threshold · VE207 the vector of the words is not known ·
---         VE218 no words
+--         VE211 (a WARNING) rows may be missing · VE218 no words
 create or replace function evervec.search(
     p_source         text,
     p_text           text,
@@ -6283,7 +6427,7 @@ end
 $$;
 
 comment on function evervec.search(text, text, integer, real, jsonb[]) is
-$$Rows of a source nearest in meaning to p_text, nearest first. The vector of the words must be known (see cached_query), as it is for a day after evervec search, evervec.Search in Python or cache_query. p_limit, p_min_similarity, p_exclude and the result: as find_similar. What is found is kept for the same search by the same caller, for 24 hours (setting search_cache_keep) while no vector of the source is stored, except under row-level security, in read-only transactions and in those that are REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE201, VE204, VE207, VE218.$$;
+$$Rows of a source nearest in meaning to p_text, nearest first. The vector of the words must be known (see cached_query), as it is for a day after evervec search, evervec.Search in Python or cache_query. p_limit, p_min_similarity, p_exclude and the result: as find_similar. What is found is kept for the same search by the same caller, for 24 hours (setting search_cache_keep) while no vector of the source is stored, except under row-level security, in read-only transactions and in those that are REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE201, VE204, VE207, VE218; warns with VE211 as find_similar.$$;
 
 revoke execute on function evervec.search(text, text, integer, real, jsonb[]) from public;
 
@@ -6354,6 +6498,26 @@ comment on function evervec.vector_lookup(text, jsonb) is
 $$Internal. The canonical row_key, and the text of the query over ($1 row_key) that fetches the row's vector. Raises VE101, VE202.$$;
 
 revoke execute on function evervec.vector_lookup(text, jsonb) from public;
+
+-- file: functions/search/words_of.sql
+-- words_of: the words of a search as full text search looks them up; NULL where nothing is left that an index could find.
+--
+-- Locks:  none.
+create or replace function evervec.words_of(p_text_search text, p_text text)
+returns tsquery
+language sql stable
+set search_path from current
+set client_min_messages = warning
+as $$
+    select q.words
+      from (select websearch_to_tsquery(p_text_search::regconfig, left(p_text, 10000))) as q (words)
+     where querytree(q.words) not in ('', 'T')
+$$;
+
+comment on function evervec.words_of(text, text) is
+$$Internal. websearch_to_tsquery of the first 10,000 characters; NULL for stop words alone, and for words that are all excluded.$$;
+
+revoke execute on function evervec.words_of(text, text) from public;
 
 -- file: functions/storage/check_vectors.sql
 -- check_vectors: refuses vectors that a source cannot hold, or that a search could never find.
@@ -7561,6 +7725,108 @@ $$Internal. Creates or replaces dependents<n>_<source> for every table that the 
 
 revoke execute on function evervec.create_dependents_functions(evervec.source) from public;
 
+-- file: functions/track/create_document.sql
+-- create_document: the column of an embedding table for the words of its texts, empty, in the place of a former one.
+--
+-- To have other words is to have another column: nothing is written here, workers fill it. Its index is made at once where the table is new,
+-- and otherwise by the worker, who keeps nobody waiting. MAIN: of a row that is too large the words go out of line before the vector does.
+-- GIN's list of pending entries is off, because whoever fills it up pays for all others in one go.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
+-- Raises: 55P03 the table stays locked
+-- needs: functions/core/qualified_name.sql
+create or replace function evervec.create_document(p_source evervec.source, p_new boolean)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_target text := evervec.qualified_name(p_source.target);
+begin
+    perform evervec.lock_relation(p_source.target, 'access exclusive');
+    execute format('alter table %s drop column if exists document', v_target);
+    if p_source.text_search is not null then
+        execute format('alter table %s add column document tsvector, alter column %I set storage main', v_target, p_source.vector_column);
+        execute format('comment on column %s.document is %L', v_target,
+                       'The words of the text that the vector stands for, for full text search; NULL: not written yet.');
+        if p_new then
+            execute evervec.index_definition(p_source, '', 'document');
+        end if;
+    end if;
+end
+$$;
+
+comment on function evervec.create_document(evervec.source, boolean) is
+$$Internal. Drops the column document of an embedding table and makes it anew where the source has text_search; p_new: its index too. Raises 55P03.$$;
+
+revoke execute on function evervec.create_document(evervec.source, boolean) from public;
+
+-- file: functions/track/create_document_functions.sql
+-- create_document_functions: the generated functions that write the words of texts for full text search.
+--
+-- document_<source>(text) → its words. A tsvector holds 1 MB, and nobody's vector is to be lost for that: a long text is cut, and cut again
+-- where a dictionary makes more of it than most do.
+-- redocument_<source>(row_keys) → writes the words of rows whose vector is right and whose words are missing, while their text is that of the
+-- vector. What others hold is passed over: they write the words themselves, or take the vector away.
+-- Locks:  none that matter; redocument_ takes rows of the embedding table FOR UPDATE SKIP LOCKED.
+create or replace function evervec.create_document_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql record;
+begin
+    select * into v_sql from evervec.fragments(p_source);
+    perform evervec.create_row_function(
+        p_source, 'document', 'p_text text', 'tsvector', true,
+        format(
+            $body$
+        declare
+            v_characters integer := 200000;
+        begin
+            loop
+                begin
+                    return to_tsvector(%L::regconfig, left($1, v_characters));
+                exception when program_limit_exceeded then
+                    v_characters := v_characters / 2;
+                end;
+            end loop;
+        end
+            $body$,
+            p_source.text_search),
+        -- Of words that are too long for a tsvector.
+        'set client_min_messages = warning');
+    perform evervec.create_row_function(
+        p_source, 'redocument', 'p_row_keys jsonb[]', 'void', false,
+        format(
+            $body$
+        begin
+            with undocumented as materialized (
+                select e.ctid as address, evervec.%1$I(t.content) as document
+                  from unnest($1) as k (row_key)
+                  join %2$s e on %3$s
+                  join %4$s s on %5$s
+                  cross join lateral (select %6$s as content offset 0) t
+                 where e.document is null and e.content_hash = sha256(convert_to(t.content, 'UTF8'))
+                   for update of e skip locked
+            )
+            update %2$s d
+               set document = u.document
+              from undocumented u
+             where d.ctid = u.address;
+        end
+            $body$,
+            'document_' || p_source.name, v_sql.target, evervec.key_match(p_source, 'e', true), v_sql.relation,
+            evervec.key_match(p_source, 's', false), v_sql.content),
+        'set enable_seqscan = off set jit = off');
+end
+$$;
+
+comment on function evervec.create_document_functions(evervec.source) is
+$$Internal. Creates or replaces document_<source> and redocument_<source>.$$;
+
+revoke execute on function evervec.create_document_functions(evervec.source) from public;
+
 -- file: functions/track/create_erase_functions.sql
 -- create_erase_functions: the trigger functions that remove the vectors of rows that went, at once.
 --
@@ -7659,7 +7925,8 @@ revoke execute on function evervec.create_filter(evervec.source, evervec.filter)
 -- file: functions/track/create_filter_functions.sql
 -- create_filter_functions: all functions that a filter has of its own.
 --
--- filter_<source>_<filter>(its parameters) → the keys of the rows that qualify; find_similar_<source>_<filter>, typed.
+-- filter_<source>_<filter>(its parameters) → the keys of the rows that qualify; find_similar_<source>_<filter>, typed; where the source keeps
+-- words, hybrid_search_<source>_<filter>.
 -- Locks:  none that matter.
 -- Raises: VE210 its condition is none over a row of the source · 2BP01 as create_search
 create or replace function evervec.create_filter_functions(p_source evervec.source, p_filter evervec.filter)
@@ -7670,13 +7937,119 @@ as $$
 begin
     perform evervec.create_filter(p_source, p_filter);
     perform evervec.create_search(p_source, format('find_similar_%s_%s', p_source.name, p_filter.name), true, p_filter);
+    if p_source.text_search is not null then
+        perform evervec.create_hybrid_function(p_source, p_filter);
+    end if;
 end
 $$;
 
 comment on function evervec.create_filter_functions(evervec.source, evervec.filter) is
-$$Internal. Creates or replaces filter_<source>_<filter> and find_similar_<source>_<filter>. Raises VE210, 2BP01.$$;
+$$Internal. Creates or replaces filter_<source>_<filter>, find_similar_<source>_<filter> and, where the source keeps words, hybrid_search_<source>_<filter>. Raises VE210, 2BP01.$$;
 
 revoke execute on function evervec.create_filter_functions(evervec.source, evervec.filter) from public;
+
+-- file: functions/track/create_hybrid_function.sql
+-- create_hybrid_function: hybrid_search_<source>, or that of a filter: what two searches find, by meaning and by words, in one order.
+--
+-- Weighted reciprocal rank: a row gets weight / (k + rank) from each leg that found it. Ranks, not scores, because a distance and a measure of
+-- words have no common scale. Each leg brings twice what is wanted, a hundred at least. The leg of the vectors is the source's
+-- search function, index, exact search, filter and all; the leg of the words uses their GIN index. A filter stands in both.
+--
+-- Words that only say what a text is not to contain (and stop words alone) cannot be looked up: then the vectors decide alone. Of words
+-- without an end the first 10,000 characters count, as a tsquery is limited too.
+--
+-- Runs as the caller. Columns stand behind aliases, variables alone, parameters are $1, $2, …, as in search_body.
+-- Locks:  none.
+create or replace function evervec.create_hybrid_function(p_source evervec.source, p_filter evervec.filter default null)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_name   text := concat_ws('_', 'hybrid_search', p_source.name, p_filter.name);
+    -- The number of p_query; the others follow.
+    v_query  integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
+    v_owner  regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_values text;
+begin
+    select string_agg(format('$%s', 1 + p.ordinality), ', ' order by p.ordinality) into v_values
+      from unnest(p_filter.parameter_names) with ordinality as p (name, ordinality);
+    execute format(
+        $sql$
+        create or replace function evervec.%1$I(p_text text, %2$s p_query vector default null, p_limit integer default 10,
+                                                p_vector_weight double precision default 1, p_text_weight double precision default 1, p_k integer default 60,
+                                                p_exclude jsonb[] default '{}')
+        returns table (row_key jsonb, score double precision, vector_rank integer, similarity real, text_rank integer, text_score real)
+        language plpgsql stable
+        set search_path from current set plan_cache_mode = force_custom_plan set jit = off
+        as $body$
+        #variable_conflict use_variable
+        declare
+            v_most    integer := evervec.hybrid_pool($1, $%4$s, $%5$s, $%6$s, $%7$s, $%8$s);
+            v_query   vector := case when $%5$s > 0 then coalesce($%3$s, evervec.query_of(%9$L, $1)) end;
+            v_words   tsquery := case when $%6$s > 0 then evervec.words_of(%10$L, $1) end;
+        begin
+            return query
+            with vector_leg as materialized (
+                select n.row_key, n.similarity, row_number() over (order by n.distance, n.row_key) as place
+                  from (select %11$s as row_key, n.similarity, n.distance from evervec.%12$I(%13$s) n where v_query is not null) n
+                 where n.row_key <> all ($%8$s)
+            ), text_leg as materialized (
+                select t.row_key, t.score, row_number() over (order by t.score desc, t.row_key) as place
+                  from (
+                    select %14$s as row_key, w.score
+                      from (
+                        select %15$s, ts_rank_cd(e.document, v_words, 1) as score
+                          from %16$s e %17$s
+                         where e.document @@ v_words
+                         order by score desc, %15$s
+                         limit v_most
+                      ) w
+                  ) t
+                 where t.row_key <> all ($%8$s)
+            )
+            select x.row_key, x.score, x.vector_place::integer, x.similarity, x.text_place::integer, x.text_score
+              from (
+                select coalesce(v.row_key, t.row_key) as row_key,
+                       coalesce($%5$s / ($%7$s + v.place), 0) + coalesce($%6$s / ($%7$s + t.place), 0) as score,
+                       v.place as vector_place, v.similarity, t.place as text_place, t.score as text_score
+                  from vector_leg v
+                  full join text_leg t on t.row_key = v.row_key
+              ) x
+             order by x.score desc, x.row_key
+             limit $%4$s;
+        end
+        $body$
+        $sql$,
+        v_name,
+        (select string_agg(format('%I %s,', p.name, p.type), ' ' order by p.ordinality)
+           from unnest(p_filter.parameter_names, p_filter.parameter_types) with ordinality as p (name, type, ordinality)),
+        v_query, v_query + 1, v_query + 2, v_query + 3, v_query + 4, v_query + 5,
+        p_source.name, p_source.text_search,
+        case when p_filter.name is null then 'n.row_key'
+             else format('evervec.%I(%s)', 'key_' || p_source.name,
+                         (select string_agg(format('n.%I', evervec.result_name(k.name, p_filter)), ', ' order by k.ordinality)
+                            from unnest(p_source.key_columns) with ordinality as k (name, ordinality))) end,
+        case when p_filter.name is null then 'similar_' || p_source.name
+             else format('find_similar_%s_%s', p_source.name, p_filter.name) end,
+        concat_ws(', ', 'v_query', v_values, 'v_most'),
+        evervec.key_call(p_source, 'w', true), evervec.key_list(p_source, 'e', true), evervec.qualified_name(p_source.target),
+        case when p_filter.name is not null then
+            format('join evervec.%I(%s) f on %s', format('filter_%s_%s', p_source.name, p_filter.name), v_values,
+                   (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
+                      from unnest(p_source.target_key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))) end);
+    execute format('revoke execute on function evervec.%I from public', v_name);
+    execute format('grant execute on function evervec.%I to %s', v_name, v_owner);
+    execute format('comment on function evervec.%I is %L', v_name,
+                   format('Rows of %s that meaning and words find together, those %sfirst that both find high. See evervec.hybrid_search.',
+                          p_source.relation, case when p_filter.name is not null then format('that meet the filter %s, ', p_filter.name) end));
+end
+$$;
+
+comment on function evervec.create_hybrid_function(evervec.source, evervec.filter) is
+$$Internal. Creates or replaces hybrid_search_<source>, or hybrid_search_<source>_<filter>.$$;
+
+revoke execute on function evervec.create_hybrid_function(evervec.source, evervec.filter) from public;
 
 -- file: functions/track/create_key_function.sql
 -- create_key_function: key_<source>, the one place where a row_key is built, and canonical_<source>, which reads one and builds it anew.
@@ -7784,8 +8157,8 @@ revoke execute on function evervec.create_partition_triggers(evervec.source) fro
 -- file: functions/track/create_pass_functions.sql
 -- create_pass_functions: the generated functions that a pass walks over a source with, slice by slice.
 --
--- slice_<source>(after, limit, by hash) → the next rows in key order: ok, missing (no vector), stale (of another model or text),
--- empty (neither text nor vector)
+-- slice_<source>(after, limit, by hash) → the next rows in key order: ok, missing (no vector), stale (of another model or text, or without its
+-- words), empty (neither text nor vector)
 -- orphans_<source>(after, limit) → the next vectors in key order: ok or orphan (no row)
 --
 -- Two branches instead of one condition with OR: each is a plain range scan of the primary key.
@@ -7817,6 +8190,7 @@ begin
                case when $3 and s."evervec content" is null and %2$s then %11$L
                     when %2$s then 'missing'
                     when e.stored_model is distinct from %3$s then 'stale'
+                    %12$s
                     when $3 and sha256(convert_to(s."evervec content", 'UTF8')) is distinct from e.stored_hash then 'stale'
                     else 'ok' end
           from (select %4$s, case when $3 then %5$s end as "evervec content"
@@ -7824,12 +8198,14 @@ begin
                  where @condition@
                  order by %4$s
                  limit $2) s
-          left join lateral (select %7$s as stored_hash, %8$s as stored_model from %9$s e where %10$s) e on true
+          left join lateral (select %7$s as stored_hash, %8$s as stored_model %13$s from %9$s e where %10$s) e on true
          order by %4$s
         $query$,
         evervec.key_call(p_source, 's'), v_missing, p_source.model_id,
         evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.stored_hash, v_sql.stored_model, v_sql.target,
-        evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end);
+        evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end,
+        case when p_source.text_search is not null then 'when not e.documented then ''stale''' end,
+        case when p_source.text_search is not null then ', e.document is not null as documented' end);
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end
@@ -7984,6 +8360,7 @@ revoke execute on function evervec.create_row_function(evervec.source, text, tex
 -- slice_<source>, orphans_<source> → see create_pass_functions
 -- hashes_<source>, clear_<source> → see create_vector_functions
 -- sample_<source>(percent, characters) → see create_sample_function
+-- document_<source>, redocument_<source> → see create_document_functions
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
 -- put_<source>, remove_<source> → see create_manual_functions
 --
@@ -8004,6 +8381,9 @@ begin
     if p_source.storage = 'manual' then
         perform evervec.create_manual_functions(p_source);
     end if;
+    if p_source.text_search is not null then
+        perform evervec.create_document_functions(p_source);
+    end if;
     perform evervec.create_vector_functions(p_source);
     perform evervec.create_pass_functions(p_source);
     perform evervec.create_sample_function(p_source);
@@ -8014,7 +8394,7 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;
 
@@ -8195,7 +8575,7 @@ begin
         %8$s
             select %3$s, %4$s
               from %5$s e
-             where %7$s case when vector_dims(p_query) = %6$s and (%10$L <> 'cosine' or vector_norm(p_query) > 0) then true
+             where %7$s case when %11$I.vector_dims(p_query) = %6$s and (%10$L <> 'cosine' or %11$I.vector_norm(p_query) > 0) then true
                              else evervec.search_size(p_query, %6$s, %10$L, 0, null, null) = 0 end
              order by %4$s
              limit case when p_limit >= 0 then p_limit else evervec.query_limit(p_query, %6$s, p_limit) end;
@@ -8209,7 +8589,7 @@ begin
         case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end,
         case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
         case when p_source.storage = 'column' then '$nearest$' else 'end' end,
-        p_source.distance);
+        p_source.distance, (select n.nspname from pg_extension x join pg_namespace n on n.oid = x.extnamespace where x.extname = 'vector'));
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));
@@ -8258,10 +8638,14 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_sql  record;
-    v_keys record;
+    v_sql     record;
+    v_keys    record;
+    -- Where texts are searched for their words, the recipe is evaluated once for both: OFFSET keeps the planner from copying it.
+    v_words   boolean := p_source.text_search is not null;
+    v_content text;
 begin
     select * into v_sql from evervec.fragments(p_source);
+    v_content := case when v_words then 't.content' else v_sql.content end;
     select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
            string_agg(format('l.key_%s', c.ordinality), ', ' order by c.ordinality) as written,
            evervec.key_list(p_source, null, true) as target
@@ -8279,14 +8663,14 @@ begin
                   from unnest($1, $2, $3, $5) with ordinality
                        as k (row_key, content_hash, embedding, note, ordinality)
                   cross join lateral (
-                    select sha256(convert_to(%1$s, 'UTF8')) = k.content_hash as still_true, %2$s
-                      from %3$s s
+                    select sha256(convert_to(%1$s, 'UTF8')) = k.content_hash as still_true, %2$s %8$s
+                      from %3$s s %9$s
                      where %4$s
                        for key share of s skip locked
                   ) s
             ), written as (
-                insert into %5$s (content_hash, model_id, embedding, note, %6$s)
-                select l.content_hash, $4, l.embedding, l.note, %7$s
+                insert into %5$s (content_hash, model_id, embedding, note, %6$s %10$s)
+                select l.content_hash, $4, l.embedding, l.note, %7$s %11$s
                   from locked l
                  where l.still_true
                 on conflict (%6$s) do update
@@ -8294,7 +8678,7 @@ begin
                        model_id     = excluded.model_id,
                        embedding    = excluded.embedding,
                        note         = excluded.note,
-                       updated_at   = now()
+                       updated_at   = now() %12$s
             )
             select k.ordinality::integer,
                    case when l.still_true then 'completed'
@@ -8305,8 +8689,13 @@ begin
               left join locked l on l.ordinality = k.ordinality;
         end
             $body$,
-            v_sql.content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
-            v_keys.written),
+            v_content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
+            v_keys.written,
+            case when v_words then format(', evervec.%I(t.content) as document', 'document_' || p_source.name) end,
+            case when v_words then format('cross join lateral (select %s as content offset 0) t', v_sql.content) end,
+            case when v_words then ', document' end,
+            case when v_words then ', l.document' end,
+            case when v_words then ', document = excluded.document' end),
         'set enable_seqscan = off set jit = off');
     perform evervec.create_row_function(
         p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
@@ -8764,6 +9153,9 @@ begin
         end if;
         begin
             perform evervec.create_similar_functions(v_source);
+            if v_source.text_search is not null then
+                perform evervec.create_hybrid_function(v_source);
+            end if;
         exception when dependent_objects_still_exist then
             -- A view of somebody's uses a function whose columns are named otherwise now.
             update evervec.source s set last_error = coalesce(s.last_error, sqlerrm) where s.source_id = v_source.source_id;
@@ -9024,7 +9416,7 @@ revoke execute on function evervec.result_name(text, evervec.filter) from public
 -- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
--- Locks:  those of track and untrack.
+-- Locks:  those of track and untrack; with another p_text_search, ACCESS EXCLUSIVE on the embedding table.
 -- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source         text,
@@ -9035,7 +9427,8 @@ create or replace function evervec.retrack(
     p_depends_on     jsonb default null,
     p_too_long       text default null,
     p_cache          boolean default null,
-    p_return_columns text[] default null
+    p_return_columns text[] default null,
+    p_text_search    text default null
 )
 returns void
 language plpgsql
@@ -9043,6 +9436,7 @@ set search_path from current
 as $$
 declare
     v_source    evervec.source := evervec.source_named(p_source);
+    v_former    text := v_source.text_search;
     v_protected boolean;
 begin
     perform evervec.check_relation(v_source.relation);
@@ -9076,6 +9470,10 @@ begin
     end if;
     perform evervec.match_key_types(v_source);
     v_source := evervec.with_return_columns(v_source, coalesce(p_return_columns, v_source.return_columns));
+    v_source := evervec.with_text_search(v_source, p_text_search);
+    if v_source.text_search is distinct from v_former then
+        perform evervec.create_document(v_source, false);
+    end if;
     if v_source.state = 'suspended' then
         v_source.state := 'active';
     end if;
@@ -9089,6 +9487,9 @@ begin
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
     perform evervec.create_similar_functions(v_source);
+    if v_source.text_search is not null then
+        perform evervec.create_hybrid_function(v_source);
+    end if;
     perform evervec.create_filter_functions(v_source, f) from evervec.filter f where f.source_id = v_source.source_id;
     perform evervec.create_triggers(v_source);
     if v_protected then
@@ -9101,10 +9502,10 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search as in track; NULL keeps what it has, p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -9333,7 +9734,7 @@ returns text
 language sql immutable
 set search_path from current
 as $$
-    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at', 'note',
+    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at', 'note', 'document',
                                   'metadata', 'distance', 'similarity', 'p_query', 'p_limit')
                 then left('key_' || p_column, 63) else p_column end
 $$;
@@ -9451,7 +9852,8 @@ create or replace function evervec.track(
     p_foreign_key     boolean default false,
     p_too_long        text default 'cut',
     p_cache           boolean default true,
-    p_return_columns  text[] default null
+    p_return_columns  text[] default null,
+    p_text_search     text default null
 )
 returns text
 language plpgsql
@@ -9490,6 +9892,7 @@ begin
     v_source.distance := p_distance;
     v_source.index_method := p_index;
     v_source := evervec.with_priority(v_source, p_priority::text);
+    v_source := evervec.with_text_search(v_source, p_text_search);
     v_source := evervec.with_recipe(v_source);
 
     perform evervec.lock_relation(p_relation, 'share row exclusive');
@@ -9501,11 +9904,17 @@ begin
         v_source.target := evervec.create_target(v_source, v_model.dimensions);
     end if;
     v_source := evervec.add_source(v_source);
+    if v_source.text_search is not null then
+        perform evervec.create_document(v_source, true);
+    end if;
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
     perform evervec.create_similar_functions(v_source);
+    if v_source.text_search is not null then
+        perform evervec.create_hybrid_function(v_source);
+    end if;
     perform evervec.create_triggers(v_source);
     if p_storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = p_relation) then
         perform evervec.create_policies(v_source);
@@ -9518,10 +9927,10 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[]) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[]) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text) from public;
 
 -- file: functions/track/untrack.sql
 -- untrack: takes back all that track made; the vectors stay unless they are to go.
@@ -9885,6 +10294,62 @@ $$Internal. The source with return_columns (those of p_columns that are not of t
 
 revoke execute on function evervec.with_return_columns(evervec.source, text[]) from public;
 
+-- file: functions/track/with_text_search.sql
+-- with_text_search: a source with the configuration of full text search that its texts are kept by beside their vectors.
+--
+-- Kept by its name with its schema: what pg_upgrade carries over.
+-- Locks:  none.
+-- Raises: VE111 unknown configuration, or vectors that are not in a table of evervec's
+create or replace function evervec.with_text_search(p_source evervec.source, p_text_search text)
+returns evervec.source
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_configuration oid;
+begin
+    if p_text_search is null then
+        return p_source;
+    end if;
+    p_source.text_search := null;
+    if p_text_search = '' then
+        return p_source;
+    elsif p_source.storage <> 'table' then
+        raise exception using
+            errcode = 'VE111',
+            message = format('p_text_search cannot be had with p_storage %L', p_source.storage),
+            detail  = 'Texts for full text search are kept beside their vectors, in a table of evervec''s own; a user''s table is never altered for them, and vectors of yours have no text.',
+            hint    = 'Leave p_storage out; or keep a tsvector of your own, and search by two queries.';
+    end if;
+    begin
+        v_configuration := p_text_search::regconfig;
+    exception when undefined_object or syntax_error or invalid_name or invalid_schema_name or feature_not_supported then
+        null;
+    end;
+    select format('%I.%I', n.nspname, c.cfgname) into p_source.text_search
+      from pg_ts_config c
+      join pg_namespace n on n.oid = c.cfgnamespace
+     where c.oid = v_configuration;
+    if not found then
+        raise exception using
+            errcode = 'VE111',
+            message = format('p_text_search cannot be %L', p_text_search),
+            detail  = (select format('There is no such configuration of full text search. Those that are there: %s.',
+                                     string_agg(case when n.nspname = 'pg_catalog' then quote_ident(c.cfgname)
+                                                     else format('%I.%I', n.nspname, c.cfgname) end, ', ' order by n.nspname = 'pg_catalog', c.cfgname))
+                         from pg_ts_config c
+                         join pg_namespace n on n.oid = c.cfgnamespace),
+            hint    = 'Choose the one of the language of the texts, or simple for several; name one of your own with its schema.';
+    end if;
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_text_search(evervec.source, text) is
+$$Internal. The source with text_search set; NULL keeps what it has, '' is none. Raises VE111.$$;
+
+revoke execute on function evervec.with_text_search(evervec.source, text) from public;
+
 -- file: views/alerts.sql
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
 --
@@ -10083,4 +10548,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'd5ecd6ee94248f2a7be865e7eb2d187e5d20713da42b83660584fe4faeaec5f0');
+values ('evervec_0002_functions', 'd310ceafb6b93fc80056b097742599d1248baea3d21a41b23e0af3aa48743be0');

@@ -18,6 +18,7 @@ CALLS = {
     "find_similar": f"'note', '{VECTOR}'",
     "find_similar_to": "'note', '{\"id\": 3}'",
     "search": "'note', 'milk'",
+    "hybrid_search": f"'note', 'note', '{VECTOR}'",
     "near_duplicates": "'note', -1, p_neighbours => 10, p_limit => 100",
     "get_embedding": "'note', '{\"id\": 3}'",
     "get_embeddings": "'note', array['{\"id\": 3}']::jsonb[]",
@@ -27,6 +28,8 @@ CALLS = {
     "cached_query": "'toy', 'milk'",
     "nearest_note": f"'{VECTOR}'",
     "find_similar_note": f"'{VECTOR}', p_diversity => 0.3",
+    "hybrid_search_note": "'milk or 7'",
+    "hybrid_search_note_some": f"'note', 8, '{VECTOR}'",
     "find_similar_note_some": f"'{VECTOR}', 8",
 }
 
@@ -50,7 +53,7 @@ def standby() -> Iterator[dict[str, psycopg.Connection]]:
                 alter table note enable row level security;
                 create policy few on note to {READER} using (id < 10);
                 grant select on note to {READER};
-                select evervec.track('note', '{{body}}', p_model => 'toy');
+                select evervec.track('note', '{{body}}', p_model => 'toy', p_text_search => 'simple');
                 select evervec.add_filter('note', 'some', 'note.id < p_id', '{{p_id integer}}');
                 select evervec.grant_access('{READER}', 'reader');
                 select evervec.cache_query('toy', 'milk', '[1,2,3,4]');
@@ -80,8 +83,9 @@ def test_peer_40_search_on_a_hot_standby(
     found = rows(conn, f"select * from evervec.{function}({CALLS[function]})")
 
     assert found
-    wanted = {"find_similar_note_some": 7, "find_similar_to": 8 if who == "reader" else 10}
-    if function.startswith(("find_similar", "search", "nearest")):
+    few = {"find_similar_note_some": 7, "hybrid_search_note_some": 7}
+    wanted = few | {"find_similar_to": 8 if who == "reader" else 10}
+    if function.startswith(("find_similar", "hybrid", "search", "nearest")):
         assert len(found) == wanted.get(function, 9 if who == "reader" else 10)
     if who == "reader" and function == "near_duplicates":
         assert len(found) == 36
@@ -103,6 +107,7 @@ def test_peer_40_every_function_of_a_reader_is_tried(
         READER,
     )
     generated = {"nearest_note", "find_similar_note", "find_similar_note_some"}
+    generated |= {"hybrid_search_note", "hybrid_search_note_some"}
     assert {row["name"] for row in public} | generated == set(CALLS)
 
 

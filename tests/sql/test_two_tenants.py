@@ -40,6 +40,12 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     "similar_poster": [(f"('{VECTOR}', 100)", 5)],
     "find_similar_doc_above": [(f"('{VECTOR}', 2, 100)", 3), (f"('{VECTOR}', 1000, 100)", 0)],
     "filter_doc_above": [("(2)", 3), ("(1000)", 0)],
+    "hybrid_search": [(f"('doc', 'theirs', '{VECTOR}', 100)", 5)],
+    "hybrid_search_doc": [(f"('theirs', '{VECTOR}', 100)", 5)],
+    "hybrid_search_doc_above": [
+        (f"('theirs', 2, '{VECTOR}', 100)", 3),
+        ("('theirs', 1000, p_vector_weight => 0)", 0),
+    ],
     "get_embedding": [("('doc', '{\"id\": 1003}')", 0), ("('poster', '{\"id\": 1003}')", 0)],
     "get_embeddings": [(f"('doc', {KEYS})", 1), (f"('poster', {KEYS})", 1)],
     # What a writer names, it must be allowed to see; and nobody is told of another one's job.
@@ -73,6 +79,8 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     "partitions_of": [("('doc'::regclass)", 1)],
     "query_limit": [(f"('{VECTOR}', 4, 10)", 1)],
     "search_size": [(f"('{VECTOR}', 4, 'cosine', 10, null, null)", 1)],
+    "words_of": [("('simple', 'ours')", 1)],
+    "hybrid_pool": [("('ours', 10, 1, 1, 60, '{}')", 1)],
     "may_search_exactly": [("(1, 10)", 1)],
     "diversify": [(f"(array['{VECTOR}']::vector[], '{{1}}', 'cosine', 1, 0.5)", 1)],
 }
@@ -98,7 +106,7 @@ def doc(conn: psycopg.Connection, tenants: tuple[str, str]) -> psycopg.Connectio
         create policy own on doc using (tenant = current_user);
         grant select, insert, update, delete on doc to {ours}, {theirs};
         select evervec.track('doc', p_template => '{{body}}', p_model => 'toy',
-                             p_return_columns => '{{body}}');
+                             p_return_columns => '{{body}}', p_text_search => 'simple');
         select evervec.add_filter('doc', 'above', 'doc.id > p_id', '{{p_id integer}}');
         select evervec.track('doc', p_name => 'poster', p_storage => 'manual', p_model => 'toy');
         """

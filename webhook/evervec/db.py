@@ -29,6 +29,7 @@ from evervec.records import (
     Finding,
     JobStatus,
     LetterStatistics,
+    Match,
     Model,
     Neighbour,
     Outcome,
@@ -108,6 +109,7 @@ class Database(Session):
         foreign_key: bool = False,
         too_long: str = "cut",
         cache: bool = True,
+        text_search: str | None = None,
     ) -> str:
         """Begin to keep embeddings of a table; the source's name.
 
@@ -120,7 +122,7 @@ class Database(Session):
                 " p_model => %s, p_name => %s, p_distance => %s, p_index => %s, p_backfill => %s,"
                 " p_priority => %s::text, p_text_sql => %s, p_where => %s,"
                 " p_depends_on => %s::jsonb, p_storage => %s, p_storage_columns => %s::jsonb,"
-                " p_foreign_key => %s, p_too_long => %s, p_cache => %s)",
+                " p_foreign_key => %s, p_too_long => %s, p_cache => %s, p_text_search => %s)",
                 relation,
                 None if columns is None else list(columns),
                 template,
@@ -138,6 +140,7 @@ class Database(Session):
                 foreign_key,
                 too_long,
                 cache,
+                text_search,
             )
         )
 
@@ -160,12 +163,13 @@ class Database(Session):
         depends_on: str | None = None,
         too_long: str | None = None,
         cache: bool | None = None,
+        text_search: str | None = None,
     ) -> None:
         """Bring a source back, with the recipe that it has or another; depends_on: JSON text."""
         self._value(
             "select evervec.retrack(%s, p_columns => %s::text[], p_template => %s, p_text_sql =>"
             " %s, p_where => %s, p_depends_on => %s::jsonb, p_too_long => %s,"
-            " p_cache => %s::boolean)",
+            " p_cache => %s::boolean, p_text_search => %s)",
             source,
             None if columns is None else list(columns),
             template,
@@ -174,6 +178,7 @@ class Database(Session):
             depends_on,
             too_long,
             cache,
+            text_search,
         )
 
     def pause(self, source: str | None = None) -> int:
@@ -663,6 +668,34 @@ class Database(Session):
             words,
             limit,
             min_similarity,
+            list(exclude),
+        )
+
+    def hybrid_search(
+        self,
+        source: str,
+        words: str,
+        query: Vector | None = None,
+        limit: int = 10,
+        vector_weight: float = 1.0,
+        text_weight: float = 1.0,
+        exclude: Sequence[str] = (),
+    ) -> list[Match]:
+        """Rows that meaning and words find together; query: the vector of the words, shape
+        (dimensions,), None for the one that the database knows.
+        """
+        return self._rows(
+            Match,
+            "select row_key::text, score, vector_rank, similarity, text_rank, text_score"
+            " from evervec.hybrid_search(p_source => %s, p_text => %s, p_query => %b,"
+            " p_limit => %s::int, p_vector_weight => %s, p_text_weight => %s,"
+            " p_exclude => %s::text[]::jsonb[])",
+            source,
+            words,
+            query,
+            limit,
+            vector_weight,
+            text_weight,
             list(exclude),
         )
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from evervec.db import Database, Vector
     from evervec.providers import Providers
-    from evervec.records import Model, Neighbour
+    from evervec.records import Match, Model, Neighbour
 
 T = TypeVar("T")
 
@@ -45,6 +45,30 @@ def search(
     model = db.get_model(db.get_source(source).model)
     vector = query_vector(db, providers, model, words, tenant, cached=cached)
     return db.find_similar(source, vector, limit, min_similarity, exclude)
+
+
+def hybrid_search(
+    db: Database,
+    providers: Providers,
+    source: str,
+    words: str,
+    limit: int = 10,
+    vector_weight: float = 1.0,
+    text_weight: float = 1.0,
+    exclude: Sequence[str] = (),
+    *,
+    tenant: str | None = None,
+) -> list[Match]:
+    """The rows of a source that meaning and words find together, best first.
+
+    The vector of the words is only asked for where it has a weight. Raises ProviderError,
+    EvervecError.
+    """
+    vector = None
+    if vector_weight:
+        model = db.get_model(db.get_source(source).model)
+        vector = query_vector(db, providers, model, words, tenant)
+    return db.hybrid_search(source, words, vector, limit, vector_weight, text_weight, exclude)
 
 
 def query_vector(

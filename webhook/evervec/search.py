@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from evervec.db import Vector
-    from evervec.records import Neighbour
+    from evervec.records import Match, Neighbour
 
 
 class Search:
@@ -79,6 +79,34 @@ class Search:
             _some(words),
             limit,
             min_similarity,
+            exclude,
+            tenant=tenant,
+        )
+
+    def hybrid(
+        self,
+        source: str,
+        words: str,
+        *,
+        limit: int = 10,
+        vector_weight: float = 1.0,
+        text_weight: float = 1.0,
+        exclude: Sequence[str] = (),
+        tenant: str | None = None,
+    ) -> list[Match]:
+        """The rows that meaning and words find together, best first; see evervec.hybrid_search.
+
+        Each has row_key, key, score, vector_rank, similarity, text_rank and text_score. A weight of
+        0 leaves that search out. Raises VE219 where the source is tracked without p_text_search.
+        """
+        return queries.hybrid_search(
+            self._db,
+            self._providers,
+            source,
+            _some(words),
+            limit,
+            vector_weight,
+            text_weight,
             exclude,
             tenant=tenant,
         )

@@ -11,10 +11,10 @@ as $$
     select r.kind, r.object, n.name, r.privilege
       from (values
         ('reader', 'function', 'execute',
-         'find_similar find_similar_to search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
-         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of known_result keep_result '
+         'find_similar find_similar_to search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
+         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of words_of hybrid_pool known_result keep_result '
          'duplicates_of vector_lookup vectors_lookup'),
-        ('reader', 'source function', 'execute', 'nearest find_similar similar filter key'),
+        ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
 
         ('writer', 'function', 'execute',

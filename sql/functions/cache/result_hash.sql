@@ -1,6 +1,7 @@
 -- result_hash: what the result of a search is known by: the SHA-256 of all that decides it; NULL where none is kept.
 --
--- None is kept where row-level security decides what is found, nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
+-- None is kept where row-level security decides what is found, nor where an answer may be cut (evervec.exact_search), which is said but once,
+-- nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
 -- to write or even to read what others write would make a search fail that is only a search. The start of the server is in it, because the
 -- transactions of another one, where a dump comes from, say nothing here. p_user is the caller's word; who is logged in, and as which role,
 -- is not: at worst somebody spoils what he himself gets. The settings are those that decide how far an index is searched.
@@ -21,6 +22,7 @@ as $$
 begin
     if current_setting('transaction_read_only')::boolean
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
+       or current_setting('evervec.exact_search', true) = 'off'
        or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
        or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
         return null;

@@ -16,7 +16,8 @@ begin
         select 'function evervec.' || quote_ident(n.name) || ' is not there'
           into v_error
           from unnest(evervec.filter_functions(p_source.name, v_filter.name)) as n (name)
-         where not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = n.name)
+         where (p_source.text_search is not null or n.name <> format('hybrid_search_%s_%s', p_source.name, v_filter.name))
+           and not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = n.name)
          limit 1;
         if v_error is null then
             begin

@@ -51,7 +51,8 @@ begin
     foreach v_parameter in array coalesce(p_parameters, '{}') loop
         v_parts := regexp_match(v_parameter, '^\s*([a-z_][a-z0-9_]*)\s+(\S.*?)\s*$');
         if v_parts is null or to_regtype(v_parts[2]) is null
-           or v_parts[1] = any (array['p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity'] || v_filter.parameter_names) then
+           or v_parts[1] = any (array['p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity',
+                                'p_text', 'p_vector_weight', 'p_text_weight', 'p_k'] || v_filter.parameter_names) then
             raise exception using
                 errcode = 'VE210',
                 message = format('%s is not a parameter for a filter', coalesce(quote_literal(v_parameter), 'NULL')),

@@ -7,7 +7,7 @@ language sql immutable
 set search_path from current
 as $$
     select array_agg(format('%s_%s_%s', f.prefix, p_source, p_filter))
-      from unnest(array['find_similar', 'filter']) as f (prefix)
+      from unnest(array['find_similar', 'filter', 'hybrid_search']) as f (prefix)
 $$;
 
 comment on function evervec.filter_functions(text, text) is

@@ -55,6 +55,9 @@ begin
         end if;
         begin
             perform evervec.create_similar_functions(v_source);
+            if v_source.text_search is not null then
+                perform evervec.create_hybrid_function(v_source);
+            end if;
         exception when dependent_objects_still_exist then
             -- A view of somebody's uses a function whose columns are named otherwise now.
             update evervec.source s set last_error = coalesce(s.last_error, sqlerrm) where s.source_id = v_source.source_id;

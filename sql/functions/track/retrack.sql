@@ -1,7 +1,7 @@
 -- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
--- Locks:  those of track and untrack.
+-- Locks:  those of track and untrack; with another p_text_search, ACCESS EXCLUSIVE on the embedding table.
 -- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source         text,
@@ -12,7 +12,8 @@ create or replace function evervec.retrack(
     p_depends_on     jsonb default null,
     p_too_long       text default null,
     p_cache          boolean default null,
-    p_return_columns text[] default null
+    p_return_columns text[] default null,
+    p_text_search    text default null
 )
 returns void
 language plpgsql
@@ -20,6 +21,7 @@ set search_path from current
 as $$
 declare
     v_source    evervec.source := evervec.source_named(p_source);
+    v_former    text := v_source.text_search;
     v_protected boolean;
 begin
     perform evervec.check_relation(v_source.relation);
@@ -53,6 +55,10 @@ begin
     end if;
     perform evervec.match_key_types(v_source);
     v_source := evervec.with_return_columns(v_source, coalesce(p_return_columns, v_source.return_columns));
+    v_source := evervec.with_text_search(v_source, p_text_search);
+    if v_source.text_search is distinct from v_former then
+        perform evervec.create_document(v_source, false);
+    end if;
     if v_source.state = 'suspended' then
         v_source.state := 'active';
     end if;
@@ -66,6 +72,9 @@ begin
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
     perform evervec.create_similar_functions(v_source);
+    if v_source.text_search is not null then
+        perform evervec.create_hybrid_function(v_source);
+    end if;
     perform evervec.create_filter_functions(v_source, f) from evervec.filter f where f.source_id = v_source.source_id;
     perform evervec.create_triggers(v_source);
     if v_protected then
@@ -78,7 +87,7 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search as in track; NULL keeps what it has, p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[]) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) from public;
