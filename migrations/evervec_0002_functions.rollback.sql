@@ -240,6 +240,7 @@ drop function evervec.track_statement(evervec.source, text, text);
 drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.doctor_budget(evervec.source);
 drop view evervec.budget_status;
+drop function evervec.doctor_access();
 drop function evervec.doctor(text);
 drop function evervec.query_hash(evervec.model, text);
 drop function evervec.note_change(integer);
@@ -262,6 +263,7 @@ drop function evervec.protect(text);
 drop function evervec.is_protected(evervec.source);
 drop function evervec.grant_access(name, text);
 drop function evervec.renew_access();
+drop function evervec.missing_rights();
 drop function evervec.drop_policies(evervec.source, text[]);
 drop function evervec.create_policies(evervec.source);
 drop function evervec.check_sees_all(evervec.source);
@@ -290,6 +292,8 @@ drop function evervec.kind_rights();
 -- removed: functions/access/is_protected.sql
 
 -- removed: functions/access/kind_rights.sql
+
+-- removed: functions/access/missing_rights.sql
 
 -- removed: functions/access/protect.sql
 
@@ -326,6 +330,8 @@ drop function evervec.kind_rights();
 -- removed: functions/cache/result_hash.sql
 
 -- removed: functions/control/doctor.sql
+
+-- removed: functions/control/doctor_access.sql
 
 -- removed: functions/control/doctor_budget.sql
 

@@ -339,12 +339,38 @@ $$Internal. Drops those of the named policies that the embedding table of a sour
 
 revoke execute on function evervec.drop_policies(evervec.source, text[]) from public;
 
+-- file: functions/access/missing_rights.sql
+-- missing_rights: what grant_access promised and a role has not.
+--
+-- As after a migration has made a function anew, or somebody has revoked a right by hand.
+-- Locks:  none.
+-- needs: functions/access/access_rights.sql
+create or replace function evervec.missing_rights()
+returns table (object text, privilege text, role regrole)
+language sql stable
+set search_path from current
+as $$
+    select distinct r.object, r.privilege, a.role
+      from evervec.access a
+      join pg_roles o on o.oid = a.role
+      cross join lateral evervec.access_rights(a.kind) r
+     where a.role not in (r.owner, coalesce(r.source_owner, 0))
+       and not exists (select from aclexplode(r.acl) g
+                        where g.grantee = a.role and g.privilege_type = upper(r.privilege))
+     order by r.object, r.privilege
+$$;
+
+comment on function evervec.missing_rights() is
+$$Internal. Rights of the kinds of access that roles have not, as GRANT names them.$$;
+
+revoke execute on function evervec.missing_rights() from public;
+
 -- file: functions/access/renew_access.sql
 -- renew_access: gives everybody what is missing of the rights that grant_access promised.
 --
 -- track and retrack call it for what they make, and so does a migration that makes functions anew. A role that is gone is forgotten.
 -- Locks:  none that matter; GRANT on functions and relations of evervec and on embedding tables, where a right is missing.
--- needs: functions/access/access_rights.sql
+-- needs: functions/access/missing_rights.sql
 create or replace function evervec.renew_access()
 returns integer
 language plpgsql
@@ -355,14 +381,7 @@ declare
     v_renewed integer := 0;
 begin
     delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role);
-    for v_right in
-        select distinct r.object, r.privilege, a.role
-          from evervec.access a
-          cross join lateral evervec.access_rights(a.kind) r
-         where a.role not in (r.owner, coalesce(r.source_owner, 0))
-           and not exists (select from aclexplode(r.acl) g
-                            where g.grantee = a.role and g.privilege_type = upper(r.privilege))
-         order by r.object, r.privilege
+    for v_right in select m.object, m.privilege, m.role from evervec.missing_rights() m
     loop
         execute format('grant %s on %s to %s', v_right.privilege, v_right.object, v_right.role);
         v_renewed := v_renewed + 1;
@@ -1098,15 +1117,38 @@ begin
     end loop;
     if p_source is null then
         return query select null, f.* from evervec.doctor_log() f;
+        return query select null, f.* from evervec.doctor_access() f;
         return query select null, f.* from evervec.doctor_pgvector() f;
     end if;
 end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, vectors without the row-level security of their table, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
+
+-- file: functions/control/doctor_access.sql
+-- doctor_access: finding: rights that grant_access gave and that are gone, as when a migration has made a function anew.
+--
+-- Locks:  none.
+-- needs: functions/access/missing_rights.sql
+create or replace function evervec.doctor_access()
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'rights missing', 'error',
+           format('%s lacks rights that grant_access gave: %s.', m.role, string_agg(format('%s on %s', m.privilege, m.object), ', ' order by m.object)),
+           'select evervec.renew_access();'
+      from evervec.missing_rights() m
+     group by m.role
+$$;
+
+comment on function evervec.doctor_access() is
+$$Internal. Finding of doctor: roles that lack rights of their kinds of access.$$;
+
+revoke execute on function evervec.doctor_access() from public;
 
 -- file: views/budget_status.sql
 -- budget_status: every budget, and how much of it is spent today.
@@ -10548,4 +10590,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'd310ceafb6b93fc80056b097742599d1248baea3d21a41b23e0af3aa48743be0');
+values ('evervec_0002_functions', 'a435a87f0e959dba5e55befb7ee210a9bdb1f01e4cccbc843a6e0ac21b5aa05f');

@@ -171,7 +171,10 @@ def test_what_was_revoked_by_hand_comes_back(film: psycopg.Connection, somebody:
     film.execute(f"revoke execute on function evervec.tick from {somebody}")
     film.execute(f"revoke select on evervec.status from {somebody}")
 
-    assert value(film, "select evervec.renew_access()") == 2
+    (finding,) = rows(film, "select * from evervec.doctor() where severity = 'error'")
+    assert finding["finding"] == "rights missing"
+    assert "execute on function evervec.tick()" in finding["problem"]
+    assert value(film, finding["remedy"]) == 2
     assert granted(film, somebody) == manual("worker", "film")
 
 

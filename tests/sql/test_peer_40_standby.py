@@ -28,7 +28,7 @@ CALLS = {
     "cached_query": "'toy', 'milk'",
     "nearest_note": f"'{VECTOR}'",
     "find_similar_note": f"'{VECTOR}', p_diversity => 0.3",
-    "hybrid_search_note": "'milk or 7'",
+    "hybrid_search_note": f"'milk or 7', '{VECTOR}'",
     "hybrid_search_note_some": f"'note', 8, '{VECTOR}'",
     "find_similar_note_some": f"'{VECTOR}', 8",
 }
@@ -53,7 +53,8 @@ def standby() -> Iterator[dict[str, psycopg.Connection]]:
                 alter table note enable row level security;
                 create policy few on note to {READER} using (id < 10);
                 grant select on note to {READER};
-                select evervec.track('note', '{{body}}', p_model => 'toy', p_text_search => 'simple');
+                select evervec.track('note', '{{body}}', p_model => 'toy',
+                                     p_text_search => 'simple');
                 select evervec.add_filter('note', 'some', 'note.id < p_id', '{{p_id integer}}');
                 select evervec.grant_access('{READER}', 'reader');
                 select evervec.cache_query('toy', 'milk', '[1,2,3,4]');

@@ -2,7 +2,7 @@
 --
 -- track and retrack call it for what they make, and so does a migration that makes functions anew. A role that is gone is forgotten.
 -- Locks:  none that matter; GRANT on functions and relations of evervec and on embedding tables, where a right is missing.
--- needs: functions/access/access_rights.sql
+-- needs: functions/access/missing_rights.sql
 create or replace function evervec.renew_access()
 returns integer
 language plpgsql
@@ -13,14 +13,7 @@ declare
     v_renewed integer := 0;
 begin
     delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role);
-    for v_right in
-        select distinct r.object, r.privilege, a.role
-          from evervec.access a
-          cross join lateral evervec.access_rights(a.kind) r
-         where a.role not in (r.owner, coalesce(r.source_owner, 0))
-           and not exists (select from aclexplode(r.acl) g
-                            where g.grantee = a.role and g.privilege_type = upper(r.privilege))
-         order by r.object, r.privilege
+    for v_right in select m.object, m.privilege, m.role from evervec.missing_rights() m
     loop
         execute format('grant %s on %s to %s', v_right.privilege, v_right.object, v_right.role);
         v_renewed := v_renewed + 1;
