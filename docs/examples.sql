@@ -71,7 +71,7 @@ alter table film alter column director type varchar(200);
 
 -- example: retrack
 -- After suspend; or at any time, to give the source another recipe.
-select evervec.retrack('film', p_columns => '{title,genres,director,year}');
+select evervec.retrack('film', p_columns => '{title,genres,director,year}', p_text_search => 'english');
 
 -- worker
 
@@ -179,6 +179,13 @@ select f.title, s.similarity
   from evervec.search('film', 'a western', p_limit => 3) s
   join film f on f.id = (s.row_key ->> 'id')::integer
  order by s.distance;
+
+-- example: hybrid_search
+-- Of a source that keeps words: retrack('film', p_text_search => 'english'), and a worker has been there.
+select f.title, h.score, h.vector_rank, h.text_rank
+  from evervec.hybrid_search('film', 'a western', p_limit => 3) h
+  join film f on f.id = (h.row_key ->> 'id')::integer
+ order by h.score desc;
 
 -- example: nearest_film
 select f.title, f.year, n.distance
