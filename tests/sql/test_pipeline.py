@@ -122,7 +122,7 @@ def rows_read_by_a_batch(conn: psycopg.Connection) -> int:
     with conn.transaction():
         before = value(conn, READ)
         complete(conn, claim(conn, 100))
-        return value(conn, READ) - before
+        return int(value(conn, READ) - before)
 
 
 READ = """
