@@ -5022,12 +5022,13 @@ language plpgsql immutable
 set search_path from current
 as $$
 declare
-    v_closest real[] := array_fill('-Infinity'::real, array[cardinality(p_similarity)]);
-    v_chosen  integer[] := '{}';
-    v_next    integer;
-    v_vector  vector;
+    v_candidates integer := coalesce(cardinality(p_similarity), 0);
+    v_closest    real[] := array_fill('-Infinity'::real, array[v_candidates]);
+    v_chosen     integer[] := '{}';
+    v_next       integer;
+    v_vector     vector;
 begin
-    for v_place in 1 .. least(p_limit, cardinality(p_similarity)) loop
+    for v_place in 1 .. least(p_limit, v_candidates) loop
         select c.place
           into v_next
           from unnest(p_similarity, v_closest) with ordinality as c (similarity, closest, place)
@@ -7128,8 +7129,8 @@ as $$
 declare
     v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
     v_limit      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
-    -- A key of one column is excluded by its values, others by their row_keys: there are no arrays of arrays.
-    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and not evervec.is_array(p_source.key_types[1]);
+    -- A key of one column is excluded by its values, others by their row_keys: one that is an array or a row cannot be an element of an array.
+    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and evervec.is_scalar(p_source.key_types[1]);
     v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
     v_join       text;
     v_visits     text;
@@ -7944,22 +7945,22 @@ $$One source by its name: table, model, dimensions, embedding table, distance, k
 
 revoke execute on function evervec.get_source(text) from public;
 
--- file: functions/track/is_array.sql
--- is_array: whether a type, given by its name, is an array, or a domain over one.
+-- file: functions/track/is_scalar.sql
+-- is_scalar: whether values of a type can be kept in an array and taken out again: not arrays, not rows, not domains over these.
 --
 -- Locks:  none.
-create or replace function evervec.is_array(p_type text)
+create or replace function evervec.is_scalar(p_type text)
 returns boolean
 language sql stable
 set search_path from current
 as $$
-    select t.typcategory = 'A' from pg_type t where t.oid = to_regtype(p_type)
+    select t.typcategory not in ('A', 'C') from pg_type t where t.oid = to_regtype(p_type)
 $$;
 
-comment on function evervec.is_array(text) is
-$$Internal. Whether values of that type are arrays.$$;
+comment on function evervec.is_scalar(text) is
+$$Internal. Whether values of that type are neither arrays nor rows.$$;
 
-revoke execute on function evervec.is_array(text) from public;
+revoke execute on function evervec.is_scalar(text) from public;
 
 -- file: functions/track/key_call.sql
 -- key_call: the SQL that builds the row_key of a row: evervec.key_film(s.id).
@@ -8283,7 +8284,7 @@ declare
     v_fetch      text;
     v_found      text;
 begin
-    -- There are no arrays of arrays: a key that is one is kept as text.
+    -- There are no arrays of arrays, and unnest takes rows to pieces: such a key is kept as text.
     select string_agg(format('v_key_%s %s[];', k.ordinality, t.held), ' ' order by k.ordinality) as declared,
            string_agg(format('v_key_%s', k.ordinality), ', ' order by k.ordinality) as variables,
            string_agg(format('key_%s', k.ordinality), ', ' order by k.ordinality) as names,
@@ -8293,7 +8294,7 @@ begin
            string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality) as found
       into v_keys
       from unnest(p_source.target_key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
-      cross join lateral (select case when evervec.is_array(k.type) then 'text' else k.type end as held) t;
+      cross join lateral (select case when evervec.is_scalar(k.type) then k.type else 'text' end as held) t;
     v_fetch := format(
         $sql$
             select %1$s, array_agg(n.distance), array_agg(n.embedding)
@@ -9162,4 +9163,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '7a7643a073f7af1a810d52b93e8376ed757985cc0151b49e85ac525306360967');
+values ('evervec_0002_functions', '41261d635e1f7457ab209a915bd0799410999d252db1389fefd051266c583de1');

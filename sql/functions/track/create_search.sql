@@ -16,8 +16,8 @@ as $$
 declare
     v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
     v_limit      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
-    -- A key of one column is excluded by its values, others by their row_keys: there are no arrays of arrays.
-    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and not evervec.is_array(p_source.key_types[1]);
+    -- A key of one column is excluded by its values, others by their row_keys: one that is an array or a row cannot be an element of an array.
+    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and evervec.is_scalar(p_source.key_types[1]);
     v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
     v_join       text;
     v_visits     text;

@@ -41,7 +41,7 @@ declare
     v_fetch      text;
     v_found      text;
 begin
-    -- There are no arrays of arrays: a key that is one is kept as text.
+    -- There are no arrays of arrays, and unnest takes rows to pieces: such a key is kept as text.
     select string_agg(format('v_key_%s %s[];', k.ordinality, t.held), ' ' order by k.ordinality) as declared,
            string_agg(format('v_key_%s', k.ordinality), ', ' order by k.ordinality) as variables,
            string_agg(format('key_%s', k.ordinality), ', ' order by k.ordinality) as names,
@@ -51,7 +51,7 @@ begin
            string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality) as found
       into v_keys
       from unnest(p_source.target_key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
-      cross join lateral (select case when evervec.is_array(k.type) then 'text' else k.type end as held) t;
+      cross join lateral (select case when evervec.is_scalar(k.type) then k.type else 'text' end as held) t;
     v_fetch := format(
         $sql$
             select %1$s, array_agg(n.distance), array_agg(n.embedding)
