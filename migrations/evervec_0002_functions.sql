@@ -6690,6 +6690,8 @@ begin
            from unnest(p_source.key_types) with ordinality as k (type, ordinality)),
         format(E'select %s from %s as %I where (%s\n)', evervec.key_list(p_source, quote_ident(v_alias)), (evervec.fragments(p_source)).relation, v_alias,
                p_filter.condition));
+    execute format('comment on function evervec.%I is %L', v_name,
+                   format('Keys of the rows of %s that the filter %s leaves.', p_source.relation, p_filter.name));
     execute format('revoke execute on function evervec.%I from public', v_name);
     execute format('grant execute on function evervec.%I to %s', v_name,
                    (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
@@ -7117,10 +7119,10 @@ revoke execute on function evervec.create_sample_function(evervec.source) from p
 -- Locks:  none that matter.
 -- Raises: 2BP01 its columns are others now, and something else, such as a view of a user's, uses it
 create or replace function evervec.create_search(
-    p_source  evervec.source,
-    p_name    text,
-    p_typed   boolean,
-    p_filter  evervec.filter default null
+    p_source evervec.source,
+    p_name   text,
+    p_typed  boolean,
+    p_filter evervec.filter default null
 )
 returns void
 language plpgsql
@@ -7209,6 +7211,9 @@ begin
         execute format('drop function %s', v_former);
         execute v_definition;
     end;
+    execute format('comment on function evervec.%I is %L', p_name, format(
+        'Rows of %s nearest to p_query%s, nearest first. Parameters and similarity are those of find_similar. Raises VE201, VE204; warns with VE211.',
+        p_source.relation, ' among those of the filter ' || p_filter.name));
     execute format('revoke execute on function evervec.%I from public', p_name);
     foreach v_grantee in array v_grantees || v_owner::text loop
         execute format('grant execute on function evervec.%I to %s', p_name, v_grantee);
@@ -9163,4 +9168,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '41261d635e1f7457ab209a915bd0799410999d252db1389fefd051266c583de1');
+values ('evervec_0002_functions', 'f51e5787039c6b8d9be7c87c94a5217130595b39dd302d6ab95b4ed15e890334');

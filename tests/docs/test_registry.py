@@ -29,8 +29,10 @@ _NEVER = {
         "VE101",  # backfill(): of the source that it has just made
         "VE201",  # query_limit(): only written into nearest_<source>
         "VE204",
+        "VE211",  # like these, of the functions that it makes
     },
-    "retrack": {"VE201", "VE204"},
+    "retrack": {"VE201", "VE204", "VE211"},
+    "add_filter": {"VE201", "VE204", "VE211"},
     "egress": {"VE104"},  # template_parts(): of a template that track has taken
     "alerts": {"VE101"},  # it asks about sources that there are
     "cache_query": {"VE204"},  # its limit is 0
