@@ -193,6 +193,27 @@ select f.title, f.year, n.distance
   join film f using (id)
  order by n.distance;
 
+-- example: find_similar_film
+-- Three that are like it, and not all like each other.
+select evervec.retrack('film', p_return_columns => '{title,year}');
+select id, title, year, similarity
+  from evervec.find_similar_film((select embedding from film_embedding where id = 1), 3, p_exclude => '{1}', p_diversity => 0.3);
+
+-- example: add_filter
+select evervec.add_filter('film', 'by_year', 'year between p_from and p_to', '{p_from integer,p_to integer}');
+select title, year, similarity
+  from evervec.find_similar_film_by_year((select embedding from film_embedding where id = 1), 1950, 1990, p_limit => 2);
+
+-- Only what a user has: a filter that looks into another table.
+create table owned (user_name text, film_id integer, primary key (user_name, film_id));
+insert into owned values ('ann', 1), ('ann', 2), ('bob', 3);
+select evervec.add_filter('film', 'owned',
+    'exists (select from public.owned o where o.film_id = film.id and o.user_name = p_user)', '{p_user text}');
+select title from evervec.find_similar_film_owned((select embedding from film_embedding where id = 4), 'ann');
+
+-- example: drop_filter
+select evervec.drop_filter('film', 'owned');
+
 -- example: dead_letters
 -- The API refuses a text for good: bad_input is not tried again.
 update film set title = 'Alien (refused)' where id = 1;
