@@ -52,7 +52,7 @@ drop function evervec.match_key_types(evervec.source);
 drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
-drop function evervec.is_array(text);
+drop function evervec.is_scalar(text);
 drop function evervec.get_source(text);
 drop function evervec.follow_renames(integer[]);
 drop function evervec.drop_triggers(evervec.source);
@@ -705,7 +705,7 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/get_source.sql
 
--- removed: functions/track/is_array.sql
+-- removed: functions/track/is_scalar.sql
 
 -- removed: functions/track/key_call.sql
 

@@ -2527,6 +2527,7 @@ revoke execute on function evervec.metric(text) from public;
 -- file: functions/index/index_definition.sql
 -- index_definition: CREATE INDEX for the vectors of a source, or for the words beside them.
 --
+-- GIN's list of pending entries is short (kB), because whoever fills it up sorts it in for all; without one, each row costs three times as much.
 -- Locks:  none itself.
 -- needs: functions/search/metric.sql
 -- needs: functions/core/qualified_name.sql
@@ -2544,7 +2545,7 @@ as $$
                   evervec.qualified_name(p_source.target),
                   case when w.name = p_source.vector_column
                        then format('%s (%I %I.%I)', p_source.index_method, w.name, n.nspname, (evervec.metric(p_source.distance)).operator_class)
-                       else format('gin (%I) with (fastupdate = off)', w.name) end)
+                       else format('gin (%I) with (gin_pending_list_limit = 256)', w.name) end)
       from coalesce(p_column, p_source.vector_column) as w (name)
       cross join pg_class c
       cross join pg_extension x
@@ -5862,12 +5863,13 @@ language plpgsql immutable
 set search_path from current
 as $$
 declare
-    v_closest real[] := array_fill('-Infinity'::real, array[cardinality(p_similarity)]);
-    v_chosen  integer[] := '{}';
-    v_next    integer;
-    v_vector  vector;
+    v_candidates integer := coalesce(cardinality(p_similarity), 0);
+    v_closest    real[] := array_fill('-Infinity'::real, array[v_candidates]);
+    v_chosen     integer[] := '{}';
+    v_next       integer;
+    v_vector     vector;
 begin
-    for v_place in 1 .. least(p_limit, cardinality(p_similarity)) loop
+    for v_place in 1 .. least(p_limit, v_candidates) loop
         select c.place
           into v_next
           from unnest(p_similarity, v_closest) with ordinality as c (similarity, closest, place)
@@ -7772,7 +7774,6 @@ revoke execute on function evervec.create_dependents_functions(evervec.source) f
 --
 -- To have other words is to have another column: nothing is written here, workers fill it. Its index is made at once where the table is new,
 -- and otherwise by the worker, who keeps nobody waiting. MAIN: of a row that is too large the words go out of line before the vector does.
--- GIN's list of pending entries is off, because whoever fills it up pays for all others in one go.
 -- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
 -- Raises: 55P03 the table stays locked
 -- needs: functions/core/qualified_name.sql
@@ -7945,6 +7946,8 @@ begin
            from unnest(p_source.key_types) with ordinality as k (type, ordinality)),
         format(E'select %s from %s as %I where (%s\n)', evervec.key_list(p_source, quote_ident(v_alias)), (evervec.fragments(p_source)).relation, v_alias,
                p_filter.condition));
+    execute format('comment on function evervec.%I is %L', v_name,
+                   format('Keys of the rows of %s that the filter %s leaves.', p_source.relation, p_filter.name));
     execute format('revoke execute on function evervec.%I from public', v_name);
     execute format('grant execute on function evervec.%I to %s', v_name,
                    (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
@@ -8486,10 +8489,10 @@ revoke execute on function evervec.create_sample_function(evervec.source) from p
 -- Locks:  none that matter.
 -- Raises: 2BP01 its columns are others now, and something else, such as a view of a user's, uses it
 create or replace function evervec.create_search(
-    p_source  evervec.source,
-    p_name    text,
-    p_typed   boolean,
-    p_filter  evervec.filter default null
+    p_source evervec.source,
+    p_name   text,
+    p_typed  boolean,
+    p_filter evervec.filter default null
 )
 returns void
 language plpgsql
@@ -8498,8 +8501,8 @@ as $$
 declare
     v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
     v_limit      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
-    -- A key of one column is excluded by its values, others by their row_keys: there are no arrays of arrays.
-    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and not evervec.is_array(p_source.key_types[1]);
+    -- A key of one column is excluded by its values, others by their row_keys: one that is an array or a row cannot be an element of an array.
+    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and evervec.is_scalar(p_source.key_types[1]);
     v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
     v_join       text;
     v_visits     text;
@@ -8578,6 +8581,9 @@ begin
         execute format('drop function %s', v_former);
         execute v_definition;
     end;
+    execute format('comment on function evervec.%I is %L', p_name, format(
+        'Rows of %s nearest to p_query%s, nearest first. Parameters and similarity are those of find_similar. Raises VE201, VE204; warns with VE211.',
+        p_source.relation, ' among those of the filter ' || p_filter.name));
     execute format('revoke execute on function evervec.%I from public', p_name);
     foreach v_grantee in array v_grantees || v_owner::text loop
         execute format('grant execute on function evervec.%I to %s', p_name, v_grantee);
@@ -9274,22 +9280,22 @@ $$One source by its name: table, model, dimensions, embedding table, distance, k
 
 revoke execute on function evervec.get_source(text) from public;
 
--- file: functions/track/is_array.sql
--- is_array: whether a type, given by its name, is an array, or a domain over one.
+-- file: functions/track/is_scalar.sql
+-- is_scalar: whether values of a type can be kept in an array and taken out again: not arrays, not rows, not domains over these.
 --
 -- Locks:  none.
-create or replace function evervec.is_array(p_type text)
+create or replace function evervec.is_scalar(p_type text)
 returns boolean
 language sql stable
 set search_path from current
 as $$
-    select t.typcategory = 'A' from pg_type t where t.oid = to_regtype(p_type)
+    select t.typcategory not in ('A', 'C') from pg_type t where t.oid = to_regtype(p_type)
 $$;
 
-comment on function evervec.is_array(text) is
-$$Internal. Whether values of that type are arrays.$$;
+comment on function evervec.is_scalar(text) is
+$$Internal. Whether values of that type are neither arrays nor rows.$$;
 
-revoke execute on function evervec.is_array(text) from public;
+revoke execute on function evervec.is_scalar(text) from public;
 
 -- file: functions/track/key_call.sql
 -- key_call: the SQL that builds the row_key of a row: evervec.key_film(s.id).
@@ -9634,7 +9640,7 @@ declare
     v_fetch      text;
     v_found      text;
 begin
-    -- There are no arrays of arrays: a key that is one is kept as text.
+    -- There are no arrays of arrays, and unnest takes rows to pieces: such a key is kept as text.
     select string_agg(format('v_key_%s %s[];', k.ordinality, t.held), ' ' order by k.ordinality) as declared,
            string_agg(format('v_key_%s', k.ordinality), ', ' order by k.ordinality) as variables,
            string_agg(format('key_%s', k.ordinality), ', ' order by k.ordinality) as names,
@@ -9644,7 +9650,7 @@ begin
            string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality) as found
       into v_keys
       from unnest(p_source.target_key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
-      cross join lateral (select case when evervec.is_array(k.type) then 'text' else k.type end as held) t;
+      cross join lateral (select case when evervec.is_scalar(k.type) then k.type else 'text' end as held) t;
     v_fetch := format(
         $sql$
             select %1$s, array_agg(n.distance), array_agg(n.embedding)
@@ -9674,7 +9680,7 @@ begin
             v_ef     bigint := current_setting('hnsw.ef_search');
             v_scan   text := current_setting('hnsw.iterative_scan');
             v_visits bigint := %7$s;
-            v_lift   bigint := least(greatest(v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
+            v_lift   bigint := least(greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
             v_done   text;
             %8$s
             v_distance  double precision[];
@@ -9728,7 +9734,9 @@ begin
         v_keys.declared, v_fetch, v_distance,
         -- What is best depends on the values that a filter gets.
         case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
-        v_keys.stored, p_result, v_found, p_join, v_keys.found);
+        v_keys.stored, p_result, v_found, p_join, v_keys.found,
+        -- Of what the index gives in its first go, more is near than of what it adds later.
+        case when p_filter is not null then 2 else 1 end);
 end
 $$;
 
@@ -10590,4 +10598,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'a435a87f0e959dba5e55befb7ee210a9bdb1f01e4cccbc843a6e0ac21b5aa05f');
+values ('evervec_0002_functions', 'c78f40fefb7bd4959f2d94807f2df4c4e92ec280f2fe05294b1d2f0a6f3d7ffe');

@@ -214,3 +214,50 @@ def test_what_is_imported_from_the_package_is_imported_when_asked_for() -> None:
     assert out.stdout.split() == ["False", "True"]
     with pytest.raises(AttributeError):
         getattr(evervec, "nosuch")  # noqa: B009
+
+
+def test_the_python_api_searches_by_meaning_and_words(notes: Search, service: Service) -> None:
+    with pytest.raises(EvervecError) as caught:
+        notes.hybrid("note", WORDS)
+    assert caught.value.sqlstate == "VE219"
+    service.conn.execute("select evervec.retrack('note', p_text_search => 'english')")
+    service.worker().drain()
+    service.provider.batches.clear()
+
+    first, second = (notes.hybrid("note", "a clock", text_weight=3) for _ in range(2))
+
+    assert first == second
+    assert (first[0].key, first[0].vector_rank, first[0].text_rank) == ({"id": 2}, 1, 1)
+    assert [row.text_rank for row in first[1:]] == [None, None]
+    assert [row.text_score for row in first[1:]] == [None, None]
+    by_words = notes.hybrid("note", "whale", vector_weight=0)
+    assert [(row.key["id"], row.similarity) for row in by_words] == [(1, None)]
+    assert service.provider.texts == ["a clock"]
+    assert 1 not in [row.key["id"] for row in notes.hybrid("note", "whale", exclude=['{"id": 1}'])]
+    with pytest.raises(EvervecError) as caught:
+        notes.hybrid("note", "")
+    assert caught.value.sqlstate == "VE218"
+
+
+def test_a_source_is_tracked_with_its_words_from_a_shell(
+    program: Program, searched: OpenAIServer, conn: psycopg.Connection
+) -> None:
+    document = "select document::text from note_embedding where id = 1"
+    assert program.run("retrack", "note", "--text-search", "english").code == 0
+    assert program.run("worker", "--drain").code == 0
+    assert conn.execute(document).fetchone() == ("'titl':1 'whale':2",)
+    assert searched.requests == []
+
+    bad = program.run("retrack", "note", "--text-search", "klingon")
+    assert (bad.code, "klingon" in bad.err, "simple" in bad.err) == (1, True, True)
+
+    conn.execute("create table book (id int primary key, title text)")
+    conn.execute("insert into book values (1, 'whales')")
+    tracked = program.run(
+        "track", "book", "--columns", "title", "--model", "wire", "--text-search", "simple"
+    )
+    assert tracked.code == 0, tracked.err
+    assert program.run("worker", "--drain").code == 0
+    assert conn.execute("select document::text from book_embedding").fetchone() == (
+        "'title':1 'whales':2",
+    )

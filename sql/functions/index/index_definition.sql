@@ -1,5 +1,6 @@
 -- index_definition: CREATE INDEX for the vectors of a source, or for the words beside them.
 --
+-- GIN's list of pending entries is short (kB), because whoever fills it up sorts it in for all; without one, each row costs three times as much.
 -- Locks:  none itself.
 -- needs: functions/search/metric.sql
 -- needs: functions/core/qualified_name.sql
@@ -17,7 +18,7 @@ as $$
                   evervec.qualified_name(p_source.target),
                   case when w.name = p_source.vector_column
                        then format('%s (%I %I.%I)', p_source.index_method, w.name, n.nspname, (evervec.metric(p_source.distance)).operator_class)
-                       else format('gin (%I) with (fastupdate = off)', w.name) end)
+                       else format('gin (%I) with (gin_pending_list_limit = 256)', w.name) end)
       from coalesce(p_column, p_source.vector_column) as w (name)
       cross join pg_class c
       cross join pg_extension x

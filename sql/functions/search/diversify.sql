@@ -15,12 +15,13 @@ language plpgsql immutable
 set search_path from current
 as $$
 declare
-    v_closest real[] := array_fill('-Infinity'::real, array[cardinality(p_similarity)]);
-    v_chosen  integer[] := '{}';
-    v_next    integer;
-    v_vector  vector;
+    v_candidates integer := coalesce(cardinality(p_similarity), 0);
+    v_closest    real[] := array_fill('-Infinity'::real, array[v_candidates]);
+    v_chosen     integer[] := '{}';
+    v_next       integer;
+    v_vector     vector;
 begin
-    for v_place in 1 .. least(p_limit, cardinality(p_similarity)) loop
+    for v_place in 1 .. least(p_limit, v_candidates) loop
         select c.place
           into v_next
           from unnest(p_similarity, v_closest) with ordinality as c (similarity, closest, place)

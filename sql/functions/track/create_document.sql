@@ -2,7 +2,6 @@
 --
 -- To have other words is to have another column: nothing is written here, workers fill it. Its index is made at once where the table is new,
 -- and otherwise by the worker, who keeps nobody waiting. MAIN: of a row that is too large the words go out of line before the vector does.
--- GIN's list of pending entries is off, because whoever fills it up pays for all others in one go.
 -- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
 -- Raises: 55P03 the table stays locked
 -- needs: functions/core/qualified_name.sql

@@ -27,6 +27,8 @@ begin
            from unnest(p_source.key_types) with ordinality as k (type, ordinality)),
         format(E'select %s from %s as %I where (%s\n)', evervec.key_list(p_source, quote_ident(v_alias)), (evervec.fragments(p_source)).relation, v_alias,
                p_filter.condition));
+    execute format('comment on function evervec.%I is %L', v_name,
+                   format('Keys of the rows of %s that the filter %s leaves.', p_source.relation, p_filter.name));
     execute format('revoke execute on function evervec.%I from public', v_name);
     execute format('grant execute on function evervec.%I to %s', v_name,
                    (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));

@@ -4,10 +4,10 @@
 -- Locks:  none that matter.
 -- Raises: 2BP01 its columns are others now, and something else, such as a view of a user's, uses it
 create or replace function evervec.create_search(
-    p_source  evervec.source,
-    p_name    text,
-    p_typed   boolean,
-    p_filter  evervec.filter default null
+    p_source evervec.source,
+    p_name   text,
+    p_typed  boolean,
+    p_filter evervec.filter default null
 )
 returns void
 language plpgsql
@@ -16,8 +16,8 @@ as $$
 declare
     v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
     v_limit      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
-    -- A key of one column is excluded by its values, others by their row_keys: there are no arrays of arrays.
-    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and not evervec.is_array(p_source.key_types[1]);
+    -- A key of one column is excluded by its values, others by their row_keys: one that is an array or a row cannot be an element of an array.
+    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and evervec.is_scalar(p_source.key_types[1]);
     v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
     v_join       text;
     v_visits     text;
@@ -96,6 +96,9 @@ begin
         execute format('drop function %s', v_former);
         execute v_definition;
     end;
+    execute format('comment on function evervec.%I is %L', p_name, format(
+        'Rows of %s nearest to p_query%s, nearest first. Parameters and similarity are those of find_similar. Raises VE201, VE204; warns with VE211.',
+        p_source.relation, ' among those of the filter ' || p_filter.name));
     execute format('revoke execute on function evervec.%I from public', p_name);
     foreach v_grantee in array v_grantees || v_owner::text loop
         execute format('grant execute on function evervec.%I to %s', p_name, v_grantee);

@@ -41,7 +41,7 @@ declare
     v_fetch      text;
     v_found      text;
 begin
-    -- There are no arrays of arrays: a key that is one is kept as text.
+    -- There are no arrays of arrays, and unnest takes rows to pieces: such a key is kept as text.
     select string_agg(format('v_key_%s %s[];', k.ordinality, t.held), ' ' order by k.ordinality) as declared,
            string_agg(format('v_key_%s', k.ordinality), ', ' order by k.ordinality) as variables,
            string_agg(format('key_%s', k.ordinality), ', ' order by k.ordinality) as names,
@@ -51,7 +51,7 @@ begin
            string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality) as found
       into v_keys
       from unnest(p_source.target_key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
-      cross join lateral (select case when evervec.is_array(k.type) then 'text' else k.type end as held) t;
+      cross join lateral (select case when evervec.is_scalar(k.type) then k.type else 'text' end as held) t;
     v_fetch := format(
         $sql$
             select %1$s, array_agg(n.distance), array_agg(n.embedding)
@@ -81,7 +81,7 @@ begin
             v_ef     bigint := current_setting('hnsw.ef_search');
             v_scan   text := current_setting('hnsw.iterative_scan');
             v_visits bigint := %7$s;
-            v_lift   bigint := least(greatest(v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
+            v_lift   bigint := least(greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
             v_done   text;
             %8$s
             v_distance  double precision[];
@@ -135,7 +135,9 @@ begin
         v_keys.declared, v_fetch, v_distance,
         -- What is best depends on the values that a filter gets.
         case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
-        v_keys.stored, p_result, v_found, p_join, v_keys.found);
+        v_keys.stored, p_result, v_found, p_join, v_keys.found,
+        -- Of what the index gives in its first go, more is near than of what it adds later.
+        case when p_filter is not null then 2 else 1 end);
 end
 $$;
 
