@@ -702,23 +702,6 @@ $$Internal. The vector index on a source's embedding table, whether it is valid,
 
 revoke execute on function evervec.index_of(evervec.source) from public;
 
--- file: functions/track/partitions_of.sql
--- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
---
--- Locks:  none.
-create or replace function evervec.partitions_of(p_relation regclass)
-returns oid[]
-language sql stable
-set search_path from current
-as $$
-    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
-$$;
-
-comment on function evervec.partitions_of(regclass) is
-$$Internal. OIDs of all partitions below a table, ascending.$$;
-
-revoke execute on function evervec.partitions_of(regclass) from public;
-
 -- file: functions/queue/estimated_rows.sql
 -- estimated_rows: about how many rows a table has, partitions included, without reading it.
 --
@@ -726,7 +709,6 @@ revoke execute on function evervec.partitions_of(regclass) from public;
 -- many pages as there are now. Without EXPLAIN: planning runs functions that the table's owner has put into its indexes, constraints and
 -- policies, with the rights of whoever asks.
 -- Locks:  none.
--- needs: functions/track/partitions_of.sql
 create or replace function evervec.estimated_rows(p_relation regclass)
 returns bigint
 language sql stable
@@ -738,7 +720,7 @@ as $$
                     else t.pages * greatest((current_setting('block_size')::integer - 24) / (28 + w.bytes), 1) end)::bigint
       from (
         select c.oid, c.relkind, c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer as pages
-          from unnest(p_relation::oid || evervec.partitions_of(p_relation)) as r (relation)
+          from (select p_relation::oid union select p.relid from pg_partition_tree(p_relation) p) as r (relation)
           join pg_class c on c.oid = r.relation
       ) t
       cross join lateral (
@@ -1199,6 +1181,23 @@ comment on function evervec.doctor_tables(evervec.source) is
 $$Internal. Finding of doctor: a dropped table.$$;
 
 revoke execute on function evervec.doctor_tables(evervec.source) from public;
+
+-- file: functions/track/partitions_of.sql
+-- partitions_of: the partitions below a table, in a fixed order; none for a table that is not partitioned.
+--
+-- Locks:  none.
+create or replace function evervec.partitions_of(p_relation regclass)
+returns oid[]
+language sql stable
+set search_path from current
+as $$
+    select array(select p.relid::oid from pg_partition_tree(p_relation) p where p.relid <> p_relation order by 1)
+$$;
+
+comment on function evervec.partitions_of(regclass) is
+$$Internal. OIDs of all partitions below a table, ascending.$$;
+
+revoke execute on function evervec.partitions_of(regclass) from public;
 
 -- file: functions/control/expected_triggers.sql
 -- expected_triggers: the triggers that a source must have, wherever they stand: on its table, on partitions, on tables of its recipe.
@@ -2863,7 +2862,8 @@ begin
                   from unnest(v_ids, v_times) with ordinality as u (job_id, available_at, place)
                   join evervec.processing_queue q on q.job_id = u.job_id
                  -- Somebody may have leased it since, or put it elsewhere, where it is found, or was, as what it is now.
-                 where q.status = 'pending' and q.priority = v_priority and q.available_at = u.available_at
+                 -- Pending is who has no lease; said by its status it would let a kept plan walk over all that are pending, once a job.
+                 where q.lease_token is null and q.priority = v_priority and q.available_at = u.available_at
                  order by u.place
                  limit v_left
                    for update of q skip locked
@@ -3076,14 +3076,14 @@ begin
        from evervec.processing_queue q
        join evervec.source s using (source_id)
       cross join lateral evervec.policy_of(q.source_id, p_error_class) p
-      where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing' and p.pauses_model
+      where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and p.pauses_model
       group by s.model_id
       order by s.model_id;
 
     with leased as materialized (
         select q.job_id, q.source_id, q.attempts, q.failures
           from evervec.processing_queue q
-         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing'
+         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token
          order by q.source_id, q.task_type, q.row_key
            for update
     ), judged as materialized (
@@ -3678,7 +3678,7 @@ as $$
         select u.ordinality, q.source_id, q.row_key, q.claimed_hash
           from unnest(p_job_ids) with ordinality as u (job_id, ordinality)
           join evervec.processing_queue q on q.job_id = u.job_id
-         where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
+         where q.lease_token = p_lease_token and q.claimed_hash is not null
          order by q.source_id, q.task_type, q.row_key
            for update of q
     )
@@ -4095,7 +4095,7 @@ as $$
     with leased as (
         select q.job_id
           from evervec.processing_queue q
-         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing'
+         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token
          order by q.source_id, q.task_type, q.row_key
            for update
     ), released as (
@@ -9168,4 +9168,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'f51e5787039c6b8d9be7c87c94a5217130595b39dd302d6ab95b4ed15e890334');
+values ('evervec_0002_functions', '170de7460b8fd05a4714a68cf3b729f3f3d138ab2c7e670a37d6903d7b9741b7');

@@ -23,7 +23,11 @@ def test_the_document_is_fresh(conn: psycopg.Connection) -> None:
 def test_every_public_object_has_an_example(conn: psycopg.Connection) -> None:
     public = {entry.name for entry in entries(conn) if entry.public}
     assert public - {example.name for example in examples()} == set()
-    assert {example.name for example in examples()} - public == {"setup", "nearest_film", "find_similar_film"}
+    assert {example.name for example in examples()} - public == {
+        "setup",
+        "nearest_film",
+        "find_similar_film",
+    }
 
 
 @pytest.fixture

@@ -95,9 +95,7 @@ def test_peer_33_a_filtered_search_is_full_and_right(
 
 
 @pytest.mark.parametrize(("user", "qualify"), [("all", 2500), ("half", 1250), ("tenth", 250)])
-def test_peer_33_only_what_a_user_owns(
-    items: psycopg.Connection, user: str, qualify: int
-) -> None:
+def test_peer_33_only_what_a_user_owns(items: psycopg.Connection, user: str, qualify: int) -> None:
     items.execute(OWNED)
     found = keys(items, f"owned('{QUERY}', '{user}', 20)")
     right = truth(items, f"id in (select item_id from owned where user_name = '{user}')", 20)
@@ -202,8 +200,8 @@ def test_a_filter_of_a_key_of_several_columns(conn: psycopg.Connection) -> None:
         create table item (place text, day integer, primary key (day, place));
         insert into item select 'p' || g, g from generate_series(1, 20) g;
         select evervec.track('item', p_model => 'toy', p_storage => 'manual');
-        select evervec.put_embedding('item', evervec.key_item(day, place), array[day, 1, 1, 1]::vector)
-          from item;
+        select evervec.put_embedding('item', evervec.key_item(day, place),
+                                     array[day, 1, 1, 1]::vector) from item;
         select evervec.add_filter('item', 'since', 'day >= p_day', '{p_day integer}');
         """
     )

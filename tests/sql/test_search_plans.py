@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
@@ -30,9 +28,7 @@ CALLS = {
 
 
 @pytest.fixture
-def planner(
-    conn: psycopg.Connection, superuser_conn: psycopg.Connection
-) -> Iterator[psycopg.Connection]:
+def planner(conn: psycopg.Connection, superuser_conn: psycopg.Connection) -> psycopg.Connection:
     """A superuser's session that hears the plan of every statement; 2,500 items, indexed."""
     vector_source(conn, 2500, sparse=True)
     conn.execute("select evervec.build_index('item'); analyze item")
@@ -47,7 +43,7 @@ def planner(
         set auto_explain.log_analyze = on;
         """
     )
-    yield superuser_conn
+    return superuser_conn
 
 
 def index_scans(conn: psycopg.Connection, statement: str) -> list[str]:
@@ -86,9 +82,7 @@ def test_the_index_is_asked_by_a_prepared_statement_with_one_plan_for_all_vector
     planner: psycopg.Connection, call: str
 ) -> None:
     planner.execute("set plan_cache_mode = force_generic_plan")
-    planner.execute(
-        f"prepare search (public.vector) as select * from {call.format('$1')}".encode()
-    )
+    planner.execute(f"prepare search (public.vector) as select * from {call.format('$1')}".encode())
     for _ in range(2):
         assert index_scans(planner, f"execute search ('{QUERY}')")
 
@@ -118,9 +112,7 @@ def test_the_index_is_asked_for_any_limit_once_the_plan_is_made(
 ) -> None:
     planner.execute("set hnsw.ef_search = 1")
     for limit in (5, 60, 5, 1):
-        assert index_scans(
-            planner, f"select * from evervec.find_similar_item({VECTOR}, {limit})"
-        )
+        assert index_scans(planner, f"select * from evervec.find_similar_item({VECTOR}, {limit})")
 
 
 def test_nearest_inlines_beside_a_join(planner: psycopg.Connection) -> None:

@@ -294,9 +294,7 @@ def test_dead_rows_in_the_index_do_not_shorten_the_answer(conn: psycopg.Connecti
     conn.execute(f"alter table {target} set (autovacuum_enabled = off)")
     conn.execute("select evervec.build_index('item')")
     truth = exact(conn, target, limit=310)
-    conn.execute(
-        "delete from item where id = any(%s)", [[int(str(key)) for key, _ in truth[:300]]]
-    )
+    conn.execute("delete from item where id = any(%s)", [[int(str(key)) for key, _ in truth[:300]]])
 
     assert found(conn, 10) == truth[300:]
 

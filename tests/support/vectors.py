@@ -16,7 +16,7 @@ SPARSE = "alter table {} set (fillfactor = 10)"
 
 def vectors(count: int, seed: int = 1, dimensions: int = TOY_DIMENSIONS) -> list[str]:
     """Vectors in pgvector's text form, count of shape (dimensions,), the same for the same seed."""
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311
     return [
         "[" + ",".join(f"{dice.gauss(0, 1):.6f}" for _ in range(dimensions)) + "]"
         for _ in range(count)

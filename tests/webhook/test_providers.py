@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -31,6 +33,77 @@ def test_a_provider_is_made_once_a_model_and_anew_when_the_model_changes() -> No
         providers.embed(model, ["x"], "document")
 
     assert made == [first, changed]
+
+
+def test_whoever_is_prepared_is_made_before_the_first_text() -> None:
+    made: list[Model] = []
+
+    def factory(model: Model, *, timeout: float) -> WordsProvider:
+        made.append(model)
+        return WordsProvider(model.dimensions)
+
+    providers = Providers()
+    providers.register("words", factory)
+    model = Model("m", "words", "m", 3)
+
+    providers.prepare(model)
+    assert made == [model]
+    providers.embed(model, ["x"], "document")
+    assert made == [model]
+
+
+def test_a_provider_that_takes_long_to_be_made_holds_up_no_other() -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow(model: Model, *, timeout: float) -> WordsProvider:
+        began.set()
+        go_on.wait(20)
+        return WordsProvider(model.dimensions)
+
+    providers = Providers()
+    providers.register("slow", slow)
+    providers.register("words", lambda model, **_: WordsProvider(model.dimensions))
+    first = threading.Thread(
+        target=providers.embed, args=(Model("s", "slow", "s", 3), ["x"], "document")
+    )
+    second = threading.Thread(
+        target=providers.embed, args=(Model("w", "words", "w", 3), ["x"], "document")
+    )
+    first.start()
+    assert began.wait(20)
+
+    second.start()
+    second.join(5)
+    held_up = second.is_alive()
+    go_on.set()
+    first.join(20)
+    second.join(20)
+
+    assert not held_up
+
+
+def test_a_provider_wanted_by_several_threads_at_once_is_made_once() -> None:
+    together = threading.Barrier(4)
+    made: list[Model] = []
+
+    def factory(model: Model, *, timeout: float) -> WordsProvider:
+        made.append(model)
+        time.sleep(0.05)  # long enough for the others to come
+        return WordsProvider(model.dimensions)
+
+    def embed() -> None:
+        together.wait(20)
+        providers.embed(Model("m", "words", "m", 3), ["x"], "document")
+
+    providers = Providers()
+    providers.register("words", factory)
+    threads = [threading.Thread(target=embed) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert len(made) == 1
 
 
 def test_the_offline_model_answers_unit_vectors_of_512_dimensions() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from evervec import logs
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,8 +37,14 @@ class Crew:
             if len(self._threads) >= most or self._at_rest:
                 return
             thread = threading.Thread(target=self._work, name="evervec-batches", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # The machine has no room for one more: who is there goes on.
+                logs.warning("thread_not_started", message=str(error))
+                return
+            # Before it can leave: that takes the lock, too.
             self._threads.add(thread)
-            thread.start()
 
     def dismiss(self) -> None:
         """Nobody begins another batch, from now on."""

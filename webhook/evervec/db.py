@@ -211,6 +211,15 @@ class Database(Session):
             " from evervec.status order by source",
         )
 
+    def active_sources(self) -> dict[str, str]:
+        """Sources that may be worked on, each with its model. Counts nothing, so it is quick."""
+        with self._transaction() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            return dict(
+                cursor.execute(
+                    "select source, model from evervec.status where state = 'active'"
+                ).fetchall()
+            )
+
     # -- progress --------------------------------------------------------------------------------
 
     def backfill(self, source: str) -> int:

@@ -22,6 +22,7 @@ from evervec.errors import EvervecError
 from evervec.heartbeat import Heartbeat
 from evervec.joblog import log_claim, log_jobs
 from evervec.ledger import Ledger
+from evervec.places import Places
 from evervec.providers import ProviderError, estimated_tokens, room, unusable_rows
 from evervec.records import Outcome, grouped
 from evervec.texts import TROUBLE, distinct, jobs_of, requests
@@ -44,6 +45,9 @@ SLICE_LEAST: Final = 5
 SLICE_MOST: Final = 200
 SLICE_QUICK_SECONDS: Final = 0.015
 SLICE_SLOW_SECONDS: Final = 0.040
+
+# A job whose lease has expired so often in succession is leased alone (see evervec.due_jobs).
+_SUSPECT_EXPIRIES: Final = 2
 
 # Writers at a time in one process: more would wait for the same disk, and hold rows the while.
 _WRITERS: Final = 2
@@ -169,6 +173,10 @@ class Processor:
         self._slice = SLICE_START
         # Two claims at once would only wait for each other's rows.
         self._claiming = threading.Lock()
+        self._places = Places(db, config.concurrency)
+        # Threads that have what may be killing its workers: nobody else begins anything meanwhile,
+        # or it would go down with them.
+        self._suspects: set[int] = set()
         self._writing = threading.BoundedSemaphore(_WRITERS)
 
     def run_batch(
@@ -185,24 +193,45 @@ class Processor:
         DatabaseUnavailableError when it is gone; the jobs are then released, or free again when
         their lease ends.
         """
+        try:
+            return self._run_batch(sources, on_more)
+        finally:
+            self._places.leave()
+            self._suspects.discard(threading.get_ident())
+
+    def _run_batch(
+        self,
+        sources: Sequence[str] | None,
+        on_more: Callable[[int | None], None] | None,
+    ) -> Batch:
         with self._claiming:
+            if self._stop.is_set() or self._suspects:
+                return Batch()
+            allowed = self._places.allowed(sources)
             started = time.monotonic()
             claim = self._db.claim_jobs(
-                self._config.batch_size, self._config.lease, self._config.worker_name, sources
+                self._config.batch_size, self._config.lease, self._config.worker_name, allowed
             )
             claim_seconds = time.monotonic() - started
-        if claim is None:
-            return Batch()
+            if claim is None:
+                return Batch()
+            wanted = [job for job in claim.jobs if job.state == "embed"]
+            if any(job.expiries >= _SUSPECT_EXPIRIES for job in wanted):
+                self._suspects.add(threading.get_ident())
+            cached = [job for job in claim.jobs if job.state == "cached"]
+            if wanted:
+                # Now, so that the next claim knows.
+                self._places.take(wanted[0].model or "", wanted[0].source, sources)
         failpoints.hit("after_claim")
         log_claim(claim)
 
-        wanted = [job for job in claim.jobs if job.state == "embed"]
-        cached = [job for job in claim.jobs if job.state == "cached"]
         with self._heartbeat.keeping(claim.lease_token, started) as lease:
             hand = _Hand(lease, {job.job_id: job for job in wanted + cached})
             try:
                 self._complete_cached(hand, cached)
                 for model_name, jobs in grouped(wanted, lambda job: job.model or ""):
+                    if not self._places.take(model_name, jobs[0].source, sources):
+                        continue  # they are released
                     model = self._db.get_model(model_name)
                     if on_more is not None and len(claim.jobs) >= self._config.batch_size:
                         on_more(_OFFLINE_HELP if self._providers.is_offline(model) else None)

@@ -136,6 +136,7 @@ class Worker:
         self._counting = threading.Lock()
         self._setup_error: ProviderError | None = None
         self._next_tick = self._next_index = 0.0
+        self._at_work = False
         self.summary = Summary()
 
     # -- the three ways to work ------------------------------------------------------------------
@@ -144,6 +145,23 @@ class Worker:
         """Work until told to stop. A database that goes away is waited for."""
         builder = IndexBuilder(self._db)
         self._prepare()
+        over = threading.Event()
+        look_out = threading.Thread(
+            target=self._look_out, args=(over,), name="evervec-look-out", daemon=True
+        )
+        look_out.start()
+        try:
+            self._go_on(builder)
+        finally:
+            over.set()
+            self._crew.dismiss()
+            try:
+                builder.stop()
+            finally:
+                self._crew.join()
+        return self.summary
+
+    def _go_on(self, builder: IndexBuilder) -> None:
         pause = _FIRST_PAUSE_SECONDS
         down = False
         while not self._stop.is_set():
@@ -153,6 +171,7 @@ class Worker:
                     logs.info("database_back")
                     down = False
                 self._crew.check()
+                self._at_work = True
                 claimed = self._batch().claimed
                 # Also where there is always work: else nothing would be tidied, no index built.
                 self._tick_when_due()
@@ -168,20 +187,32 @@ class Worker:
                 # Something a person has to mend (a privilege, a dropped table): say so, keep on.
                 logs.error("batch_failed", message=error.message, sqlstate=error.sqlstate)
                 pause = self._config.poll_seconds
+            finally:
+                self._at_work = False
             self._stop.wait(pause)
             pause = min(pause * 2, self._config.poll_seconds)
-        builder.stop()
-        self._crew.join()
-        return self.summary
+
+    def _look_out(self, over: threading.Event) -> None:
+        """Whoever waits for a provider sees nothing else: let another look what there is to do."""
+        while not over.wait(self._config.poll_seconds):
+            if self._at_work:
+                self._crew.call()
 
     def _prepare(self) -> None:
-        """Load offline models now: the first change should not wait a second for them."""
+        """Load what the models need now: the first change should not wait a second for it."""
         try:
-            for name in {source.model for source in self._db.status()}:
-                self._providers.prepare(self._db.get_model(name))
-        except (EvervecError, ProviderError) as error:
-            # The first batch meets it again, and deals with it.
+            models = [
+                self._db.get_model(name) for name in {source.model for source in self._db.status()}
+            ]
+        except EvervecError as error:
+            # The first batch meets it again, and deals with it; so below.
             logs.info("not_prepared", reason=type(error).__name__)
+            return
+        for model in models:
+            try:
+                self._providers.prepare(model)
+            except (EvervecError, ProviderError) as error:
+                logs.info("not_prepared", model=model.name, reason=type(error).__name__)
 
     def drain(self) -> Summary:
         """Work until log, queue and backfills are empty, retries included; then build indexes.

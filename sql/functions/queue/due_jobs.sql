@@ -62,7 +62,8 @@ begin
                   from unnest(v_ids, v_times) with ordinality as u (job_id, available_at, place)
                   join evervec.processing_queue q on q.job_id = u.job_id
                  -- Somebody may have leased it since, or put it elsewhere, where it is found, or was, as what it is now.
-                 where q.status = 'pending' and q.priority = v_priority and q.available_at = u.available_at
+                 -- Pending is who has no lease; said by its status it would let a kept plan walk over all that are pending, once a job.
+                 where q.lease_token is null and q.priority = v_priority and q.available_at = u.available_at
                  order by u.place
                  limit v_left
                    for update of q skip locked

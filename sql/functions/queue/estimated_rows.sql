@@ -4,7 +4,6 @@
 -- many pages as there are now. Without EXPLAIN: planning runs functions that the table's owner has put into its indexes, constraints and
 -- policies, with the rights of whoever asks.
 -- Locks:  none.
--- needs: functions/track/partitions_of.sql
 create or replace function evervec.estimated_rows(p_relation regclass)
 returns bigint
 language sql stable
@@ -16,7 +15,7 @@ as $$
                     else t.pages * greatest((current_setting('block_size')::integer - 24) / (28 + w.bytes), 1) end)::bigint
       from (
         select c.oid, c.relkind, c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer as pages
-          from unnest(p_relation::oid || evervec.partitions_of(p_relation)) as r (relation)
+          from (select p_relation::oid union select p.relid from pg_partition_tree(p_relation) p) as r (relation)
           join pg_class c on c.oid = r.relation
       ) t
       cross join lateral (

@@ -31,14 +31,14 @@ begin
        from evervec.processing_queue q
        join evervec.source s using (source_id)
       cross join lateral evervec.policy_of(q.source_id, p_error_class) p
-      where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing' and p.pauses_model
+      where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and p.pauses_model
       group by s.model_id
       order by s.model_id;
 
     with leased as materialized (
         select q.job_id, q.source_id, q.attempts, q.failures
           from evervec.processing_queue q
-         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing'
+         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token
          order by q.source_id, q.task_type, q.row_key
            for update
     ), judged as materialized (

@@ -22,7 +22,7 @@ as $$
         select u.ordinality, q.source_id, q.row_key, q.claimed_hash
           from unnest(p_job_ids) with ordinality as u (job_id, ordinality)
           join evervec.processing_queue q on q.job_id = u.job_id
-         where q.lease_token = p_lease_token and q.status = 'processing' and q.claimed_hash is not null
+         where q.lease_token = p_lease_token and q.claimed_hash is not null
          order by q.source_id, q.task_type, q.row_key
            for update of q
     )

@@ -9,7 +9,7 @@ as $$
     with leased as (
         select q.job_id
           from evervec.processing_queue q
-         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token and q.status = 'processing'
+         where q.job_id = any (p_job_ids) and q.lease_token = p_lease_token
          order by q.source_id, q.task_type, q.row_key
            for update
     ), released as (

@@ -97,7 +97,9 @@ class Providers:
             **{name: partial(self._offline, name) for name in OFFLINE},
         }
         self._made: dict[tuple[str, str], tuple[Model, Provider]] = {}
-        self._making = threading.Lock()
+        # One each: a provider that takes long to be made holds up nobody else's.
+        self._making: dict[tuple[str, str], threading.Lock] = {}
+        self._pooling = threading.Lock()
 
     def register(self, name: str, factory: Factory) -> None:
         """Add a provider, or put another in the place of one."""
@@ -135,7 +137,8 @@ class Providers:
         return model.provider in OFFLINE
 
     def prepare(self, model: Model) -> None:
-        """Load what an offline model needs, before the first text comes. Raises ProviderError."""
+        """Load what a model needs, before its first text comes. Raises ProviderError."""
+        self._of(model)
         if self.is_offline(model):
             self.embed(model, ["ready"], "query")
 
@@ -168,8 +171,9 @@ class Providers:
         return replace(model, provider=found)
 
     def _of(self, model: Model) -> Provider:
-        with self._making:
-            known = self._made.get((model.name, model.provider))
+        key = (model.name, model.provider)
+        with self._making.setdefault(key, threading.Lock()):
+            known = self._made.get(key)
             # Another request body or name under the same model needs another client.
             if known is not None and known[0] == model:
                 return known[1]
@@ -182,7 +186,7 @@ class Providers:
                 raise ProviderSetupError(
                     f"provider {model.provider!r} cannot be made: {_told(error)}"
                 ) from error
-            self._made[model.name, model.provider] = (model, provider)
+            self._made[key] = (model, provider)
             return provider
 
     def _offline(self, name: str, model: Model, *, timeout: float) -> Provider:
@@ -191,8 +195,9 @@ class Providers:
         from evervec.providers.pool import Pool
 
         module = f"{__name__}.{name}"
-        if self._local_processes > 1 and name not in self._pools:
-            self._pools[name] = Pool(module, self._local_processes)
+        with self._pooling:
+            if self._local_processes > 1 and name not in self._pools:
+                self._pools[name] = Pool(module, self._local_processes)
         return OfflineProvider(model, module, self._pools.get(name))
 
     def _factory(self, model: Model) -> Factory:
