@@ -8526,10 +8526,14 @@ begin
 
     if p_source.index_method = 'none' then
         v_visits := 'null';
+    elsif p_filter.name is null and p_source.storage = 'column' and p_source.relation_kind = 'p' then
+        -- A partitioned table has no size of its own.
+        v_visits := 'v_fetch';
     elsif p_filter.name is null then
-        -- 20 kB are read and compared in the time of one step of the index.
-        v_visits := format('case when pg_relation_size(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
-                            evervec.qualified_name(p_source.target));
+        -- 20 kB are read and compared in the time of one step of the index. In the user's own table, vectors may be out of line.
+        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
+                           case when p_source.storage = 'column' then 'pg_table_size' else 'pg_relation_size' end,
+                           evervec.qualified_name(p_source.target));
     end if;
     if p_filter.name is not null then
         select format('join evervec.%I(%s) f on %s',
@@ -10598,4 +10602,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'c78f40fefb7bd4959f2d94807f2df4c4e92ec280f2fe05294b1d2f0a6f3d7ffe');
+values ('evervec_0002_functions', 'a773520613303eb78e20447b9a6affe14ea10eb30f8a69f77e6ede817f817992');

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.sql.test_filters import BY_YEAR, OWNED
-from tests.sql.test_typed_search import QUERY
+from tests.sql.test_typed_search import QUERY, asked_the_index
 from tests.support.roles import role
 from tests.support.vectors import vector_source
 
@@ -124,3 +124,28 @@ def test_nearest_inlines_beside_a_join(planner: psycopg.Connection) -> None:
     )
     assert "Index Scan using item_embedding_embedding_idx" in plan
     assert "Function Scan" not in plan
+
+
+def test_the_indexes_of_all_partitions_are_asked(conn: psycopg.Connection) -> None:
+    conn.execute("select evervec.add_model('toy', 'toy', 4)")
+    conn.execute(
+        """
+        create table item (id integer primary key, title text) partition by hash (id);
+        create table item_0 partition of item for values with (modulus 2, remainder 0);
+        create table item_1 partition of item for values with (modulus 2, remainder 1);
+        insert into item select g, 'Item ' || g from generate_series(1, 200) g;
+        select evervec.track('item', '{title}', p_model => 'toy', p_storage => 'column',
+                             p_backfill => false);
+        set evervec.bypass = on;
+        update item set embedding = array[id, 1, 1, 1]::vector;
+        create index on item using hnsw (embedding vector_cosine_ops);
+        select evervec.add_filter('item', 'even', 'mod(id, 2) = 0');
+        analyze item;
+        """
+    )
+    call = "select * from evervec.find_similar_item('[50,1,1,1]', 3)"
+
+    assert asked_the_index(conn, call) == 2
+    assert {row[0] for row in conn.execute(call.encode()).fetchall()} == {50, 51, 49}
+    even = "select id from evervec.find_similar_item_even('[50,1,1,1]', 3)"
+    assert {row[0] for row in conn.execute(even.encode()).fetchall()} == {50, 52, 48}

@@ -83,7 +83,7 @@ def test_results_equal_exact_search_for_every_metric_and_storage(
     target = vector_source(conn, 1500, storage=storage, distance=distance, sparse=True)
     conn.execute("select evervec.build_index('item')")
     if storage == "column":
-        # Its rows are what they are; so that they are many pages for few rows wanted:
+        # Its rows were there before its fill factor.
         conn.execute("vacuum full item")
     conn.execute("set hnsw.ef_search = 20" if indexed else "set hnsw.ef_search = 1000")
     call = f"select * from evervec.find_similar_item('{QUERY}', 5)"

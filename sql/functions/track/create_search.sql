@@ -41,10 +41,14 @@ begin
 
     if p_source.index_method = 'none' then
         v_visits := 'null';
+    elsif p_filter.name is null and p_source.storage = 'column' and p_source.relation_kind = 'p' then
+        -- A partitioned table has no size of its own.
+        v_visits := 'v_fetch';
     elsif p_filter.name is null then
-        -- 20 kB are read and compared in the time of one step of the index.
-        v_visits := format('case when pg_relation_size(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
-                            evervec.qualified_name(p_source.target));
+        -- 20 kB are read and compared in the time of one step of the index. In the user's own table, vectors may be out of line.
+        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
+                           case when p_source.storage = 'column' then 'pg_table_size' else 'pg_relation_size' end,
+                           evervec.qualified_name(p_source.target));
     end if;
     if p_filter.name is not null then
         select format('join evervec.%I(%s) f on %s',
