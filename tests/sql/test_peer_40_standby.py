@@ -28,6 +28,8 @@ CALLS = {
     "cached_query": "'toy', 'milk'",
     "nearest_note": f"'{VECTOR}'",
     "find_similar_note": f"'{VECTOR}', p_diversity => 0.3",
+    "similar_note": f"'{VECTOR}'",
+    "filter_note_some": "8",
     "hybrid_search_note": f"'milk or 7', '{VECTOR}'",
     "hybrid_search_note_some": f"'note', 8, '{VECTOR}'",
     "find_similar_note_some": f"'{VECTOR}', 8",
@@ -86,7 +88,7 @@ def test_peer_40_search_on_a_hot_standby(
     assert found
     few = {"find_similar_note_some": 7, "hybrid_search_note_some": 7}
     wanted = few | {"find_similar_to": 8 if who == "reader" else 10}
-    if function.startswith(("find_similar", "hybrid", "search", "nearest")):
+    if function.startswith(("find_similar", "similar", "hybrid", "search", "nearest")):
         assert len(found) == wanted.get(function, 9 if who == "reader" else 10)
     if who == "reader" and function == "near_duplicates":
         assert len(found) == 36
@@ -108,6 +110,7 @@ def test_peer_40_every_function_of_a_reader_is_tried(
         READER,
     )
     generated = {"nearest_note", "find_similar_note", "find_similar_note_some"}
+    generated |= {"similar_note", "filter_note_some"}
     generated |= {"hybrid_search_note", "hybrid_search_note_some"}
     assert {row["name"] for row in public} | generated == set(CALLS)
 
