@@ -71,7 +71,7 @@ alter table film alter column director type varchar(200);
 
 -- example: retrack
 -- After suspend; or at any time, to give the source another recipe.
-select evervec.retrack('film', p_columns => '{title,genres,director,year}');
+select evervec.retrack('film', p_columns => '{title,genres,director,year}', p_text_search => 'english');
 
 -- worker
 
@@ -173,11 +173,51 @@ select f.title, s.similarity
   join film f on f.id = (s.row_key ->> 'id')::integer
  order by s.distance;
 
+-- example: near_duplicates
+-- Each pair once. On a large table by slices: give the row_key of the last row, which has no other_key, as p_after.
+select * from evervec.near_duplicates('film', 0.2, p_limit => 1000);
+select * from evervec.near_duplicates('film', 0.2, p_after => '{"id": 2}', p_limit => 2);
+
+-- example: search
+-- Words whose vector is known: for a day after evervec search, evervec.Search in Python, or cache_query (see there).
+select f.title, s.similarity
+  from evervec.search('film', 'a western', p_limit => 3) s
+  join film f on f.id = (s.row_key ->> 'id')::integer
+ order by s.distance;
+
+-- example: hybrid_search
+-- Of a source that keeps words: retrack('film', p_text_search => 'english'), and a worker has been there.
+select f.title, h.score, h.vector_rank, h.text_rank
+  from evervec.hybrid_search('film', 'a western', p_limit => 3) h
+  join film f on f.id = (h.row_key ->> 'id')::integer
+ order by h.score desc;
+
 -- example: nearest_film
 select f.title, f.year, n.distance
   from evervec.nearest_film((select embedding from film_embedding where id = 1), 3) n
   join film f using (id)
  order by n.distance;
+
+-- example: find_similar_film
+-- Three that are like it, and not all like each other.
+select evervec.retrack('film', p_return_columns => '{title,year}');
+select id, title, year, similarity
+  from evervec.find_similar_film((select embedding from film_embedding where id = 1), 3, p_exclude => '{1}', p_diversity => 0.3);
+
+-- example: add_filter
+select evervec.add_filter('film', 'by_year', 'year between p_from and p_to', '{p_from integer,p_to integer}');
+select title, year, similarity
+  from evervec.find_similar_film_by_year((select embedding from film_embedding where id = 1), 1950, 1990, p_limit => 2);
+
+-- Only what a user has: a filter that looks into another table.
+create table owned (user_name text, film_id integer, primary key (user_name, film_id));
+insert into owned values ('ann', 1), ('ann', 2), ('bob', 3);
+select evervec.add_filter('film', 'owned',
+    'exists (select from public.owned o where o.film_id = film.id and o.user_name = p_user)', '{p_user text}');
+select title from evervec.find_similar_film_owned((select embedding from film_embedding where id = 4), 'ann');
+
+-- example: drop_filter
+select evervec.drop_filter('film', 'owned');
 
 -- example: dead_letters
 -- The API refuses a text for good: bad_input is not tried again.
@@ -257,6 +297,25 @@ select source, relation, column_name, provider, leaves from evervec.egress;
 
 -- example: tick
 select * from evervec.tick();
+
+-- example: grant_access
+-- On what there is and on what is tracked later. Role and table stay yours: it sees what the table's policies let it see.
+select evervec.grant_access('shop_web', 'reader');
+
+-- example: renew_access
+select evervec.renew_access();
+
+-- example: revoke_access
+select evervec.revoke_access('shop_web', 'reader');
+
+-- example: protect
+-- For a table that gains row-level security after it was tracked; track does it otherwise.
+alter table film enable row level security;
+select evervec.protect('film');
+
+-- example: unprotect
+alter table film disable row level security;
+select evervec.unprotect('film');
 
 -- example: put_embedding
 -- A source whose vectors you bring yourself, of the model that you name.

@@ -155,6 +155,9 @@ create table evervec.source (
     priority_sql       text,
     too_long           text        not null default 'cut',
     cache              boolean     not null default true,
+    return_columns     text[]      not null default '{}',
+    return_attributes  smallint[]  not null default '{}',
+    text_search        text,
     state              text        not null default 'active',
     pass_kind          text,
     pass_stage         text,
@@ -188,6 +191,10 @@ comment on column evervec.source.text_expression is
 $$The recipe compiled to an SQL expression over the row s; NULL or blank text means that the row has no vector.$$;
 comment on column evervec.source.relation_name is
 $$The table's name (target_name: that of the vectors' table) when the generated functions were written; they are written anew when it, or a column's name, has changed.$$;
+comment on column evervec.source.return_columns is
+$$Columns of the table that find_similar_<source> and the functions of its filters return beside the key; return_attributes: their numbers.$$;
+comment on column evervec.source.text_search is
+$$The configuration of full text search by whose rules texts are kept beside their vectors, with its schema; NULL: they are not. As text, because pg_upgrade refuses a column of type regconfig.$$;
 comment on column evervec.source.partitions is
 $$The partitions that were there at the last look; ATTACH and DETACH fire no trigger, so tick() compares.$$;
 comment on column evervec.source.pass_kind is
@@ -210,6 +217,22 @@ create table evervec.dependency (
 );
 comment on table evervec.dependency is
 $$Other tables that a recipe reads. columns: what the triggers log of a changed row; watched: which changes count; keys: query over changed that gives the keys of our rows.$$;
+
+create table evervec.filter (
+    filter_id       integer     generated always as identity,
+    source_id       integer     not null,
+    name            text        not null,
+    condition       text        not null,
+    parameter_names text[]      not null default '{}',
+    parameter_types text[]      not null default '{}',
+    created_at      timestamptz not null default now(),
+    constraint filter_pkey primary key (filter_id),
+    constraint filter_source_id_name_key unique (source_id, name),
+    constraint filter_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
+    constraint filter_parameters_check check (cardinality(parameter_names) = cardinality(parameter_types))
+);
+comment on table evervec.filter is
+$$Conditions over the rows of a source, each with search functions of its own. condition: SQL over the row, which is called by its table's name; its parameters by name, or as $1, $2, ….$$;
 
 -- No index, no foreign key, no sequence: a writer pays for one append and nothing else. A NULL row_key says that rows of the
 -- source changed which nobody can name (TRUNCATE): the whole source is then compared.
@@ -403,6 +426,37 @@ alter table evervec.query_cache alter column embedding set storage external;
 comment on table evervec.query_cache is
 $$Vectors of what was searched for, by model and a SHA-256 of the words: the same search is not paid for twice while it is here (settings query_cache_keep, query_cache_most). No words.$$;
 
+-- Unlogged, both, and so emptied by the same crash. Without a unique key: of two who keep the same result neither waits for the other.
+create unlogged table evervec.search_cache (
+    source_id    integer     not null,
+    search_hash  bytea       not null,
+    seen         pg_snapshot not null,
+    kept_by      xid8        not null default pg_current_xact_id(),
+    row_keys     jsonb[]     not null,
+    similarities real[]      not null,
+    distances    real[]      not null,
+    created_at   timestamptz not null default now()
+);
+create index search_cache_search_hash_idx on evervec.search_cache (search_hash);
+create index search_cache_created_at_idx on evervec.search_cache (created_at);
+alter table evervec.search_cache set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+comment on table evervec.search_cache is
+$$Results of searches by a SHA-256 of all that decides them, the caller among it (settings search_cache_keep, search_cache_most): keys and similarities, neither words nor vectors. Whoever gets one reads its rows as himself. Empty after a crash of the server; on a standby it cannot be read.$$;
+comment on column evervec.search_cache.seen is
+$$A snapshot that the search had or had surpassed. The result holds while it shows every change of the source (source_change) that is committed.$$;
+comment on column evervec.search_cache.kept_by is
+$$The transaction that searched: a snapshot does not tell what its own transaction had done before from what it did afterwards.$$;
+
+-- Appended by whoever stores vectors, and never updated: nobody waits. No foreign key: it would lock the source's row.
+create unlogged table evervec.source_change (
+    source_id integer not null,
+    xid       xid8    not null default pg_current_xact_id()
+);
+create index source_change_source_id_xid_idx on evervec.source_change (source_id, xid);
+alter table evervec.source_change set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+comment on table evervec.source_change is
+$$Transactions that stored vectors of a source, so that results of searches kept from before are not used any more. tick() puts one row in the place of many.$$;
+
 create table evervec.setting (
     name  text  not null,
     value jsonb not null,
@@ -425,7 +479,9 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('index_wait', '"15 minutes"', 'a vector index that is missing is built, however long the queue is, so long after a backfill has moved last'),
        ('query_cache_keep', '"24 hours"', 'the vector of a search is used again, and then forgotten by tick, this long after it was made'),
        ('query_cache_most', '10000', 'tick: vectors of searches are kept at most, the newest'),
-       ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over');
+       ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over'),
+       ('search_cache_keep', '"24 hours"', 'the result of a search is used again, while its source has not changed, and then forgotten by tick, this long after it was found; 0: not at all'),
+       ('search_cache_most', '10000', 'tick: results of searches are kept at most, the newest');
 
 create table evervec.batch_log (
     batch_log_id bigint      generated always as identity,
@@ -494,5 +550,15 @@ create index budget_source_id_idx on evervec.budget (source_id);
 comment on table evervec.budget is
 $$What a model, or a source, may spend on a day (UTC) before its jobs wait for the next one. See set_budget.$$;
 
+create table evervec.access (
+    role       regrole     not null,
+    kind       text        not null,
+    granted_at timestamptz not null default now(),
+    constraint access_pkey primary key (role, kind),
+    constraint access_kind_check check (kind in ('reader', 'writer', 'worker', 'admin'))
+);
+comment on table evervec.access is
+$$Who was given which rights by grant_access: so that what is made later, for another source or by a migration, is open to them as well.$$;
+
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'f34adf92335fa63c57056d86da74ec7f4c97efd446bb598a90af5c5229171be3');
+values ('evervec_0001_tables', 'a6a77b7142fc32a85089ef32ef881bc21ef0b4e2ec1d613c71fe7fe6976e6bd2');

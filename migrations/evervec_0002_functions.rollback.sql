@@ -27,6 +27,8 @@ drop view evervec.status;
 drop view evervec.egress;
 drop view evervec.cost;
 drop view evervec.alerts;
+drop function evervec.with_text_search(evervec.source, text);
+drop function evervec.with_return_columns(evervec.source, text[]);
 drop function evervec.with_recipe(evervec.source);
 drop function evervec.with_priority(evervec.source, text);
 drop function evervec.with_present_names(evervec.source);
@@ -35,21 +37,23 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
+drop function evervec.search_body(evervec.source, integer, text, text, text, text, text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text);
+drop function evervec.result_name(text, evervec.filter);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
 drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
+drop function evervec.is_scalar(text);
 drop function evervec.get_source(text);
-drop function evervec.generated_functions(text);
 drop function evervec.follow_renames(integer[]);
 drop function evervec.drop_triggers(evervec.source);
 drop function evervec.drop_functions(evervec.source);
@@ -60,7 +64,9 @@ drop function evervec.create_trigger_functions(evervec.source);
 drop function evervec.create_trigger_function(text, text, boolean);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
+drop function evervec.create_similar_functions(evervec.source);
 drop function evervec.create_search_function(evervec.source);
+drop function evervec.create_search(evervec.source, text, boolean, evervec.filter);
 drop function evervec.create_sample_function(evervec.source);
 drop function evervec.create_row_functions(evervec.source);
 drop function evervec.create_row_function(evervec.source, text, text, text, boolean, text, text);
@@ -70,7 +76,12 @@ drop function evervec.create_pass_functions(evervec.source);
 drop function evervec.create_partition_triggers(evervec.source);
 drop function evervec.create_log_function(text, text, boolean);
 drop function evervec.create_key_function(evervec.source);
+drop function evervec.create_hybrid_function(evervec.source, evervec.filter);
+drop function evervec.create_filter_functions(evervec.source, evervec.filter);
+drop function evervec.create_filter(evervec.source, evervec.filter);
 drop function evervec.create_erase_functions(evervec.source);
+drop function evervec.create_document_functions(evervec.source);
+drop function evervec.create_document(evervec.source, boolean);
 drop function evervec.create_dependents_functions(evervec.source);
 drop function evervec.create_dependency_triggers(evervec.source);
 drop function evervec.create_column_functions(evervec.source);
@@ -83,7 +94,6 @@ drop function evervec.check_name(text);
 drop function evervec.changed_keys(evervec.source, text, text);
 drop function evervec.key_decoy(evervec.source);
 drop function evervec.analyse_sql(regclass, text, text);
-drop function evervec.add_source(evervec.source);
 drop function evervec.add_dependencies(evervec.source, jsonb);
 drop function evervec.act_as_owner(evervec.source, regprocedure);
 drop function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]);
@@ -97,15 +107,28 @@ drop function evervec.delete_embeddings(text, jsonb[]);
 drop function evervec.create_manual_functions(evervec.source);
 drop function evervec.fragments(evervec.source);
 drop function evervec.check_vectors(evervec.source, vector[]);
+drop function evervec.words_of(text, text);
 drop function evervec.vector_lookup(text, jsonb);
-drop function evervec.search_of(text);
+drop function evervec.search_size(vector, integer, text, integer, real, real);
+drop function evervec.search(text, text, integer, real, jsonb[]);
 drop function evervec.render(text, jsonb);
 drop function evervec.render_rows(text, jsonb[]);
+drop function evervec.query_of(text, text);
 drop function evervec.query_limit(vector, integer, integer);
 drop function evervec.parse_key(text, text);
-drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]);
-drop function evervec.find_similar(text, vector, integer, real, jsonb[]);
+drop function evervec.near_duplicates(text, real, jsonb, integer, integer);
+drop function evervec.may_search_exactly(bigint, bigint);
+drop function evervec.index_visits(text, regclass, bigint);
+drop function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]);
+drop function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]);
+drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real);
+drop function evervec.find_similar(text, vector, integer, real, jsonb[], real);
+drop function evervec.duplicates_of(text, jsonb);
+drop function evervec.drop_filter(text, text);
+drop function evervec.diversify(vector[], real[], text, integer, real);
 drop function evervec.check_row_key(evervec.source, jsonb);
+drop function evervec.add_filter(text, text, text, text[]);
+drop function evervec.add_source(evervec.source);
 drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.with_failure(jsonb, text, text, integer);
 drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
@@ -175,8 +198,9 @@ drop function evervec.free_model(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
+drop function evervec.wanted_index(evervec.source);
 drop function evervec.index_statement(text);
-drop function evervec.index_definition(evervec.source, text);
+drop function evervec.index_definition(evervec.source, text, text);
 drop function evervec.metric(text);
 drop function evervec.due_indexes(text[]);
 drop function evervec.build_index(text);
@@ -195,6 +219,7 @@ drop function evervec.partitions_of(regclass);
 drop function evervec.doctor_tables(evervec.source);
 drop function evervec.doctor_state(evervec.source);
 drop function evervec.doctor_recipe(evervec.source);
+drop function evervec.doctor_protection(evervec.source);
 drop function evervec.doctor_privileges(evervec.source);
 drop function evervec.doctor_pgvector();
 drop function evervec.doctor_model(evervec.source);
@@ -207,17 +232,23 @@ drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
 drop function evervec.estimated_rows(regclass);
-drop function evervec.index_of(evervec.source);
+drop function evervec.index_of(evervec.source, text);
 drop function evervec.index_due(evervec.source);
+drop function evervec.doctor_filters(evervec.source);
 drop function evervec.doctor_children(evervec.source);
 drop function evervec.track_statement(evervec.source, text, text);
-drop function evervec.qualified_name(regclass);
 drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.doctor_budget(evervec.source);
 drop view evervec.budget_status;
+drop function evervec.doctor_access();
 drop function evervec.doctor(text);
 drop function evervec.query_hash(evervec.model, text);
+drop function evervec.note_change(integer);
+drop function evervec.known_result(text, vector, integer, real, jsonb[], name);
+drop function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]);
+drop function evervec.result_hash(evervec.source, vector, integer, real, jsonb[], name);
 drop function evervec.keep_cached(integer, bytea[]);
+drop function evervec.forget_results(integer);
 drop function evervec.forget_queries(integer);
 drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
@@ -226,6 +257,51 @@ drop function evervec.setting_interval(text, interval);
 drop function evervec.cached_query(text, text);
 drop function evervec.cache_query(text, text, vector);
 drop function evervec.cache_delete(text, text, interval);
+drop function evervec.unprotect(text);
+drop function evervec.revoke_access(name, text);
+drop function evervec.protect(text);
+drop function evervec.is_protected(evervec.source);
+drop function evervec.grant_access(name, text);
+drop function evervec.renew_access();
+drop function evervec.missing_rights();
+drop function evervec.drop_policies(evervec.source, text[]);
+drop function evervec.create_policies(evervec.source);
+drop function evervec.check_sees_all(evervec.source);
+drop function evervec.is_confined(regclass);
+drop function evervec.check_role(name);
+drop function evervec.access_rights(text);
+drop function evervec.generated_functions(text);
+drop function evervec.filter_functions(text, text);
+drop function evervec.qualified_name(regclass);
+drop function evervec.kind_rights();
+
+-- removed: functions/access/access_rights.sql
+
+-- removed: functions/access/check_role.sql
+
+-- removed: functions/access/check_sees_all.sql
+
+-- removed: functions/access/create_policies.sql
+
+-- removed: functions/access/drop_policies.sql
+
+-- removed: functions/access/grant_access.sql
+
+-- removed: functions/access/is_confined.sql
+
+-- removed: functions/access/is_protected.sql
+
+-- removed: functions/access/kind_rights.sql
+
+-- removed: functions/access/missing_rights.sql
+
+-- removed: functions/access/protect.sql
+
+-- removed: functions/access/renew_access.sql
+
+-- removed: functions/access/revoke_access.sql
+
+-- removed: functions/access/unprotect.sql
 
 -- removed: functions/cache/cache_delete.sql
 
@@ -239,15 +315,29 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/cache/forget_queries.sql
 
+-- removed: functions/cache/forget_results.sql
+
 -- removed: functions/cache/keep_cached.sql
+
+-- removed: functions/cache/keep_result.sql
+
+-- removed: functions/cache/known_result.sql
+
+-- removed: functions/cache/note_change.sql
 
 -- removed: functions/cache/query_hash.sql
 
+-- removed: functions/cache/result_hash.sql
+
 -- removed: functions/control/doctor.sql
+
+-- removed: functions/control/doctor_access.sql
 
 -- removed: functions/control/doctor_budget.sql
 
 -- removed: functions/control/doctor_children.sql
+
+-- removed: functions/control/doctor_filters.sql
 
 -- removed: functions/control/doctor_index.sql
 
@@ -262,6 +352,8 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/control/doctor_pgvector.sql
 
 -- removed: functions/control/doctor_privileges.sql
+
+-- removed: functions/control/doctor_protection.sql
 
 -- removed: functions/control/doctor_recipe.sql
 
@@ -310,6 +402,8 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/index/index_of.sql
 
 -- removed: functions/index/index_statement.sql
+
+-- removed: functions/index/wanted_index.sql
 
 -- removed: functions/model/add_model.sql
 
@@ -449,25 +543,49 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/queue/write_vectors.sql
 
+-- removed: functions/search/add_filter.sql
+
 -- removed: functions/search/check_row_key.sql
+
+-- removed: functions/search/diversify.sql
+
+-- removed: functions/search/drop_filter.sql
+
+-- removed: functions/search/duplicates_of.sql
 
 -- removed: functions/search/find_similar.sql
 
 -- removed: functions/search/find_similar_to.sql
 
+-- removed: functions/search/hybrid_pool.sql
+
+-- removed: functions/search/hybrid_search.sql
+
+-- removed: functions/search/index_visits.sql
+
+-- removed: functions/search/may_search_exactly.sql
+
 -- removed: functions/search/metric.sql
+
+-- removed: functions/search/near_duplicates.sql
 
 -- removed: functions/search/parse_key.sql
 
 -- removed: functions/search/query_limit.sql
 
+-- removed: functions/search/query_of.sql
+
 -- removed: functions/search/render.sql
 
 -- removed: functions/search/render_rows.sql
 
--- removed: functions/search/search_of.sql
+-- removed: functions/search/search.sql
+
+-- removed: functions/search/search_size.sql
 
 -- removed: functions/search/vector_lookup.sql
+
+-- removed: functions/search/words_of.sql
 
 -- removed: functions/storage/check_vectors.sql
 
@@ -523,7 +641,17 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/track/create_dependents_functions.sql
 
+-- removed: functions/track/create_document.sql
+
+-- removed: functions/track/create_document_functions.sql
+
 -- removed: functions/track/create_erase_functions.sql
+
+-- removed: functions/track/create_filter.sql
+
+-- removed: functions/track/create_filter_functions.sql
+
+-- removed: functions/track/create_hybrid_function.sql
 
 -- removed: functions/track/create_key_function.sql
 
@@ -543,7 +671,11 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/track/create_sample_function.sql
 
+-- removed: functions/track/create_search.sql
+
 -- removed: functions/track/create_search_function.sql
+
+-- removed: functions/track/create_similar_functions.sql
 
 -- removed: functions/track/create_table_functions.sql
 
@@ -563,6 +695,8 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/track/drop_triggers.sql
 
+-- removed: functions/track/filter_functions.sql
+
 -- removed: functions/track/follow_renames.sql
 
 -- removed: functions/track/fragments.sql
@@ -570,6 +704,8 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/track/generated_functions.sql
 
 -- removed: functions/track/get_source.sql
+
+-- removed: functions/track/is_scalar.sql
 
 -- removed: functions/track/key_call.sql
 
@@ -591,9 +727,13 @@ drop function evervec.cache_delete(text, text, interval);
 
 -- removed: functions/track/primary_key.sql
 
+-- removed: functions/track/result_name.sql
+
 -- removed: functions/track/retrack.sql
 
 -- removed: functions/track/row_differs.sql
+
+-- removed: functions/track/search_body.sql
 
 -- removed: functions/track/suspend.sql
 
@@ -620,6 +760,10 @@ drop function evervec.cache_delete(text, text, interval);
 -- removed: functions/track/with_priority.sql
 
 -- removed: functions/track/with_recipe.sql
+
+-- removed: functions/track/with_return_columns.sql
+
+-- removed: functions/track/with_text_search.sql
 
 -- removed: views/alerts.sql
 

@@ -28,6 +28,525 @@ $$;
 
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
+-- file: functions/access/kind_rights.sql
+-- kind_rights: what each kind of access is made of; the one place where that is said.
+--
+-- object: function (name: in schema evervec), source function (name: the prefix of a source's own), relation (name: in schema evervec),
+-- vectors (the embedding table of every source; tables of yours are yours to grant). docs/security.md has the same as a table.
+-- Locks:  none.
+create or replace function evervec.kind_rights()
+returns table (kind text, object text, name text, privilege text)
+language sql immutable
+set search_path from current
+as $$
+    select r.kind, r.object, n.name, r.privilege
+      from (values
+        ('reader', 'function', 'execute',
+         'find_similar find_similar_to search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
+         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of words_of hybrid_pool known_result keep_result '
+         'duplicates_of vector_lookup vectors_lookup'),
+        ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
+        ('reader', 'vectors', 'select', '*'),
+
+        ('writer', 'function', 'execute',
+         'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
+
+        ('worker', 'function', 'execute',
+         'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick pending due_indexes '
+         'get_source get_model index_of estimated_rows partitions_of'),
+        ('worker', 'relation', 'select', 'status'),
+
+        ('admin', 'function', 'execute',
+         'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
+         'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
+         'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
+         'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
+         'partitions_of template_parts setting_interval setting_number'),
+        ('admin', 'relation', 'select',
+         'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
+         'model model_call processing_queue retry_policy schema_version setting source spending'),
+        ('admin', 'relation', 'update', 'model retry_policy setting'),
+        ('admin', 'relation', 'insert', 'retry_policy'),
+        ('admin', 'relation', 'delete', 'retry_policy')
+      ) as r (kind, object, privilege, names)
+      cross join lateral string_to_table(r.names, ' ') as n (name)
+$$;
+
+comment on function evervec.kind_rights() is
+$$Internal. The rights of reader, writer, worker and admin: privilege on object (function, source function, relation, vectors) by name.$$;
+
+revoke execute on function evervec.kind_rights() from public;
+
+-- file: functions/core/qualified_name.sql
+-- qualified_name: a relation with its schema, whatever the search_path.
+--
+-- Locks:  none.
+create or replace function evervec.qualified_name(p_relation regclass)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select format('%I.%I', n.nspname, c.relname)
+      from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+     where c.oid = p_relation
+$$;
+
+comment on function evervec.qualified_name(regclass) is
+$$Internal. schema.table, quoted where needed; NULL when there is no such relation.$$;
+
+revoke execute on function evervec.qualified_name(regclass) from public;
+
+-- file: functions/track/filter_functions.sql
+-- filter_functions: the names of the functions that a filter of a source has.
+--
+-- Locks:  none.
+create or replace function evervec.filter_functions(p_source text, p_filter text)
+returns text[]
+language sql immutable
+set search_path from current
+as $$
+    select array_agg(format('%s_%s_%s', f.prefix, p_source, p_filter))
+      from unnest(array['find_similar', 'filter', 'hybrid_search']) as f (prefix)
+$$;
+
+comment on function evervec.filter_functions(text, text) is
+$$Internal. Names of the functions in schema evervec that are generated for a filter.$$;
+
+revoke execute on function evervec.filter_functions(text, text) from public;
+
+-- file: functions/track/generated_functions.sql
+-- generated_functions: the names of all functions that a source has of its own.
+--
+-- Locks:  none.
+-- needs: functions/track/filter_functions.sql
+create or replace function evervec.generated_functions(p_source text)
+returns text[]
+language sql stable
+set search_path from current
+as $$
+    select array_agg(g.prefix || '_' || p_source) || coalesce(
+               (select array_agg(n.name)
+                  from evervec.source s
+                  join evervec.filter f using (source_id)
+                  cross join unnest(evervec.filter_functions(s.name, f.name)) as n (name)
+                 where s.name = p_source), '{}')
+      from (
+        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
+                            'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
+        union all
+        select format(f.form, d.ordinal)
+          from evervec.source s
+          join evervec.dependency d using (source_id)
+          cross join unnest(array['dependents%s', 'log_dep%s_insert', 'log_dep%s_update', 'log_dep%s_delete',
+                                  'log_dep%s_truncate']) as f (form)
+         where s.name = p_source
+      ) as g (prefix)
+$$;
+
+comment on function evervec.generated_functions(text) is
+$$Internal. Names of the functions in schema evervec that were generated for a source.$$;
+
+revoke execute on function evervec.generated_functions(text) from public;
+
+-- file: functions/access/access_rights.sql
+-- access_rights: the rights of a kind on what is there now, as GRANT names it, with the owner and the present privileges of each object.
+--
+-- source_owner: whose table the source is that the object belongs to; that role has its rights for other reasons, and keeps them.
+-- Locks:  none.
+-- needs: functions/access/kind_rights.sql
+-- needs: functions/core/qualified_name.sql
+-- needs: functions/track/generated_functions.sql
+create or replace function evervec.access_rights(p_kind text)
+returns table (object text, privilege text, owner oid, source_owner oid, acl aclitem[])
+language sql stable
+set search_path from current
+as $$
+    select 'schema evervec', 'usage', n.nspowner, null::oid, n.nspacl
+      from pg_namespace n
+     where n.nspname = 'evervec'
+    union all
+    select 'function ' || p.oid::regprocedure, r.privilege, p.proowner, null, p.proacl
+      from evervec.kind_rights() r
+      join pg_proc p on p.pronamespace = 'evervec'::regnamespace and p.proname = r.name
+     where r.kind = p_kind and r.object = 'function'
+    union all
+    select 'function ' || p.oid::regprocedure, r.privilege, p.proowner, t.relowner, p.proacl
+      from evervec.kind_rights() r
+      cross join evervec.source s
+      join pg_class t on t.oid = s.relation
+      join pg_proc p on p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.generated_functions(s.name))
+                    and starts_with(p.proname, r.name || '_' || s.name)
+     where r.kind = p_kind and r.object = 'source function'
+    union all
+    select 'table ' || evervec.qualified_name(c.oid), r.privilege, c.relowner, null, c.relacl
+      from evervec.kind_rights() r
+      join pg_class c on c.relnamespace = 'evervec'::regnamespace and c.relname = r.name
+     where r.kind = p_kind and r.object = 'relation'
+    union all
+    select 'table ' || evervec.qualified_name(c.oid), r.privilege, c.relowner, t.relowner, c.relacl
+      from evervec.kind_rights() r
+      join evervec.source s on s.storage <> 'column'
+      join pg_class t on t.oid = s.relation
+      join pg_class c on c.oid = s.target
+     where r.kind = p_kind and r.object = 'vectors'
+$$;
+
+comment on function evervec.access_rights(text) is
+$$Internal. What a kind of access may do with which object of now, each with its owner, the owner of the source's table, and its present privileges.$$;
+
+revoke execute on function evervec.access_rights(text) from public;
+
+-- file: functions/access/check_role.sql
+-- check_role: a role that may be given rights on evervec, or the reason why not.
+--
+-- Locks:  none.
+-- Raises: VE214 no such role, or the owner of evervec, who has every right
+create or replace function evervec.check_role(p_role name)
+returns regrole
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_role regrole := (select o.oid from pg_roles o where o.rolname = p_role);
+begin
+    if v_role is null then
+        raise exception using
+            errcode = 'VE214',
+            message = format('role "%s" does not exist', p_role),
+            detail  = 'Rights are given to roles that exist; evervec makes none.',
+            hint    = format('CREATE ROLE %I LOGIN; or look at the spelling: names are case-sensitive here.', coalesce(p_role, 'evervec_reader'));
+    elsif v_role = (select n.nspowner from pg_namespace n where n.nspname = 'evervec') then
+        raise exception using
+            errcode = 'VE214',
+            message = format('role "%s" owns evervec', p_role),
+            detail  = 'The owner has every right on it, and needs them.',
+            hint    = 'Name the role of an application or of a worker.';
+    end if;
+    return v_role;
+end
+$$;
+
+comment on function evervec.check_role(name) is
+$$Internal. The role of that name. Raises VE214.$$;
+
+revoke execute on function evervec.check_role(name) from public;
+
+-- file: functions/access/is_confined.sql
+-- is_confined: whether row-level security of a table may hide rows from whoever called, and who is no admin.
+--
+-- Asked by functions that run with other rights than their caller's: who that is, is the role that the session has set, or else its user.
+-- Locks:  none.
+create or replace function evervec.is_confined(p_relation regclass)
+returns boolean
+language sql stable
+set search_path from current
+as $$
+    select c.relrowsecurity and not (r.rolsuper or r.rolbypassrls)
+           and (c.relforcerowsecurity or not pg_has_role(r.oid, c.relowner, 'usage'))
+           and not exists (select from evervec.access a where a.kind = 'admin' and pg_has_role(r.oid, a.role, 'usage'))
+      from pg_class c
+      join pg_roles r on r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
+     where c.oid = p_relation
+$$;
+
+comment on function evervec.is_confined(regclass) is
+$$Internal. Whether row-level security of a table applies to the session's role, as row_security_active tells of the current one, and that is no admin; NULL when there is no such table.$$;
+
+revoke execute on function evervec.is_confined(regclass) from public;
+
+-- file: functions/access/check_sees_all.sql
+-- check_sees_all: refuses a caller who names rows of a source, but from whom row-level security may hide some.
+--
+-- The functions that ask it work with the rights of the table's owner, on any row.
+-- Locks:  none.
+-- Raises: VE213 row-level security applies to the caller
+-- needs: functions/access/is_confined.sql
+create or replace function evervec.check_sees_all(p_source evervec.source)
+returns void
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if evervec.is_confined(p_source.relation) then
+        raise exception using
+            errcode = 'VE213',
+            message = format('row-level security applies to you on %s', p_source.relation_name),
+            detail  = format('Rows of source "%s" are queued, and vectors brought and taken away, without regard to its policies.', p_source.name),
+            hint    = format('Call it as a role that sees every row: the owner of %s, or one with BYPASSRLS.', p_source.relation_name);
+    end if;
+end
+$$;
+
+comment on function evervec.check_sees_all(evervec.source) is
+$$Internal. Raises VE213 where row-level security of the source's table applies to the caller.$$;
+
+revoke execute on function evervec.check_sees_all(evervec.source) from public;
+
+-- file: functions/access/create_policies.sql
+-- create_policies: the row-level security of an embedding table: who sees a row of the source sees its vector.
+--
+-- evervec_visible asks for the row by its key, as the role that queries and under the policies of the source's table. A scalar subquery: of
+-- an EXISTS the planner may make a hashed scan of the whole source. evervec_care keeps every vector in sight of the owner, also where
+-- somebody forces row-level security upon him.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
+-- Raises: 55P03 the table stays locked
+create or replace function evervec.create_policies(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_target text := evervec.qualified_name(p_source.target);
+    v_alias  text := (select quote_ident(c.relname) from pg_class c where c.oid = p_source.target);
+begin
+    perform evervec.drop_policies(p_source, array['evervec_visible', 'evervec_care']);
+    execute format('create policy evervec_visible on %s using ((select true from %s s where %s))', v_target,
+                   (evervec.fragments(p_source)).relation, evervec.key_match(p_source, 's', false, v_alias, true));
+    execute format('create policy evervec_care on %s to %s using (true)', v_target,
+                   (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
+    execute format('alter table %s enable row level security', v_target);
+end
+$$;
+
+comment on function evervec.create_policies(evervec.source) is
+$$Internal. Enables row-level security on an embedding table, with policies that mirror the source's visibility. Raises 55P03.$$;
+
+revoke execute on function evervec.create_policies(evervec.source) from public;
+
+-- file: functions/access/drop_policies.sql
+-- drop_policies: takes policies of evervec off an embedding table; row-level security stays on, so that nobody sees more than before.
+--
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
+-- Raises: 55P03 the table stays locked
+create or replace function evervec.drop_policies(p_source evervec.source, p_policies text[])
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_policy name;
+begin
+    perform evervec.lock_relation(p_source.target, 'access exclusive');
+    for v_policy in select p.polname from pg_policy p where p.polrelid = p_source.target and p.polname = any (p_policies) loop
+        execute format('drop policy %I on %s', v_policy, evervec.qualified_name(p_source.target));
+    end loop;
+end
+$$;
+
+comment on function evervec.drop_policies(evervec.source, text[]) is
+$$Internal. Drops those of the named policies that the embedding table of a source has. Raises 55P03.$$;
+
+revoke execute on function evervec.drop_policies(evervec.source, text[]) from public;
+
+-- file: functions/access/missing_rights.sql
+-- missing_rights: what grant_access promised and a role has not.
+--
+-- As after a migration has made a function anew, or somebody has revoked a right by hand.
+-- Locks:  none.
+-- needs: functions/access/access_rights.sql
+create or replace function evervec.missing_rights()
+returns table (object text, privilege text, role regrole)
+language sql stable
+set search_path from current
+as $$
+    select distinct r.object, r.privilege, a.role
+      from evervec.access a
+      join pg_roles o on o.oid = a.role
+      cross join lateral evervec.access_rights(a.kind) r
+     where a.role not in (r.owner, coalesce(r.source_owner, 0))
+       and not exists (select from aclexplode(r.acl) g
+                        where g.grantee = a.role and g.privilege_type = upper(r.privilege))
+     order by r.object, r.privilege
+$$;
+
+comment on function evervec.missing_rights() is
+$$Internal. Rights of the kinds of access that roles have not, as GRANT names them.$$;
+
+revoke execute on function evervec.missing_rights() from public;
+
+-- file: functions/access/renew_access.sql
+-- renew_access: gives everybody what is missing of the rights that grant_access promised.
+--
+-- track and retrack call it for what they make, and so does a migration that makes functions anew. A role that is gone is forgotten.
+-- Locks:  none that matter; GRANT on functions and relations of evervec and on embedding tables, where a right is missing.
+-- needs: functions/access/missing_rights.sql
+create or replace function evervec.renew_access()
+returns integer
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_right   record;
+    v_renewed integer := 0;
+begin
+    delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role);
+    for v_right in select m.object, m.privilege, m.role from evervec.missing_rights() m
+    loop
+        execute format('grant %s on %s to %s', v_right.privilege, v_right.object, v_right.role);
+        v_renewed := v_renewed + 1;
+    end loop;
+    return v_renewed;
+end
+$$;
+
+comment on function evervec.renew_access() is
+$$Grants what is missing of the rights of everybody to whom grant_access gave some, as after somebody revoked one by hand, and returns how many that were. track and retrack do it by themselves.$$;
+
+revoke execute on function evervec.renew_access() from public;
+
+-- file: functions/access/grant_access.sql
+-- grant_access: gives a role the rights that a reader, a writer, a worker or an admin needs, on what there is and on what will be.
+--
+-- Locks:  none that matter.
+-- Raises: VE111 unknown kind · VE214 no such role, or the owner of evervec
+-- needs: functions/access/renew_access.sql
+create or replace function evervec.grant_access(p_role name, p_kind text)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_role regrole := evervec.check_role(p_role);
+    v_new  boolean;
+begin
+    perform evervec.check_option('p_kind', p_kind, array['reader', 'writer', 'worker', 'admin']);
+    insert into evervec.access (role, kind) values (v_role, p_kind) on conflict do nothing;
+    v_new := found;
+    perform evervec.renew_access();
+    return v_new;
+end
+$$;
+
+comment on function evervec.grant_access(name, text) is
+$$Gives a role the rights of a kind, on all sources, those tracked later too; false when it had them. p_role: must exist, and may be given several kinds. p_kind: reader (searches, as itself, under the policies of its tables), writer (brings vectors, queues rows, asks about jobs), worker (embeds, and sees nothing but the texts that it claims), admin (watches, pauses, retries, changes limits). Nothing on tables of yours is granted: a reader needs SELECT on what it may see of a table with row-level security. Raises VE111, VE214.$$;
+
+revoke execute on function evervec.grant_access(name, text) from public;
+
+-- file: functions/access/is_protected.sql
+-- is_protected: whether evervec keeps policies on the embedding table of a source.
+--
+-- By evervec_care, which stays while a source is suspended.
+-- Locks:  none.
+create or replace function evervec.is_protected(p_source evervec.source)
+returns boolean
+language sql stable
+set search_path from current
+as $$
+    select exists (select from pg_policy p where p.polrelid = p_source.target and p.polname = 'evervec_care')
+$$;
+
+comment on function evervec.is_protected(evervec.source) is
+$$Internal. Whether protect, or track, has put policies on the embedding table of a source.$$;
+
+revoke execute on function evervec.is_protected(evervec.source) from public;
+
+-- file: functions/access/protect.sql
+-- protect: lets nobody see the vector of a row whom the policies of its table would not let see the row.
+--
+-- track does it by itself where row-level security of the table is enabled; this is for a table that gains it later.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
+-- Raises: VE101 unknown source · VE105 its table is gone, or has no primary key any more · VE110 row-level security is forced upon the
+--         table's owner, or he is another one · 55P03 the table stays locked
+create or replace function evervec.protect(p_source text)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.check_relation(v_source.relation);
+    if v_source.storage = 'column' then
+        raise notice using
+            message = format('the vectors of "%s" are in %s itself, whose own policies protect them', v_source.name, v_source.relation_name),
+            hint    = format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY; and create policies on it.', v_source.relation_name);
+        return false;
+    end if;
+    perform evervec.create_policies(v_source);
+    return true;
+end
+$$;
+
+comment on function evervec.protect(text) is
+$$Enables row-level security on the embedding table of a source, with a policy that shows a vector to those who see its row: by the key, as the role that searches, under the policies of the source's table, on which that role needs SELECT. evervec itself goes on seeing every vector. Safe to repeat. False, with a NOTICE, for column storage, which the table's own policies protect. track does it where row-level security is enabled. Locks the embedding table ACCESS EXCLUSIVE for a moment. Raises VE101, VE105, VE110, 55P03.$$;
+
+revoke execute on function evervec.protect(text) from public;
+
+-- file: functions/access/revoke_access.sql
+-- revoke_access: takes from a role the rights of a kind, except those that it has as another kind.
+--
+-- Locks:  none that matter.
+-- Raises: VE111 unknown kind · VE214 no such role, or the owner of evervec
+-- needs: functions/access/access_rights.sql
+create or replace function evervec.revoke_access(p_role name, p_kind text)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_role  regrole := evervec.check_role(p_role);
+    v_had   boolean;
+    v_right record;
+begin
+    perform evervec.check_option('p_kind', p_kind, array['reader', 'writer', 'worker', 'admin']);
+    delete from evervec.access a where a.role = v_role and a.kind = p_kind;
+    v_had := found;
+    for v_right in
+        select r.object, r.privilege
+          from evervec.access_rights(p_kind) r
+         where v_role not in (r.owner, coalesce(r.source_owner, 0))
+           and exists (select from aclexplode(r.acl) g where g.grantee = v_role and g.privilege_type = upper(r.privilege))
+           -- Who owns a tracked table has functions in the schema, and needs it.
+           and not (r.object = 'schema evervec'
+                    and exists (select from evervec.source s join pg_class t on t.oid = s.relation where t.relowner = v_role))
+           and not exists (select
+                             from evervec.access a
+                             cross join lateral evervec.access_rights(a.kind) o
+                            where a.role = v_role and o.object = r.object and o.privilege = r.privilege)
+         order by r.object, r.privilege
+    loop
+        execute format('revoke %s on %s from %s', v_right.privilege, v_right.object, v_role);
+    end loop;
+    return v_had;
+end
+$$;
+
+comment on function evervec.revoke_access(name, text) is
+$$Takes the rights of a kind away, also where they were granted by hand; what the role has as another kind it keeps. Returns whether grant_access had given it that kind. p_role: the role. p_kind: reader, writer, worker or admin. Raises VE111, VE214.$$;
+
+revoke execute on function evervec.revoke_access(name, text) from public;
+
+-- file: functions/access/unprotect.sql
+-- unprotect: takes evervec's policies off the embedding table: whoever may select from it sees every vector.
+--
+-- Row-level security stays enabled where the table has policies of somebody else.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
+-- Raises: VE101 unknown source · 55P03 the table stays locked
+create or replace function evervec.unprotect(p_source text)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source    evervec.source := evervec.source_named(p_source);
+    v_protected boolean := evervec.is_protected(v_source);
+begin
+    if v_protected then
+        perform evervec.drop_policies(v_source, array['evervec_visible', 'evervec_care']);
+        if not exists (select from pg_policy p where p.polrelid = v_source.target) then
+            execute format('alter table %s disable row level security', evervec.qualified_name(v_source.target));
+        end if;
+    end if;
+    return v_protected;
+end
+$$;
+
+comment on function evervec.unprotect(text) is
+$$Takes the policies of protect off the embedding table of a source, so that who may select from it sees every key and vector; false when there were none. doctor and alerts tell of it while the source's table has row-level security, and retrack protects it again. Locks the embedding table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
+
+revoke execute on function evervec.unprotect(text) from public;
+
 -- file: functions/cache/cache_delete.sql
 -- cache_delete: removes vectors of texts from the cache, and of queries; those beside their rows stay.
 --
@@ -41,7 +560,7 @@ create or replace function evervec.cache_delete(
     p_older_than interval default null
 )
 returns bigint
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -289,6 +808,60 @@ $$Internal. Removes vectors of queries that have expired or are beyond the numbe
 
 revoke execute on function evervec.forget_queries(integer) from public;
 
+-- file: functions/cache/forget_results.sql
+-- forget_results: removes results of searches by age and number, and those that a change has made void; sums up the changes.
+--
+-- Of a source with many changes all those that are committed become one, of this transaction: whatever result was found before it is void,
+-- which at most costs a search. So no result, not even one of a transaction that is still open, can take a change that it has not seen
+-- for one that never was.
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/control/setting_number.sql
+create or replace function evervec.forget_results(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with surplus as (
+        select greatest(count(*) - greatest(evervec.setting_number('search_cache_most', 10000), 0), 0)::bigint as entries
+          from evervec.search_cache
+    ), removed as (
+        delete from evervec.search_cache d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.search_cache o
+             where o.created_at <= now() - evervec.setting_interval('search_cache_keep', '24 hours')
+                or o.ctid in (
+                    select n.ctid from evervec.search_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
+                or exists (
+                    select from evervec.source_change c
+                     where c.source_id = o.source_id
+                       and c.xid >= pg_snapshot_xmin(o.seen)
+                       and (not pg_visible_in_snapshot(c.xid, o.seen) or c.xid = o.kept_by))
+             limit p_limit
+               for update skip locked))
+        returning 1
+    ), summed as (
+        delete from evervec.source_change d
+         where d.ctid = any (array(
+            select c.ctid
+              from evervec.source_change c
+             where c.source_id in (select n.source_id from evervec.source_change n group by n.source_id having count(*) > 100)
+             limit p_limit
+               for update skip locked))
+        returning d.source_id
+    ), sums as (
+        insert into evervec.source_change (source_id)
+        select distinct s.source_id from summed s
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_results(integer) is
+$$Internal. Removes results of searches that have expired, do not hold any more or are beyond the number that is kept, up to p_limit, and returns how many; puts one row of source_change in the place of more than a hundred of a source.$$;
+
+revoke execute on function evervec.forget_results(integer) from public;
+
 -- file: functions/cache/keep_cached.sql
 -- keep_cached: notes that vectors of the cache were used, so that they stay.
 --
@@ -312,6 +885,176 @@ comment on function evervec.keep_cached(integer, bytea[]) is
 $$Internal. Keeps entries of the cache from expiring.$$;
 
 revoke execute on function evervec.keep_cached(integer, bytea[]) from public;
+
+-- file: functions/cache/result_hash.sql
+-- result_hash: what the result of a search is known by: the SHA-256 of all that decides it; NULL where none is kept.
+--
+-- None is kept where row-level security decides what is found, nor where an answer may be cut (evervec.exact_search), which is said but once,
+-- nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
+-- to write or even to read what others write would make a search fail that is only a search. The start of the server is in it, because the
+-- transactions of another one, where a dump comes from, say nothing here. p_user is the caller's word; who is logged in, and as which role,
+-- is not: at worst somebody spoils what he himself gets. The settings are those that decide how far an index is searched.
+-- Locks:  none.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.result_hash(
+    p_source         evervec.source,
+    p_query          vector,
+    p_limit          integer,
+    p_min_similarity real,
+    p_exclude        jsonb[],
+    p_user           name
+)
+returns bytea
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if current_setting('transaction_read_only')::boolean
+       or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
+       or current_setting('evervec.exact_search', true) = 'off'
+       or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
+       or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
+        return null;
+    end if;
+    return sha256(convert_to(jsonb_build_array(
+        p_source.source_id, pg_postmaster_start_time(), session_user, current_setting('role'), p_user, sha256(vector_send(p_query)),
+        p_limit, p_min_similarity, p_exclude, current_setting('hnsw.ef_search', true), current_setting('hnsw.iterative_scan', true),
+        current_setting('hnsw.max_scan_tuples', true))::text, 'UTF8'));
+end
+$$;
+
+comment on function evervec.result_hash(evervec.source, vector, integer, real, jsonb[], name) is
+$$Internal. SHA-256 of caller, source, query vector, limit, threshold, exclusions and settings of a search; NULL where its result is not kept.$$;
+
+revoke execute on function evervec.result_hash(evervec.source, vector, integer, real, jsonb[], name) from public;
+
+-- file: functions/cache/keep_result.sql
+-- keep_result: keeps what a search has found for the next one like it.
+--
+-- Of two who bring the same result neither waits for the other; one of theirs is found.
+-- Locks:  the former result, SKIP LOCKED.
+-- Raises: VE101 unknown source
+-- needs: functions/cache/result_hash.sql
+create or replace function evervec.keep_result(
+    p_source         text,
+    p_query          vector,
+    p_limit          integer,
+    p_min_similarity real,
+    p_exclude        jsonb[],
+    p_user           name,
+    p_seen           pg_snapshot,
+    p_row_keys       jsonb[],
+    p_similarities   real[],
+    p_distances      real[]
+)
+returns boolean
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_hash   bytea := evervec.result_hash(v_source, p_query, p_limit, p_min_similarity, p_exclude, p_user);
+begin
+    -- A great answer costs more to keep than to find.
+    if v_hash is null or cardinality(p_row_keys) > 1000 then
+        return false;
+    end if;
+    delete from evervec.search_cache d
+     where d.ctid = any (array(select r.ctid from evervec.search_cache r where r.search_hash = v_hash for update skip locked));
+    insert into evervec.search_cache (source_id, search_hash, seen, row_keys, similarities, distances)
+    values (v_source.source_id, v_hash, p_seen, p_row_keys, p_similarities, p_distances);
+    return true;
+end
+$$;
+
+comment on function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]) is
+$$Internal. Keeps keys, similarities and distances that a search found; p_seen: a snapshot taken before it. False where results are not kept. Raises VE101.$$;
+
+revoke execute on function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]) from public;
+
+-- file: functions/cache/known_result.sql
+-- known_result: the result that a search had before, where the source has not changed since, and the query that reads its rows.
+--
+-- A change that is committed now and was not yet for the search makes the result void, whenever its transaction began: so snapshots are
+-- compared, not times. Rows whose vectors went leave no trace here: the query, run as the caller, gives all rows of the result or none.
+-- Locks:  none.
+-- Raises: VE101 unknown source
+-- needs: functions/cache/result_hash.sql
+create or replace function evervec.known_result(
+    p_source         text,
+    p_query          vector,
+    p_limit          integer,
+    p_min_similarity real,
+    p_exclude        jsonb[],
+    p_user           name,
+    out row_keys     jsonb[],
+    out similarities real[],
+    out distances    real[],
+    out query        text
+)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_hash   bytea := evervec.result_hash(v_source, p_query, p_limit, p_min_similarity, p_exclude, p_user);
+begin
+    if v_hash is null then
+        return;
+    end if;
+    select r.row_keys, r.similarities, r.distances into row_keys, similarities, distances
+      from evervec.search_cache r
+     where r.search_hash = v_hash
+       and r.created_at > now() - evervec.setting_interval('search_cache_keep', '24 hours')
+       and not exists (
+           select from evervec.source_change c
+            where c.source_id = r.source_id
+              and c.xid >= pg_snapshot_xmin(r.seen)
+              and (not pg_visible_in_snapshot(c.xid, r.seen) or c.xid = r.kept_by))
+     limit 1;
+    if row_keys is null then
+        return;
+    end if;
+    query := format(
+        $sql$
+        with present as materialized (
+            select k.ordinality, %s as row_key, k.similarity, k.distance
+              from unnest($1, $2, $3) with ordinality as k (row_key, similarity, distance, ordinality)
+              join %s e on %s
+             where e.%I is not null
+        )
+        select p.row_key, p.similarity, p.distance
+          from present p
+         where (select count(*) from present) = cardinality($1)
+         order by p.ordinality
+        $sql$,
+        evervec.key_call(v_source, 'e', true), evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true),
+        v_source.vector_column);
+end
+$$;
+
+comment on function evervec.known_result(text, vector, integer, real, jsonb[], name) is
+$$Internal. Keys, similarities and distances that a search like this had before, NULL where they do not hold any more or were not kept; the text of the query over them ($1, $2, $3) that gives the rows, all or none. Raises VE101.$$;
+
+revoke execute on function evervec.known_result(text, vector, integer, real, jsonb[], name) from public;
+
+-- file: functions/cache/note_change.sql
+-- note_change: says that vectors of a source were stored, so that results of searches kept from before are not used any more.
+--
+-- An append, which waits for nobody and lets nobody wait. Vectors that only go away need none: a result that has lost a row is short.
+-- Locks:  none.
+create or replace function evervec.note_change(p_source_id integer)
+returns void
+language sql
+set search_path from current
+as $$
+    insert into evervec.source_change (source_id) values (p_source_id)
+$$;
+
+comment on function evervec.note_change(integer) is
+$$Internal. Notes that this transaction stored vectors of a source.$$;
+
+revoke execute on function evervec.note_change(integer) from public;
 
 -- file: functions/cache/query_hash.sql
 -- query_hash: what a query is known by: the SHA-256 of all that decides its vector, the words as they are sent among it.
@@ -355,7 +1098,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe', 'filters'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -374,15 +1117,38 @@ begin
     end loop;
     if p_source is null then
         return query select null, f.* from evervec.doctor_log() f;
+        return query select null, f.* from evervec.doctor_access() f;
         return query select null, f.* from evervec.doctor_pgvector() f;
     end if;
 end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
+
+-- file: functions/control/doctor_access.sql
+-- doctor_access: finding: rights that grant_access gave and that are gone, as when a migration has made a function anew.
+--
+-- Locks:  none.
+-- needs: functions/access/missing_rights.sql
+create or replace function evervec.doctor_access()
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'rights missing', 'error',
+           format('%s lacks rights that grant_access gave: %s.', m.role, string_agg(format('%s on %s', m.privilege, m.object), ', ' order by m.object)),
+           'select evervec.renew_access();'
+      from evervec.missing_rights() m
+     group by m.role
+$$;
+
+comment on function evervec.doctor_access() is
+$$Internal. Finding of doctor: roles that lack rights of their kinds of access.$$;
+
+revoke execute on function evervec.doctor_access() from public;
 
 -- file: views/budget_status.sql
 -- budget_status: every budget, and how much of it is spent today.
@@ -468,26 +1234,6 @@ $$Internal. Key columns of the source (or of its embedding table) behind an alia
 
 revoke execute on function evervec.key_list(evervec.source, text, boolean) from public;
 
--- file: functions/core/qualified_name.sql
--- qualified_name: a relation with its schema, whatever the search_path.
---
--- Locks:  none.
-create or replace function evervec.qualified_name(p_relation regclass)
-returns text
-language sql stable
-set search_path from current
-as $$
-    select format('%I.%I', n.nspname, c.relname)
-      from pg_class c
-      join pg_namespace n on n.oid = c.relnamespace
-     where c.oid = p_relation
-$$;
-
-comment on function evervec.qualified_name(regclass) is
-$$Internal. schema.table, quoted where needed; NULL when there is no such relation.$$;
-
-revoke execute on function evervec.qualified_name(regclass) from public;
-
 -- file: functions/control/track_statement.sql
 -- track_statement: the call of track that would make a source again as it is.
 --
@@ -517,6 +1263,8 @@ as $$
         'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
         'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),
         case when not p_source.cache then 'p_cache => false' end,
+        'p_return_columns => ' || quote_literal(nullif(p_source.return_columns, '{}')),
+        'p_text_search => ' || quote_literal(p_source.text_search),
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,
@@ -561,11 +1309,63 @@ $$Internal. Finding of doctor: inheritance children that are not tracked.$$;
 
 revoke execute on function evervec.doctor_children(evervec.source) from public;
 
+-- file: functions/control/doctor_filters.sql
+-- doctor_filters: finding: a filter whose condition names what is not there any more.
+--
+-- PostgreSQL parses the condition again and plans nothing, because planning would run what others have put into indexes and policies.
+-- Locks:  none.
+create or replace function evervec.doctor_filters(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language plpgsql volatile
+set search_path from current
+set check_function_bodies = on
+as $$
+declare
+    v_filter evervec.filter;
+    v_error  text;
+begin
+    for v_filter in select * from evervec.filter f where f.source_id = p_source.source_id order by f.name loop
+        select 'function evervec.' || quote_ident(n.name) || ' is not there'
+          into v_error
+          from unnest(evervec.filter_functions(p_source.name, v_filter.name)) as n (name)
+         where (p_source.text_search is not null or n.name <> format('hybrid_search_%s_%s', p_source.name, v_filter.name))
+           and not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = n.name)
+         limit 1;
+        if v_error is null then
+            begin
+                perform fmgr_sql_validator(p.oid)
+                   from pg_proc p
+                  where p.pronamespace = 'evervec'::regnamespace
+                    and p.proname = format('filter_%s_%s', p_source.name, v_filter.name);
+            exception when others then
+                v_error := sqlerrm;
+            end;
+        end if;
+        if v_error is not null then
+            return query
+            select 'broken filter', 'error',
+                   format('Filter "%s" of "%s" fails: %s. Correct the condition in the remedy.', v_filter.name, p_source.name, rtrim(v_error, '.')),
+                   format('select evervec.drop_filter(%1$L, %2$L); select evervec.add_filter(%1$L, %2$L, %3$L, %4$L);',
+                          p_source.name, v_filter.name, v_filter.condition,
+                          array(select format('%s %s', p.name, p.type)
+                                  from unnest(v_filter.parameter_names, v_filter.parameter_types) with ordinality
+                                       as p (name, type, ordinality) order by p.ordinality));
+        end if;
+    end loop;
+end
+$$;
+
+comment on function evervec.doctor_filters(evervec.source) is
+$$Internal. Finding of doctor: a filter that fails whatever the row.$$;
+
+revoke execute on function evervec.doctor_filters(evervec.source) from public;
+
 -- file: functions/index/index_due.sql
--- index_due: whether the vector index of a source is missing and should be built now.
+-- index_due: whether an index of a source is missing and should be built now.
 --
 -- One build over everything costs far less than as many inserts into a standing index, so it is put off until a fill is all but over.
--- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass.
+-- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass. That of the words,
+-- which costs an insert little, is due once that of the vectors stands.
 -- Locks:  none.
 create or replace function evervec.index_due(p_source evervec.source)
 returns boolean
@@ -577,10 +1377,12 @@ declare
     v_most  bigint;
     v_any   boolean;
 begin
-    select * into v_index from evervec.index_of(p_source);
-    if p_source.index_method = 'none' or v_index.valid or v_index.building
+    select * into v_index from evervec.wanted_index(p_source);
+    if v_index.column_name is null or v_index.building
        or not exists (select from pg_class c where c.oid = p_source.target) then
         return false;
+    elsif v_index.column_name = 'document' then
+        return true;
     end if;
     if p_source.pass_at > now() - evervec.setting_interval('index_wait', '15 minutes') then
         v_most := 0.05 * evervec.estimated_rows(p_source.target);
@@ -602,17 +1404,18 @@ end
 $$;
 
 comment on function evervec.index_due(evervec.source) is
-$$Internal. Whether the vector index of a source is missing or invalid, nobody is building it, and it is time to: there are vectors, and no pass and at most a twentieth as much work is left, or the last pass moved longer ago than the setting index_wait.$$;
+$$Internal. Whether an index of a source is missing or invalid, nobody is building it, and it is time to: it is that of the words, or there are vectors, and no pass and at most a twentieth as much work is left, or the last pass moved longer ago than the setting index_wait.$$;
 
 revoke execute on function evervec.index_due(evervec.source) from public;
 
 -- file: functions/index/index_of.sql
--- index_of: the vector index of a source, if there is one, and whether it can be used; if not yet, how far its build is.
+-- index_of: the vector index of a source, or that of its words, if there is one, and whether it can be used; if not yet, how far its build is.
 --
 -- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
 -- Locks:  none.
 create or replace function evervec.index_of(
     p_source     evervec.source,
+    p_column     text default null,
     out index    regclass,
     out valid    boolean,
     out building boolean,
@@ -627,8 +1430,8 @@ as $$
           from pg_index i
           join pg_class c on c.oid = i.indexrelid
           join pg_am a on a.oid = c.relam
-          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
-         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
+          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = coalesce(p_column, p_source.vector_column)
+         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat', 'gin')
          order by i.indisvalid desc
          limit 1
       ) x
@@ -646,10 +1449,10 @@ as $$
       ) b on true
 $$;
 
-comment on function evervec.index_of(evervec.source) is
-$$Internal. The vector index on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
+comment on function evervec.index_of(evervec.source, text) is
+$$Internal. The vector index, or (p_column document) that of the words, on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
 
-revoke execute on function evervec.index_of(evervec.source) from public;
+revoke execute on function evervec.index_of(evervec.source, text) from public;
 
 -- file: functions/queue/estimated_rows.sql
 -- estimated_rows: about how many rows a table has, partitions included, without reading it.
@@ -1016,6 +1819,37 @@ $$Internal. Finding of doctor: lost privileges.$$;
 
 revoke execute on function evervec.doctor_privileges(evervec.source) from public;
 
+-- file: functions/control/doctor_protection.sql
+-- doctor_protection: findings: vectors of a table with row-level security that are open to whoever may read them, or in sight of nobody.
+--
+-- Locks:  none.
+-- needs: functions/access/is_protected.sql
+create or replace function evervec.doctor_protection(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'unprotected vectors', 'error',
+           format('%s has row-level security, %s has none: who may read that sees keys and vectors of every row.', p_source.relation_name,
+                  p_source.target_name),
+           format('select evervec.protect(%L);', p_source.name)
+      from pg_class s
+      join pg_class t on t.oid = p_source.target
+     where s.oid = p_source.relation and p_source.storage <> 'column' and s.relrowsecurity and not t.relrowsecurity
+    union all
+    -- As DROP TABLE … CASCADE of what the policy asks, or somebody by hand, leaves it.
+    select 'hidden vectors', 'advice',
+           format('The policy of %s that asks who sees a row is gone: only its owner sees vectors.', p_source.target_name),
+           format('select evervec.protect(%L);', p_source.name)
+     where p_source.state <> 'suspended' and evervec.is_protected(p_source)
+       and not exists (select from pg_policy p where p.polrelid = p_source.target and p.polname = 'evervec_visible')
+$$;
+
+comment on function evervec.doctor_protection(evervec.source) is
+$$Internal. Findings of doctor: an embedding table without the row-level security that its source has, or without the policy that shows anything.$$;
+
+revoke execute on function evervec.doctor_protection(evervec.source) from public;
+
 -- file: functions/control/doctor_recipe.sql
 -- doctor_recipe: finding: a recipe that cannot make texts any more, as after a rename in a table that it reads.
 --
@@ -1033,8 +1867,9 @@ begin
       into v_error
       from (
         select f.prefix || '_' || p_source.name
-          from unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
+          from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
+                      || case when p_source.text_search is not null then array['document', 'redocument', 'hybrid_search'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
       ) as e (name)
      where not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = e.name)
@@ -1272,7 +2107,7 @@ revoke execute on function evervec.doctor_updates(evervec.source) from public;
 -- Raises: VE101 unknown source
 create or replace function evervec.pause(p_source text default null)
 returns integer
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -1305,7 +2140,7 @@ revoke execute on function evervec.pause(text) from public;
 -- Raises: VE101 unknown source · VE111 a manual source · 55P03 the table stays locked
 create or replace function evervec.reset(p_source text)
 returns bigint
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -1344,7 +2179,7 @@ revoke execute on function evervec.reset(text) from public;
 -- Raises: VE101 unknown source
 create or replace function evervec.resume(p_source text default null)
 returns integer
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -1474,7 +2309,7 @@ returns table (
     sampled  boolean,
     examined bigint
 )
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path from current
 as $$
 declare
@@ -1552,7 +2387,7 @@ create or replace function evervec.set_budget(
     p_cost_a_day   numeric default null
 )
 returns void
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -1604,7 +2439,7 @@ $$Says what a model or a source may spend on a day (UTC). p_model: of all its so
 revoke execute on function evervec.set_budget(text, text, bigint, numeric) from public;
 
 -- file: functions/index/build_index.sql
--- build_index: builds the vector index of a source inside the caller's transaction.
+-- build_index: builds the indexes of a source, of its vectors and of their words, inside the caller's transaction.
 --
 -- For scripts that have nothing but SQL. Writes of vectors, and deletes from the source, wait while it builds; a worker builds it
 -- concurrently instead.
@@ -1618,21 +2453,23 @@ as $$
 declare
     v_source evervec.source := evervec.source_named(p_source);
     v_index  record;
+    v_built  boolean := false;
 begin
-    select * into v_index from evervec.index_of(v_source);
-    if v_source.index_method = 'none' or v_index.valid then
-        return false;
-    end if;
-    if v_index.index is not null then
-        execute format('drop index %s', v_index.index);
-    end if;
-    execute evervec.index_definition(v_source);
-    return true;
+    loop
+        select * into v_index from evervec.wanted_index(v_source);
+        exit when v_index.column_name is null;
+        if v_index.index is not null then
+            execute format('drop index %s', evervec.qualified_name(v_index.index));
+        end if;
+        execute evervec.index_definition(v_source, '', v_index.column_name);
+        v_built := true;
+    end loop;
+    return v_built;
 end
 $$;
 
 comment on function evervec.build_index(text) is
-$$Builds the vector index of a source, blocking writes of vectors meanwhile; true when it was built, false when it stood or none is wanted. Raises VE101.$$;
+$$Builds the index of a source's vectors, and that of their words (p_text_search), blocking writes of vectors meanwhile; true when one was built, false when they stood or none is wanted. Raises VE101.$$;
 
 revoke execute on function evervec.build_index(text) from public;
 
@@ -1688,33 +2525,41 @@ $$Internal. Operator, operator class and similarity expression (%s is the distan
 revoke execute on function evervec.metric(text) from public;
 
 -- file: functions/index/index_definition.sql
--- index_definition: CREATE INDEX for the vectors of a source.
+-- index_definition: CREATE INDEX for the vectors of a source, or for the words beside them.
 --
+-- GIN's list of pending entries is short (kB), because whoever fills it up sorts it in for all; without one, each row costs three times as much.
 -- Locks:  none itself.
 -- needs: functions/search/metric.sql
 -- needs: functions/core/qualified_name.sql
-create or replace function evervec.index_definition(p_source evervec.source, p_concurrently text default '')
+create or replace function evervec.index_definition(
+    p_source       evervec.source,
+    p_concurrently text default '',
+    p_column       text default null
+)
 returns text
 language sql stable
 set search_path from current
 as $$
-    select format('create index %s %I on %s using %s (%I %I.%I)',
-                  p_concurrently,
-                  left(c.relname, 52 - length(left(p_source.vector_column, 20))) || '_' || left(p_source.vector_column, 20) || '_idx',
-                  evervec.qualified_name(p_source.target), p_source.index_method, p_source.vector_column, n.nspname, (evervec.metric(p_source.distance)).operator_class)
-      from pg_class c
+    select format('create index %s %I on %s using %s',
+                  p_concurrently, left(c.relname, 52 - length(left(w.name, 20))) || '_' || left(w.name, 20) || '_idx',
+                  evervec.qualified_name(p_source.target),
+                  case when w.name = p_source.vector_column
+                       then format('%s (%I %I.%I)', p_source.index_method, w.name, n.nspname, (evervec.metric(p_source.distance)).operator_class)
+                       else format('gin (%I) with (gin_pending_list_limit = 256)', w.name) end)
+      from coalesce(p_column, p_source.vector_column) as w (name)
+      cross join pg_class c
       cross join pg_extension x
       join pg_namespace n on n.oid = x.extnamespace
      where c.oid = p_source.target and x.extname = 'vector'
 $$;
 
-comment on function evervec.index_definition(evervec.source, text) is
-$$Internal. The CREATE INDEX statement of a source; p_concurrently: '' or 'concurrently'.$$;
+comment on function evervec.index_definition(evervec.source, text, text) is
+$$Internal. The CREATE INDEX statement of a source; p_concurrently: '' or 'concurrently'; p_column: the vectors'' (NULL) or document.$$;
 
-revoke execute on function evervec.index_definition(evervec.source, text) from public;
+revoke execute on function evervec.index_definition(evervec.source, text, text) from public;
 
 -- file: functions/index/index_statement.sql
--- index_statement: the next statement towards the vector index of a source; NULL when nothing is left to do.
+-- index_statement: the next statement towards the indexes of a source, of its vectors and of their words; NULL when nothing is left to do.
 --
 -- CREATE INDEX CONCURRENTLY runs in no function, so a client asks for the statement and executes it: first a DROP of what
 -- a killed build has left invalid, then the CREATE.
@@ -1729,20 +2574,48 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
     v_index  record;
 begin
-    select * into v_index from evervec.index_of(v_source);
+    select * into v_index from evervec.wanted_index(v_source);
     return case
-        when v_source.index_method = 'none' or v_index.valid then null
-        when v_index.building then null
+        when v_index.column_name is null or v_index.building then null
         when v_index.index is not null then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
-        else evervec.index_definition(v_source, 'concurrently')
+        else evervec.index_definition(v_source, 'concurrently', v_index.column_name)
     end;
 end
 $$;
 
 comment on function evervec.index_statement(text) is
-$$The next statement that the vector index of a source needs, to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when the index stands, is being built, or none is wanted. Raises VE101.$$;
+$$The next statement that the index of a source's vectors needs, or after it that of their words (p_text_search), to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when they stand, one is being built, or none is wanted. Raises VE101.$$;
 
 revoke execute on function evervec.index_statement(text) from public;
+
+-- file: functions/index/wanted_index.sql
+-- wanted_index: the index that a source should have and has not, or not validly: that of its vectors before that of its words.
+--
+-- One at a time, because two builds on a table would wait for each other.
+-- Locks:  none.
+-- needs: functions/index/index_of.sql
+create or replace function evervec.wanted_index(
+    p_source        evervec.source,
+    out column_name text,
+    out index       regclass,
+    out building    boolean
+)
+language sql stable
+set search_path from current
+as $$
+    select w.column_name, i.index, coalesce(i.building, false)
+      from (values (1, p_source.vector_column, p_source.index_method <> 'none'),
+                   (2, 'document', p_source.text_search is not null)) as w (ordinal, column_name, wanted)
+      cross join lateral evervec.index_of(p_source, w.column_name) i
+     where w.wanted and i.valid is not true
+     order by w.ordinal
+     limit 1
+$$;
+
+comment on function evervec.wanted_index(evervec.source) is
+$$Internal. Column of the index of a source that is missing or invalid, that index if there is one, and whether it is being built; NULLs when nothing is missing.$$;
+
+revoke execute on function evervec.wanted_index(evervec.source) from public;
 
 -- file: functions/model/add_model.sql
 -- add_model: makes an embedding model known. Adding the same model again changes nothing.
@@ -1766,7 +2639,7 @@ create or replace function evervec.add_model(
     p_concurrent_requests      integer default null
 )
 returns text
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -2051,7 +2924,7 @@ create or replace function evervec.pause_model(
     p_reason text default null
 )
 returns void
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 begin
@@ -2075,7 +2948,7 @@ revoke execute on function evervec.pause_model(text, timestamptz, text) from pub
 -- Raises: VE108 unknown model
 create or replace function evervec.resume_model(p_model text)
 returns boolean
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -2214,7 +3087,7 @@ revoke execute on function evervec.add_task(text, jsonb, integer, text, jsonb) f
 -- Raises: VE101 unknown source · VE111 a manual source
 create or replace function evervec.backfill(p_source text)
 returns bigint
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -2539,6 +3412,9 @@ begin
         end if;
         v_outcomes := evervec.try_write_vectors(v_source, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes);
         perform evervec.finish_jobs(v_batch.job_ids, v_outcomes, v_batch.notes);
+        if 'completed' = any (v_outcomes) then
+            perform evervec.note_change(v_source.source_id);
+        end if;
         if v_batch.hits is not null then
             perform evervec.keep_cached(v_source.model_id, v_batch.hits);
         end if;
@@ -2563,7 +3439,7 @@ revoke execute on function evervec.complete_jobs(uuid, bigint[], vector[], text[
 -- Raises: VE101 unknown source
 create or replace function evervec.coverage(p_source text)
 returns table (source text, total bigint, embedded bigint, missing bigint, percent numeric)
-language plpgsql stable
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare
@@ -2847,7 +3723,7 @@ revoke execute on function evervec.due_jobs(bigint, integer[]) from public;
 -- unchanged, at no cost.
 -- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
 -- Raises: VE101 unknown source · VE111 a manual source · VE202 not a key · VE302 bad operation, priority, metadata or choice of rows ·
---         VE303 a key too long
+--         VE303 a key too long · VE213 row-level security applies to the caller
 create or replace function evervec.enqueue(
     p_source       text,
     p_row_keys     jsonb[],
@@ -2864,6 +3740,7 @@ declare
     v_source   evervec.source := evervec.source_named(p_source);
     v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
+    perform evervec.check_sees_all(v_source);
     perform evervec.check_request(v_priority, p_metadata, 'p_metadata');
     perform evervec.check_option(format('the storage of "%s", for the queue,', v_source.name), v_source.storage, array['table', 'column']);
     return query
@@ -2877,7 +3754,7 @@ end
 $$;
 
 comment on function evervec.enqueue(text, jsonb[], text, integer, text, jsonb) is
-$$Queues rows of a source by their keys and returns one job id a key, in their order; see job_status. p_operation: create (priority 1), update (5), bulk (8) or retry (5); p_priority: another priority, 1 (first) to 10. p_triggered_by and p_metadata (a JSON object): kept with the job. A row that is queued already keeps its job. An unchanged text is not embedded again, a row that does not exist is settled as gone. Raises VE101, VE111, VE202, VE302, VE303.$$;
+$$Queues rows of a source by their keys and returns one job id a key, in their order; see job_status. p_operation: create (priority 1), update (5), bulk (8) or retry (5); p_priority: another priority, 1 (first) to 10. p_triggered_by and p_metadata (a JSON object): kept with the job. A row that is queued already keeps its job. An unchanged text is not embedded again, a row that does not exist is settled as gone. Raises VE101, VE111, VE202, VE213, VE302, VE303.$$;
 
 revoke execute on function evervec.enqueue(text, jsonb[], text, integer, text, jsonb) from public;
 
@@ -2896,7 +3773,7 @@ as $$
 declare
     v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
-    perform evervec.source_named(p_source);
+    perform evervec.check_sees_all(evervec.source_named(p_source));
     if p_row_keys is null or p_row_keys not in ('all', 'missing') then
         raise exception using
             errcode = 'VE302',
@@ -2913,7 +3790,7 @@ end
 $$;
 
 comment on function evervec.enqueue(text, text, text, integer, text, jsonb) is
-$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset): texts that the cache has are not paid for again. 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
+$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset): texts that the cache has are not paid for again. 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE213, VE302, VE303.$$;
 
 revoke execute on function evervec.enqueue(text, text, text, integer, text, jsonb) from public;
 
@@ -3509,6 +4386,7 @@ revoke execute on function evervec.task_progress(evervec.processing_queue) from 
 -- job_status: what became of a job: in the queue, in its receipt (kept for 24 hours), or among the dead letters.
 --
 -- Locks:  none.
+-- needs: functions/access/is_confined.sql
 -- needs: functions/queue/policy_of.sql
 -- needs: functions/queue/task_progress.sql
 create or replace function evervec.job_status(p_job_id bigint)
@@ -3567,12 +4445,18 @@ as $$
     select p_job_id, coalesce(k.state, 'unknown'), k.task_type, s.name, k.row_key, k.progress::real, k.attempt::integer,
            k.max_attempts::integer, k.next_try_at, k.last_error, k.queued_at, k.started_at, k.ended_at, k.metadata, k.note
       from (values (1)) as one (row)
-      left join (select * from known order by place limit 1) k on true
+      left join (
+        select *
+          from known n
+         -- Whoever may not see every row is told of none.
+         where not coalesce((select evervec.is_confined(s.relation) from evervec.source s where s.source_id = n.source_id), false)
+         order by place
+         limit 1) k on true
       left join evervec.source s on s.source_id = k.source_id
 $$;
 
 comment on function evervec.job_status(bigint) is
-$$One row about a job. state: queued, processing, retrying (after an error, at next_try_at), completed (note says when no call was needed), superseded (something else took its place), gone (the row does not exist), dead (see dead_letters), unknown (never there, or done more than 24 hours ago). progress: 0 to 1; of a task that started other jobs, how far they are. attempt of max_attempts: by the policy of the last error; NULL never gives up. A job lives on while its row changes.$$;
+$$One row about a job. state: queued, processing, retrying (after an error, at next_try_at), completed (note says when no call was needed), superseded (something else took its place), gone (the row does not exist), dead (see dead_letters), unknown (never there, or done more than 24 hours ago; or of a table whose row-level security applies to you). progress: 0 to 1; of a task that started other jobs, how far they are. attempt of max_attempts: by the policy of the last error; NULL never gives up. A job lives on while its row changes.$$;
 
 revoke execute on function evervec.job_status(bigint) from public;
 
@@ -4015,7 +4899,7 @@ revoke execute on function evervec.reclaim(integer) from public;
 -- Raises: VE101 unknown source
 create or replace function evervec.reconcile(p_source text, p_limit integer default 10000)
 returns table (examined bigint, missing bigint, stale bigint, orphaned bigint)
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -4134,6 +5018,12 @@ begin
         loop
             v_states[v_erase[v_held]] := 'locked';
         end loop;
+    end if;
+
+    if p_source.text_search is not null then
+        -- Its vector is right; the words may have to be written yet, or anew: that costs nothing but the writing.
+        execute format('select evervec.%I($1)', 'redocument_' || p_source.name)
+        using array(select u.row_key from unnest(v_keys, v_states) as u (row_key, state) where u.state = 'unchanged');
     end if;
 
     perform evervec.finish_jobs(array_agg(u.job_id), array_agg(u.state))
@@ -4616,7 +5506,7 @@ revoke execute on function evervec.task_step(evervec.processing_queue) from publ
 
 -- file: functions/queue/tick.sql
 -- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
--- calls, dead letters, and cached vectors of texts and queries.
+-- calls, dead letters, cached vectors of texts and queries, and results of searches.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- needs: functions/control/setting_interval.sql
@@ -4653,13 +5543,13 @@ begin
         returning 1
     )
     select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_days) + (select count(*) from old_calls)
-           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries()
+           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries() + evervec.forget_results()
       into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most), and results of searches likewise (search_cache_keep, search_cache_most). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -4797,6 +5687,120 @@ $$Internal. Stores vectors of one source; returns completed, superseded, locked 
 
 revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
 
+-- file: functions/track/add_source.sql
+-- add_source: the row of a new source, with defaults for what track does not say.
+--
+-- Locks:  ROW EXCLUSIVE on evervec.source.
+create or replace function evervec.add_source(p_source evervec.source)
+returns evervec.source
+language sql
+set search_path from current
+as $$
+    insert into evervec.source
+        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
+         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
+         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
+         version_column, distance, index_method, priority, priority_sql, too_long, cache,
+         return_columns, return_attributes, text_search)
+    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
+           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
+           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
+           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
+           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
+           evervec.qualified_name(p_source.target),
+           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
+           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
+           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
+           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
+           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search
+    returning *
+$$;
+
+comment on function evervec.add_source(evervec.source) is
+$$Internal. Inserts a source and returns it as stored.$$;
+
+revoke execute on function evervec.add_source(evervec.source) from public;
+
+-- file: functions/search/add_filter.sql
+-- add_filter: a condition over the rows of a source, and functions that search among the rows that meet it.
+--
+-- The condition goes into the scan: a search for ten rows finds ten, as long as so many qualify.
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE106 a name that is empty, too long, or makes the name of another function ·
+--         VE209 a filter of that name exists · VE210 not a condition, or a parameter that is not a name and a type
+-- needs: functions/track/add_source.sql
+create or replace function evervec.add_filter(
+    p_source     text,
+    p_name       text,
+    p_condition  text,
+    p_parameters text[] default '{}'
+)
+returns text
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source    evervec.source := evervec.source_named(p_source);
+    v_filter    evervec.filter;
+    v_parameter text;
+    v_parts     text[];
+    v_taken     text;
+begin
+    if p_name is null or p_name !~ '\S' or octet_length(format('hybrid_search_%s_%s', p_source, p_name)) > 63 then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a filter of source "%s" cannot be named %s', p_source, coalesce(quote_literal(p_name), 'NULL')),
+            detail  = 'The names of its functions are made of that of the source and its own, and PostgreSQL keeps 63 bytes.',
+            hint    = format('Give a p_name of 1 to %s bytes.', 63 - octet_length(format('hybrid_search_%s_', p_source)));
+    elsif exists (select from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name) then
+        raise exception using
+            errcode = 'VE209',
+            message = format('source "%s" has a filter "%s" already', p_source, p_name),
+            detail  = (select format('Its condition is: %s', f.condition)
+                         from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name),
+            hint    = format('Give another p_name, or first: SELECT evervec.drop_filter(%L, %L);', p_source, p_name);
+    end if;
+    select p.proname into v_taken
+      from pg_proc p
+     where p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.filter_functions(p_source, p_name))
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a filter of source "%s" cannot be named "%s"', p_source, p_name),
+            detail  = format('Its function %I would bear the name of one that is there.', v_taken),
+            hint    = 'Give another p_name.';
+    end if;
+
+    foreach v_parameter in array coalesce(p_parameters, '{}') loop
+        v_parts := regexp_match(v_parameter, '^\s*([a-z_][a-z0-9_]*)\s+(\S.*?)\s*$');
+        if v_parts is null or to_regtype(v_parts[2]) is null
+           or v_parts[1] = any (array['p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity',
+                                'p_text', 'p_vector_weight', 'p_text_weight', 'p_k'] || v_filter.parameter_names) then
+            raise exception using
+                errcode = 'VE210',
+                message = format('%s is not a parameter for a filter', coalesce(quote_literal(v_parameter), 'NULL')),
+                detail  = 'A parameter is a name, in lower case and different from those that every search has, and a type.',
+                hint    = 'Write it as in ''p_from integer''; name types of your own with their schema.';
+        end if;
+        v_filter.parameter_names := v_filter.parameter_names || v_parts[1];
+        v_filter.parameter_types := v_filter.parameter_types || format_type(to_regtype(v_parts[2]), null);
+    end loop;
+    insert into evervec.filter (source_id, name, condition, parameter_names, parameter_types)
+    values (v_source.source_id, p_name, coalesce(p_condition, ''), coalesce(v_filter.parameter_names, '{}'),
+            coalesce(v_filter.parameter_types, '{}'))
+    returning * into v_filter;
+    perform evervec.create_filter_functions(v_source, v_filter);
+    perform evervec.renew_access();
+    return format('find_similar_%s_%s', p_source, p_name);
+end
+$$;
+
+comment on function evervec.add_filter(text, text, text, text[]) is
+$$Adds a filter to a source and returns the name of its search function, find_similar_<source>_<filter>(p_query, its parameters, p_limit, p_min_similarity, p_exclude, p_diversity). p_condition: SQL over the row, which is called by its table's name; it may look into other tables by EXISTS or IN, named with their schema, and is evaluated with the caller's privileges. p_parameters: 'name type' each, such as 'p_from integer', in the condition by name or as $1, $2, …. Raises VE101, VE106, VE209, VE210.$$;
+
+revoke execute on function evervec.add_filter(text, text, text, text[]) from public;
+
 -- file: functions/search/check_row_key.sql
 -- check_row_key: a row_key in its canonical form, or the reason why it is none.
 --
@@ -4844,63 +5848,198 @@ $$Internal. The canonical form of a row_key. Raises VE202.$$;
 
 revoke execute on function evervec.check_row_key(evervec.source, jsonb) from public;
 
+-- file: functions/search/diversify.sql
+-- diversify: chooses rows that are like the query and unlike each other (maximal marginal relevance).
+--
+-- The first is the most relevant; each next one has the most of (1 − p_diversity) × its similarity to the query − p_diversity ×
+-- its similarity to the nearest of those chosen. Work and time grow with p_limit × the number of candidates.
+-- Locks:  none.
+create or replace function evervec.diversify(
+    p_embeddings vector[],
+    p_similarity real[],
+    p_distance   text,
+    p_limit      integer,
+    p_diversity  real
+)
+returns integer[]
+language plpgsql immutable
+set search_path from current
+as $$
+declare
+    v_candidates integer := coalesce(cardinality(p_similarity), 0);
+    v_closest    real[] := array_fill('-Infinity'::real, array[v_candidates]);
+    v_chosen     integer[] := '{}';
+    v_next       integer;
+    v_vector     vector;
+begin
+    for v_place in 1 .. least(p_limit, v_candidates) loop
+        select c.place
+          into v_next
+          from unnest(p_similarity, v_closest) with ordinality as c (similarity, closest, place)
+         where c.place <> all (v_chosen)
+         order by case when v_place = 1 then c.similarity
+                       else (1 - p_diversity) * c.similarity - p_diversity * c.closest end desc, c.place
+         limit 1;
+        v_chosen := v_chosen || v_next;
+        v_vector := p_embeddings[v_next];
+        v_closest := array(
+            select greatest(c.closest, case p_distance when 'cosine' then 1 - (c.embedding <=> v_vector)
+                                                       when 'inner_product' then -(c.embedding <#> v_vector)
+                                                       when 'l2' then 1 / (1 + (c.embedding <-> v_vector))
+                                                       when 'l1' then 1 / (1 + (c.embedding <+> v_vector)) end)::real
+              from unnest(p_embeddings, v_closest) with ordinality as c (embedding, closest, place)
+             order by c.place);
+    end loop;
+    return v_chosen;
+end
+$$;
+
+comment on function evervec.diversify(vector[], real[], text, integer, real) is
+$$Internal. Positions of the candidates that are chosen, in their order; p_similarity: that of each to the query.$$;
+
+revoke execute on function evervec.diversify(vector[], real[], text, integer, real) from public;
+
+-- file: functions/search/drop_filter.sql
+-- drop_filter: takes back what add_filter made.
+--
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE208 unknown filter · 2BP01 something else uses one of its functions
+create or replace function evervec.drop_filter(p_source text, p_name text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source   evervec.source := evervec.source_named(p_source);
+    v_function regprocedure;
+begin
+    delete from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name;
+    if not found then
+        raise exception using
+            errcode = 'VE208',
+            message = format('source "%s" has no filter "%s"', p_source, p_name),
+            detail  = coalesce((select 'Its filters: ' || string_agg(f.name, ', ' order by f.name) || '.'
+                                  from evervec.filter f where f.source_id = v_source.source_id), 'It has none.'),
+            hint    = 'Names are case-sensitive.';
+    end if;
+    for v_function in
+        select p.oid from pg_proc p
+         where p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.filter_functions(p_source, p_name))
+    loop
+        execute format('drop function %s', v_function);
+    end loop;
+end
+$$;
+
+comment on function evervec.drop_filter(text, text) is
+$$Removes a filter of a source, and its functions. Raises VE101, VE208, 2BP01.$$;
+
+revoke execute on function evervec.drop_filter(text, text) from public;
+
+-- file: functions/search/duplicates_of.sql
+-- duplicates_of: the query by which near_duplicates walks a source, and the key after which a slice begins.
+--
+-- Of each row in the slice the nearest are looked up through the index, and those behind it in key order are its pairs: so a pair is given
+-- once, with the smaller key. The last row of a full slice names where it ended.
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE202 bad row_key
+create or replace function evervec.duplicates_of(p_source text, p_after jsonb, out after jsonb, out query text)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_metric record := evervec.metric(v_source.distance);
+begin
+    after := case when p_after is not null then evervec.check_row_key(v_source, p_after) end;
+    query := format(
+        $sql$
+        with slice as materialized (
+            select %1$s, e.%2$I as "evervec vector"
+              from %3$s e
+             where e.%2$I is not null and %4$s
+             order by %1$s
+             limit $2
+        )
+        select %5$s, p.row_key, (%6$s)::real, p.distance::real
+          from slice s
+          cross join lateral (
+            select %7$s as row_key, n.distance
+              from (
+                select %1$s, e.%2$I %8$s s."evervec vector" as distance
+                  from %3$s e
+                 where e.%2$I is not null
+                 order by e.%2$I %8$s s."evervec vector"
+                 limit $3
+              ) n
+             where (%9$s) > (%10$s) and n.distance <> 'NaN'
+          ) p
+         where %6$s >= $4
+        union all
+        select (array_agg(%5$s order by %10$s))[count(*)], null, null, null
+          from slice s
+        having count(*) = $2
+        $sql$,
+        evervec.key_list(v_source, 'e', true), v_source.vector_column, evervec.qualified_name(v_source.target),
+        case when p_after is null then 'true'
+             else format('(%s) > (%s)', evervec.key_list(v_source, 'e', true), evervec.key_decoded(v_source, '$1')) end,
+        evervec.key_call(v_source, 's', true), format(v_metric.similarity, 'p.distance'), evervec.key_call(v_source, 'n', true),
+        v_metric.operator, evervec.key_list(v_source, 'n', true), evervec.key_list(v_source, 's', true));
+end
+$$;
+
+comment on function evervec.duplicates_of(text, jsonb) is
+$$Internal. The canonical key after which to begin, and the text of the query over ($1 that key, $2 rows of the slice, $3 neighbours of each, $4 threshold). Raises VE101, VE202.$$;
+
+revoke execute on function evervec.duplicates_of(text, jsonb) from public;
+
 -- file: functions/search/find_similar.sql
 -- find_similar: the rows of a source nearest to a query vector, for any source by its name.
 --
--- Runs as the caller, so that the privileges and policies on the embedding table hold. ef_search is lifted to the number of rows
--- wanted and put back; the threshold is applied outside the nearest-n step, where it cannot keep the index from being used.
+-- Runs as the caller, so that the privileges and policies on the embedding table hold. All is done by the function that was generated
+-- for the source; that it is there is the fastest way to know that the source is.
 --
 -- Locks:  ACCESS SHARE on the embedding table.
--- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit or threshold
+-- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit, threshold or diversity · VE211 (a WARNING) rows may be missing
 create or replace function evervec.find_similar(
     p_source         text,
     p_query          vector,
     p_limit          integer default 10,
     p_min_similarity real default null,
-    p_exclude        jsonb[] default '{}'
+    p_exclude        jsonb[] default '{}',
+    p_diversity      real default null
 )
 returns table (row_key jsonb, similarity real, distance real)
 language plpgsql stable
 set search_path from current
 as $$
-declare
-    v_search record;
-    v_fetch  integer;
-    v_former text;
 begin
-    select * into v_search from evervec.search_of(p_source);
-    perform evervec.query_limit(p_query, v_search.dimensions, p_limit);
-    if p_min_similarity = 'NaN' then
-        raise exception using
-            errcode = 'VE204', message = 'a minimum similarity of NaN makes no sense',
-            detail  = 'p_min_similarity is compared with the similarity of every row.',
-            hint    = 'Give a number, or NULL for no threshold.';
+    if to_regproc(format('evervec.%I', 'similar_' || p_source)) is null then
+        perform evervec.get_source(p_source);
     end if;
-
-    v_fetch := p_limit + coalesce(cardinality(p_exclude), 0);
-    v_former := coalesce(current_setting('hnsw.ef_search', true), '40');
-    perform set_config('hnsw.ef_search', least(greatest(v_fetch, v_former::integer), 1000)::text, true);
-    return query execute v_search.query using p_query, p_limit, v_fetch, p_min_similarity, p_exclude;
-    perform set_config('hnsw.ef_search', v_former, true);
+    return query execute format('select * from evervec.%I($1, $2, $3, $4, $5)', 'similar_' || p_source)
+    using p_query, p_limit, p_min_similarity, p_exclude, p_diversity;
 end
 $$;
 
-comment on function evervec.find_similar(text, vector, integer, real, jsonb[]) is
-$$Rows of a source nearest to p_query, nearest first; ties in the order of their keys. p_query: a vector of the model's dimensions. p_limit: default 10. p_min_similarity: leave out what is less similar. p_exclude: row_keys to leave out. similarity: 1 − distance (cosine), the inner product, or 1 / (1 + distance) (l2, l1). Runs with the caller's privileges. Raises VE101, VE201, VE204.$$;
+comment on function evervec.find_similar(text, vector, integer, real, jsonb[], real) is
+$$Rows of a source nearest to p_query, nearest first; ties in the order of their keys. p_query: a vector of the model's dimensions. p_limit: default 10. p_min_similarity: leave out what is less similar. p_exclude: row_keys to leave out; others take their places. p_diversity: from 0 to 1, how much rows should be unlike each other rather than like the query (default: not at all; see docs/search.md). similarity: 1 − distance (cosine), the inner product, or 1 / (1 + distance) (l2, l1). Runs with the caller's privileges. Raises VE101, VE201, VE204; warns with VE211 when evervec.exact_search is off and the index gave too few rows.$$;
 
-revoke execute on function evervec.find_similar(text, vector, integer, real, jsonb[]) from public;
+revoke execute on function evervec.find_similar(text, vector, integer, real, jsonb[], real) from public;
 
 -- file: functions/search/find_similar_to.sql
 -- find_similar_to: rows most like a given row, never the row itself.
 --
 -- Locks:  ACCESS SHARE on the embedding table.
--- Raises: VE101 unknown source · VE202 bad row_key · VE203 the row has no vector · VE204 bad limit or threshold
+-- Raises: VE101 unknown source · VE202 bad row_key · VE203 the row has no vector · VE204 bad limit, threshold or diversity · VE211 (a WARNING)
+--         rows may be missing
 create or replace function evervec.find_similar_to(
     p_source         text,
     p_row_key        jsonb,
     p_limit          integer default 10,
     p_min_similarity real default null,
-    p_exclude        jsonb[] default '{}'
+    p_exclude        jsonb[] default '{}',
+    p_diversity      real default null
 )
 returns table (row_key jsonb, similarity real, distance real)
 language plpgsql stable
@@ -4920,14 +6059,220 @@ begin
             hint    = format('See what is under way: SELECT * FROM evervec.pending(%L);', p_source);
     end if;
     return query
-    select * from evervec.find_similar(p_source, v_query, p_limit, p_min_similarity, v_lookup.row_key || p_exclude);
+    select * from evervec.find_similar(p_source, v_query, p_limit, p_min_similarity, v_lookup.row_key || p_exclude, p_diversity);
 end
 $$;
 
-comment on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]) is
-$$Rows most similar to one row of a source, nearest first, without the row itself. p_row_key: a JSON object of the key columns. The other parameters and the result are those of find_similar. Raises VE101, VE202, VE203, VE204.$$;
+comment on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real) is
+$$Rows most similar to one row of a source, nearest first, without the row itself. p_row_key: a JSON object of the key columns. The other parameters and the result are those of find_similar. Raises VE101, VE202, VE203, VE204; warns with VE211.$$;
 
-revoke execute on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[]) from public;
+revoke execute on function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real) from public;
+
+-- file: functions/search/hybrid_pool.sql
+-- hybrid_pool: how many rows each leg of a hybrid search brings, once its arguments are known to be good.
+--
+-- Locks:  none.
+-- Raises: VE202 no list of keys · VE204 bad limit · VE218 no words · VE220 bad weight or k
+create or replace function evervec.hybrid_pool(
+    p_text          text,
+    p_limit         integer,
+    p_vector_weight double precision,
+    p_text_weight   double precision,
+    p_k             integer,
+    p_exclude       jsonb[]
+)
+returns integer
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if p_text is null or p_text !~ '\S' then
+        raise exception using
+            errcode = 'VE218', message = 'there are no words to search for',
+            detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
+            hint    = 'Give the words of the search; evervec.find_similar() searches by a vector, evervec.find_similar_to() by a row.';
+    elsif p_limit is null or p_limit < 0 then
+        raise exception using
+            errcode = 'VE204', message = format('a limit of %s makes no sense', coalesce(p_limit::text, 'NULL')),
+            detail  = 'p_limit is the number of rows that a search returns at most.',
+            hint    = 'Give a limit of 0 or more.';
+    -- NaN is greater than infinity.
+    elsif (p_vector_weight >= 0 and p_text_weight >= 0 and greatest(p_vector_weight, p_text_weight) between 1e-30 and 1e30 and p_k >= 1)
+          is not true then
+        raise exception using
+            errcode = 'VE220', message = 'weights and k of a hybrid search are out of range',
+            detail  = format('p_vector_weight is %s, p_text_weight %s, p_k %s.', coalesce(p_vector_weight::text, 'NULL'),
+                             coalesce(p_text_weight::text, 'NULL'), coalesce(p_k::text, 'NULL')),
+            hint    = 'Give weights of 0 (without that leg) or more, not both 0, and a k of 1 or more; or leave them out: 1, 1 and 60.';
+    elsif p_exclude is null then
+        raise exception using
+            errcode = 'VE202', message = 'NULL is no list of keys',
+            detail  = 'p_exclude lists the row_keys to leave out.',
+            hint    = 'Leave it out to leave out none.';
+    end if;
+    return least(greatest(100, 2 * p_limit::bigint) + cardinality(p_exclude), 1000000);
+end
+$$;
+
+comment on function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]) is
+$$Internal. The number of rows for each leg of a hybrid search; raises VE202, VE204, VE218 or VE220 when its arguments are not good.$$;
+
+revoke execute on function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]) from public;
+
+-- file: functions/search/hybrid_search.sql
+-- hybrid_search: the rows of a source that meaning and words find together, for any source by its name.
+--
+-- Runs as the caller, by the function that was generated for the source.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE201 bad query vector · VE202 no list of keys · VE204 bad limit · VE207 the vector of the words is not known · VE211 (a WARNING)
+--         rows may be missing · VE218 no words · VE219 the source keeps no words · VE220 bad weight or k
+create or replace function evervec.hybrid_search(
+    p_source        text,
+    p_text          text,
+    p_query         vector default null,
+    p_limit         integer default 10,
+    p_vector_weight double precision default 1,
+    p_text_weight   double precision default 1,
+    p_k             integer default 60,
+    p_exclude       jsonb[] default '{}'
+)
+returns table (row_key jsonb, score double precision, vector_rank integer, similarity real, text_rank integer, text_score real)
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    perform evervec.hybrid_pool(p_text, p_limit, p_vector_weight, p_text_weight, p_k, p_exclude);
+    if to_regproc(format('evervec.%I', 'hybrid_search_' || p_source)) is null then
+        perform evervec.get_source(p_source);
+        raise exception using
+            errcode = 'VE219', message = format('source "%s" keeps no words beside its vectors', p_source),
+            detail  = 'It was tracked without p_text_search, so that texts can be searched by their meaning only.',
+            hint    = format('SELECT evervec.retrack(%L, p_text_search => ''english''); workers then write the words, without asking the model.', p_source);
+    end if;
+    return query execute format('select * from evervec.%I($1, $2, $3, $4, $5, $6, $7)', 'hybrid_search_' || p_source)
+    using p_text, p_query, p_limit, p_vector_weight, p_text_weight, p_k, p_exclude;
+end
+$$;
+
+comment on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) is
+$$Rows of a source that are near in meaning to p_text, that contain its words, or both, by weighted reciprocal rank: score is the sum of weight / (p_k + rank) over the two searches that found the row. The source must be tracked with p_text_search. p_text: the words as for a search engine: all must occur; "…" is a phrase, or and -word work. p_query: their vector (default: the cached one, see search). p_limit: default 10. p_vector_weight, p_text_weight: 1 and 1; 0 leaves that search out, and then needs no vector. p_k: default 60; the greater, the less the first ranks count. p_exclude: row_keys to leave out. vector_rank, similarity and text_rank, text_score (ts_rank_cd) are NULL where that search did not find the row among its first, twice p_limit and a hundred at least. Words that are all stop words or all excluded leave the order to the vectors. Runs with the caller's privileges. Raises VE101, VE201, VE202, VE204, VE207, VE218, VE219, VE220; warns with VE211 as find_similar.$$;
+
+revoke execute on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) from public;
+
+-- file: functions/search/index_visits.sql
+-- index_visits: how many vectors a scan of the index has to look at before it has found enough that qualify; NULL where it is cheaper to read
+-- all that qualifies and to sort.
+--
+-- By the planner's estimate, made as the caller and for these very values. Pages are taken to be in memory, as the index has to be anyway;
+-- then a unit of the planner's cost is about six microseconds, reading a vector by its key 0.4 units, and a step of the index two.
+-- VOLATILE, because EXPLAIN may not stand in a function that is not.
+-- Locks:  none that matter.
+create or replace function evervec.index_visits(p_qualifying text, p_target regclass, p_fetch bigint)
+returns bigint
+language plpgsql volatile
+set search_path from current
+set random_page_cost = 0.1
+set seq_page_cost = 0.1
+set jit = off
+as $$
+declare
+    v_vectors real := (select c.reltuples from pg_class c where c.oid = p_target);
+    v_plan    json;
+    v_rows    real;
+    v_visits  real;
+begin
+    if v_vectors <= 0 then
+        v_vectors := evervec.estimated_rows(p_target);
+    end if;
+    execute 'explain (format json) ' || p_qualifying into v_plan;
+    v_rows := greatest((v_plan #>> '{0,Plan,Plan Rows}')::real, 1);
+    v_visits := p_fetch * greatest(v_vectors / v_rows, 1);
+    return case when (v_plan #>> '{0,Plan,Total Cost}')::real + 0.4 * v_rows > 2 * greatest(v_visits, 40) then least(v_visits, 1e9) end;
+end
+$$;
+
+comment on function evervec.index_visits(text, regclass, bigint) is
+$$Internal. p_qualifying: a query for the rows that qualify; p_fetch: how many of them are wanted. NULL: search exactly.$$;
+
+revoke execute on function evervec.index_visits(text, regclass, bigint) from public;
+
+-- file: functions/search/may_search_exactly.sql
+-- may_search_exactly: whether a search whose index scan fell short may read everything; warns where it may not.
+--
+-- Locks:  none.
+-- Raises: VE211 (a WARNING) the answer may lack rows
+create or replace function evervec.may_search_exactly(p_found bigint, p_wanted bigint)
+returns boolean
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    if current_setting('evervec.exact_search', true) is distinct from 'off' then
+        return true;
+    end if;
+    raise warning using
+        errcode = 'VE211',
+        message = format('the index gave %s of %s rows, and there may be more', p_found, p_wanted),
+        detail  = format('Its scan ends after hnsw.max_scan_tuples (%s) vectors, or with its memory, and evervec.exact_search is off.',
+                         current_setting('hnsw.max_scan_tuples', true)),
+        hint    = 'SET evervec.exact_search = on; or raise hnsw.max_scan_tuples and hnsw.scan_mem_multiplier.';
+    return false;
+end
+$$;
+
+comment on function evervec.may_search_exactly(bigint, bigint) is
+$$Internal. True, unless evervec.exact_search is off: then false, with the warning VE211.$$;
+
+revoke execute on function evervec.may_search_exactly(bigint, bigint) from public;
+
+-- file: functions/search/near_duplicates.sql
+-- near_duplicates: pairs of rows of a source that are more alike than a threshold, slice by slice.
+--
+-- Runs as the caller, so that the privileges and policies on the embedding table hold. One search a row, through the index.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE202 bad row_key · VE204 bad threshold or limit
+-- needs: functions/search/duplicates_of.sql
+create or replace function evervec.near_duplicates(
+    p_source     text,
+    p_threshold  real default 0.95,
+    p_after      jsonb default null,
+    p_limit      integer default 1000,
+    p_neighbours integer default 50
+)
+returns table (row_key jsonb, other_key jsonb, similarity real, distance real)
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_search  record;
+    v_ef      text := coalesce(current_setting('hnsw.ef_search', true), '40');
+    v_iterate text := coalesce(current_setting('hnsw.iterative_scan', true), 'off');
+begin
+    select * into v_search from evervec.duplicates_of(p_source, p_after);
+    if p_threshold is null or p_threshold = 'NaN' or coalesce(p_limit, 0) < 1 or coalesce(p_neighbours, 0) < 1 then
+        raise exception using
+            errcode = 'VE204', message = 'near_duplicates needs a threshold, and limits of 1 or more',
+            detail  = format('p_threshold is %s, p_limit is %s, p_neighbours is %s.', coalesce(p_threshold::text, 'NULL'),
+                             coalesce(p_limit::text, 'NULL'), coalesce(p_neighbours::text, 'NULL')),
+            hint    = 'For example: SELECT * FROM evervec.near_duplicates(''film'', 0.95, p_limit => 1000);';
+    end if;
+
+    -- The row itself is the nearest of its neighbours.
+    perform set_config('hnsw.ef_search', least(greatest(p_neighbours::bigint + 1, v_ef::integer), 1000)::text, true);
+    perform set_config('hnsw.iterative_scan', 'strict_order', true);
+    return query
+    execute 'select * from (' || v_search.query || ') d (row_key, other_key, similarity, distance) '
+            'order by d.other_key is null, d.row_key, d.distance, d.other_key'
+    using v_search.after, p_limit, p_neighbours::bigint + 1, p_threshold;
+    perform set_config('hnsw.iterative_scan', v_iterate, true);
+    perform set_config('hnsw.ef_search', v_ef, true);
+end
+$$;
+
+comment on function evervec.near_duplicates(text, real, jsonb, integer, integer) is
+$$Pairs of rows that are at least as similar as p_threshold, each pair once, for the rows of one slice in key order. p_threshold: in terms of similarity, as find_similar gives it; default 0.95. p_after: the key behind which the slice begins; NULL: at the first row. p_limit: how many rows the slice looks at. p_neighbours: how many of the nearest rows are compared with each: of a row with more duplicates, the others are left out. Where the slice was full, a last row has other_key NULL and row_key to give as p_after next; without that row, all is done. Runs with the caller's privileges. Raises VE101, VE202, VE204.$$;
+
+revoke execute on function evervec.near_duplicates(text, real, jsonb, integer, integer) from public;
 
 -- file: functions/search/parse_key.sql
 -- parse_key: a row_key from what a person types: the JSON object, or the bare value of a key of one column.
@@ -4936,7 +6281,7 @@ revoke execute on function evervec.find_similar_to(text, jsonb, integer, real, j
 -- Raises: VE101 unknown source · VE202 not a key
 create or replace function evervec.parse_key(p_source text, p_key text)
 returns jsonb
-language plpgsql stable
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare
@@ -4998,6 +6343,47 @@ $$Internal. Returns p_limit; raises VE201 or VE204 when the arguments of a searc
 
 revoke execute on function evervec.query_limit(vector, integer, integer) from public;
 
+-- file: functions/search/query_of.sql
+-- query_of: the query vector of the words of a search, from the cache of queries.
+--
+-- The words of a search are not embedded in the database: no transaction is open while the network is.
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE207 the vector is not known · VE218 no words
+-- needs: functions/cache/cached_query.sql
+create or replace function evervec.query_of(p_source text, p_text text)
+returns vector
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_model  text := (select m.name from evervec.model m where m.model_id = v_source.model_id);
+    v_query  vector;
+begin
+    if p_text is null or p_text !~ '\S' then
+        raise exception using
+            errcode = 'VE218', message = 'there are no words to search for',
+            detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
+            hint    = 'Give the words of the search; evervec.find_similar() searches by a vector, evervec.find_similar_to() by a row.';
+    end if;
+    v_query := evervec.cached_query(v_model, p_text);
+    if v_query is null then
+        raise exception using
+            errcode = 'VE207',
+            message = format('the vector of these words is not known to model "%s"', v_model),
+            detail  = 'The database does not ask the model itself; nobody has searched for these words with this model within the time that the setting query_cache_keep says.',
+            hint    = format('Search by "evervec search %s …" or by evervec.Search in Python, which ask the model and keep the vector for the next search of these words; or embed them yourself, SELECT evervec.cache_query(%L, …, …); and search again, or give the vector to evervec.find_similar().',
+                             p_source, v_model);
+    end if;
+    return v_query;
+end
+$$;
+
+comment on function evervec.query_of(text, text) is
+$$Internal. The cached vector of the words of a search. Raises VE101, VE207, VE218.$$;
+
+revoke execute on function evervec.query_of(text, text) from public;
+
 -- file: functions/search/render_rows.sql
 -- render_rows: the texts of some rows as the recipe makes them now.
 --
@@ -5005,7 +6391,7 @@ revoke execute on function evervec.query_limit(vector, integer, integer) from pu
 -- Raises: VE101 unknown source · VE202 bad row_key
 create or replace function evervec.render_rows(p_source text, p_row_keys jsonb[])
 returns table (row_key jsonb, content text)
-language plpgsql stable
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare
@@ -5042,44 +6428,100 @@ $$The text of one row as it would be embedded now; NULL when the row is gone or 
 
 revoke execute on function evervec.render(text, jsonb) from public;
 
--- file: functions/search/search_of.sql
--- search_of: the query by which find_similar searches a source.
+-- file: functions/search/search.sql
+-- search: the rows of a source nearest in meaning to some words, whose vector is known; what was found last time, while nothing has changed.
 --
--- Locks:  none.
--- Raises: VE101 unknown source
-create or replace function evervec.search_of(p_source text, out dimensions integer, out query text)
-language plpgsql stable security definer
+-- Runs as the caller, what is kept of a former search too: its rows are read again, so that privileges hold and no row is given whose
+-- vector went. The snapshot is taken before the search, which so has seen no less than it.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit or threshold · VE207 the vector of the words is not known ·
+--         VE211 (a WARNING) rows may be missing · VE218 no words
+create or replace function evervec.search(
+    p_source         text,
+    p_text           text,
+    p_limit          integer default 10,
+    p_min_similarity real default null,
+    p_exclude        jsonb[] default '{}'
+)
+returns table (row_key jsonb, similarity real, distance real)
+language plpgsql
 set search_path from current
 as $$
 declare
-    v_source evervec.source := evervec.source_named(p_source);
-    v_metric record := evervec.metric(v_source.distance);
+    v_query vector := evervec.query_of(p_source, p_text);
+    v_seen  pg_snapshot;
+    v_found record;
 begin
-    select m.dimensions into dimensions from evervec.model m where m.model_id = v_source.model_id;
-    query := format(
-        $sql$
-        with nearest as materialized (
-            select %1$s as row_key, e.%5$I %2$s $1 as distance
-              from %3$s e
-             where e.%5$I is not null
-             order by e.%5$I %2$s $1
-             limit $3
-        )
-        select n.row_key, (%4$s)::real, n.distance::real
-          from nearest n
-         where n.row_key <> all ($5)
-           and ($4 is null or %4$s >= $4)
-         order by n.distance, n.row_key
-         limit $2
-        $sql$,
-        evervec.key_call(v_source, 'e', true), v_metric.operator, evervec.qualified_name(v_source.target), format(v_metric.similarity, 'n.distance'), v_source.vector_column);
+    select * into v_found
+      from evervec.known_result(p_source, v_query, p_limit, p_min_similarity, p_exclude, current_user);
+    if v_found.row_keys is not null then
+        return query execute v_found.query using v_found.row_keys, v_found.similarities, v_found.distances;
+        if found or v_found.row_keys = '{}' then
+            return;
+        end if;
+    end if;
+
+    v_seen := pg_current_snapshot();
+    select coalesce(array_agg(f.row_key order by f.ordinality), '{}') as row_keys,
+           coalesce(array_agg(f.similarity order by f.ordinality), '{}') as similarities,
+           coalesce(array_agg(f.distance order by f.ordinality), '{}') as distances
+      into v_found
+      from evervec.find_similar(p_source, v_query, p_limit, p_min_similarity, p_exclude) with ordinality as f;
+    perform evervec.keep_result(p_source, v_query, p_limit, p_min_similarity, p_exclude, current_user, v_seen,
+                                v_found.row_keys, v_found.similarities, v_found.distances);
+    return query select f.* from unnest(v_found.row_keys, v_found.similarities, v_found.distances) as f;
 end
 $$;
 
-comment on function evervec.search_of(text) is
-$$Internal. Dimensions of a source's model and the text of its nearest-neighbour query over ($1 query, $2 limit, $3 rows to fetch, $4 threshold, $5 excluded). Raises VE101.$$;
+comment on function evervec.search(text, text, integer, real, jsonb[]) is
+$$Rows of a source nearest in meaning to p_text, nearest first. The vector of the words must be known (see cached_query), as it is for a day after evervec search, evervec.Search in Python or cache_query. p_limit, p_min_similarity, p_exclude and the result: as find_similar. What is found is kept for the same search by the same caller, for 24 hours (setting search_cache_keep) while no vector of the source is stored, except under row-level security, in read-only transactions and in those that are REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE201, VE204, VE207, VE218; warns with VE211 as find_similar.$$;
 
-revoke execute on function evervec.search_of(text) from public;
+revoke execute on function evervec.search(text, text, integer, real, jsonb[]) from public;
+
+-- file: functions/search/search_size.sql
+-- search_size: how many rows the nearest-n step of a search fetches, once its arguments are known to be good.
+--
+-- With diversity there must be something to choose from: four times what is wanted, but no more than 1,000 beyond it.
+-- Locks:  none.
+-- Raises: VE201 bad query vector · VE204 bad limit, threshold or diversity
+create or replace function evervec.search_size(
+    p_query          vector,
+    p_dimensions     integer,
+    p_distance       text,
+    p_limit          integer,
+    p_min_similarity real,
+    p_diversity      real
+)
+returns bigint
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    perform evervec.query_limit(p_query, p_dimensions, p_limit);
+    if p_distance = 'cosine' and vector_norm(p_query) = 0 then
+        raise exception using
+            errcode = 'VE201', message = 'the query vector is zero, which has no direction and so no cosine distance',
+            detail  = 'The source compares vectors by cosine.',
+            hint    = 'Embed the query with the model of the source.';
+    elsif p_min_similarity = 'NaN' then
+        raise exception using
+            errcode = 'VE204', message = 'a minimum similarity of NaN makes no sense',
+            detail  = 'p_min_similarity is compared with the similarity of every row.',
+            hint    = 'Give a number, or NULL for no threshold.';
+    elsif not p_diversity between 0 and 1 then
+        raise exception using
+            errcode = 'VE204', message = format('a diversity of %s makes no sense', p_diversity),
+            detail  = 'p_diversity is the weight of being unlike the rows before, from 0 to 1.',
+            hint    = 'Give a number from 0 to 1, or NULL for the nearest rows as they are.';
+    end if;
+    return case when p_diversity is null then p_limit else least(p_limit * 4::bigint, p_limit + 1000::bigint) end;
+end
+$$;
+
+comment on function evervec.search_size(vector, integer, text, integer, real, real) is
+$$Internal. The number of rows to fetch for a search; raises VE201 or VE204 when its arguments are not good.$$;
+
+revoke execute on function evervec.search_size(vector, integer, text, integer, real, real) from public;
 
 -- file: functions/search/vector_lookup.sql
 -- vector_lookup: the canonical key of a row and the query that fetches its vector, for callers who may not read evervec's tables.
@@ -5103,6 +6545,26 @@ comment on function evervec.vector_lookup(text, jsonb) is
 $$Internal. The canonical row_key, and the text of the query over ($1 row_key) that fetches the row's vector. Raises VE101, VE202.$$;
 
 revoke execute on function evervec.vector_lookup(text, jsonb) from public;
+
+-- file: functions/search/words_of.sql
+-- words_of: the words of a search as full text search looks them up; NULL where nothing is left that an index could find.
+--
+-- Locks:  none.
+create or replace function evervec.words_of(p_text_search text, p_text text)
+returns tsquery
+language sql stable
+set search_path from current
+set client_min_messages = warning
+as $$
+    select q.words
+      from (select websearch_to_tsquery(p_text_search::regconfig, left(p_text, 10000))) as q (words)
+     where querytree(q.words) not in ('', 'T')
+$$;
+
+comment on function evervec.words_of(text, text) is
+$$Internal. websearch_to_tsquery of the first 10,000 characters; NULL for stop words alone, and for words that are all excluded.$$;
+
+revoke execute on function evervec.words_of(text, text) from public;
 
 -- file: functions/storage/check_vectors.sql
 -- check_vectors: refuses vectors that a source cannot hold, or that a search could never find.
@@ -5286,7 +6748,7 @@ revoke execute on function evervec.create_manual_functions(evervec.source) from 
 -- delete_embeddings: takes away vectors that the application brought.
 --
 -- Locks:  the vectors; waited for two seconds at most.
--- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · 55P03 a vector stays locked
+-- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · VE213 row-level security applies to the caller · 55P03 a vector stays locked
 create or replace function evervec.delete_embeddings(p_source text, p_row_keys jsonb[])
 returns bigint
 language plpgsql security definer
@@ -5298,6 +6760,7 @@ declare
     v_keys    jsonb[] := array(select evervec.check_row_key(v_source, k) from unnest(p_row_keys) k);
     v_removed bigint;
 begin
+    perform evervec.check_sees_all(v_source);
     execute format('select evervec.%I($1)', 'remove_' || v_source.name) into v_removed using v_keys;
     return v_removed;
 exception when lock_not_available then
@@ -5310,7 +6773,7 @@ end
 $$;
 
 comment on function evervec.delete_embeddings(text, jsonb[]) is
-$$Removes the vectors of some rows of a manual source; returns how many there were. Raises VE101, VE202, VE205, 55P03.$$;
+$$Removes the vectors of some rows of a manual source; returns how many there were. Raises VE101, VE202, VE205, VE213, 55P03.$$;
 
 revoke execute on function evervec.delete_embeddings(text, jsonb[]) from public;
 
@@ -5318,7 +6781,7 @@ revoke execute on function evervec.delete_embeddings(text, jsonb[]) from public;
 -- delete_embedding: takes away the vector that the application brought for one row.
 --
 -- Locks:  the vector; waited for two seconds at most.
--- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · 55P03 the vector stays locked
+-- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · VE213 row-level security applies to the caller · 55P03 the vector stays locked
 -- needs: functions/storage/delete_embeddings.sql
 create or replace function evervec.delete_embedding(p_source text, p_row_key jsonb)
 returns boolean
@@ -5329,7 +6792,7 @@ as $$
 $$;
 
 comment on function evervec.delete_embedding(text, jsonb) is
-$$Removes the vector of one row of a manual source; false when it had none. Raises VE101, VE202, VE205, 55P03.$$;
+$$Removes the vector of one row of a manual source; false when it had none. Raises VE101, VE202, VE205, VE213, 55P03.$$;
 
 revoke execute on function evervec.delete_embedding(text, jsonb) from public;
 
@@ -5447,7 +6910,8 @@ revoke execute on function evervec.manual_source(text) from public;
 --
 -- Locks:  the row FOR KEY SHARE, its vector; to the end of the caller's transaction.
 -- Raises: VE101 unknown source · VE108 unknown model · VE109 a model of other dimensions · VE111 metadata that is no object ·
---         VE201 bad vector · VE202 bad row_key · VE205 not a manual source · VE206 no such row · 55P03 the row stays locked
+--         VE201 bad vector · VE202 bad row_key · VE205 not a manual source · VE206 no such row ·
+--         VE213 row-level security applies to the caller · 55P03 the row stays locked
 create or replace function evervec.put_embedding(
     p_source    text,
     p_row_key   jsonb,
@@ -5471,7 +6935,7 @@ end
 $$;
 
 comment on function evervec.put_embedding(text, jsonb, vector, text, jsonb) is
-$$Stores a vector of yours for one row of a manual source, replacing a former one. p_model: whose vector it is; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object kept with it. evervec never embeds the row and removes the vector with it. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, VE206, 55P03.$$;
+$$Stores a vector of yours for one row of a manual source, replacing a former one. p_model: whose vector it is; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object kept with it. evervec never embeds the row and removes the vector with it. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, VE206, VE213, 55P03.$$;
 
 revoke execute on function evervec.put_embedding(text, jsonb, vector, text, jsonb) from public;
 
@@ -5482,7 +6946,7 @@ revoke execute on function evervec.put_embedding(text, jsonb, vector, text, json
 -- holds is waited for, two seconds at most.
 -- Locks:  the rows FOR KEY SHARE, their vectors; to the end of the caller's transaction.
 -- Raises: VE101 unknown source · VE108 unknown model · VE109 a model of other dimensions · VE111 lists of different lengths, or metadata
---         that is no object · VE201 bad vector · VE202 bad row_key · VE205 not a manual source · 55P03 a row stays locked
+--         that is no object · VE201 bad vector · VE202 bad row_key · VE205 not a manual source · VE213 row-level security applies to the caller · 55P03 a row stays locked
 create or replace function evervec.put_embeddings(
     p_source     text,
     p_row_keys   jsonb[],
@@ -5502,6 +6966,7 @@ declare
     v_keys   jsonb[];
     v_stored bigint;
 begin
+    perform evervec.check_sees_all(v_source);
     select * into v_own from evervec.model m where m.model_id = v_source.model_id;
     v_model := evervec.model_named(coalesce(p_model, v_own.name));
     if v_model.dimensions <> v_own.dimensions then
@@ -5531,6 +6996,9 @@ begin
     execute format('select evervec.%I($1, $2, $3, $4)', 'put_' || v_source.name)
     into v_stored
     using v_keys, p_embeddings, p_metadata, v_model.model_id;
+    if v_stored > 0 then
+        perform evervec.note_change(v_source.source_id);
+    end if;
     return v_stored;
 exception when lock_not_available then
     raise exception using
@@ -5542,7 +7010,7 @@ end
 $$;
 
 comment on function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]) is
-$$Stores one vector of yours for each row_key of a manual source, replacing a former one, and returns for how many a row was there; keys without a row are passed over. p_model: whose vectors they are; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object each. evervec never embeds these rows and removes their vectors with them. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, 55P03.$$;
+$$Stores one vector of yours for each row_key of a manual source, replacing a former one, and returns for how many a row was there; keys without a row are passed over. p_model: whose vectors they are; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object each. evervec never embeds these rows and removes their vectors with them. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, VE213, 55P03.$$;
 
 revoke execute on function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]) from public;
 
@@ -5680,38 +7148,6 @@ comment on function evervec.add_dependencies(evervec.source, jsonb) is
 $$Internal. Checks p_depends_on and fills evervec.dependency. Raises VE103, VE104, VE110.$$;
 
 revoke execute on function evervec.add_dependencies(evervec.source, jsonb) from public;
-
--- file: functions/track/add_source.sql
--- add_source: the row of a new source, with defaults for what track does not say.
---
--- Locks:  ROW EXCLUSIVE on evervec.source.
-create or replace function evervec.add_source(p_source evervec.source)
-returns evervec.source
-language sql
-set search_path from current
-as $$
-    insert into evervec.source
-        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
-         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
-         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
-         version_column, distance, index_method, priority, priority_sql, too_long, cache)
-    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
-           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
-           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
-           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
-           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
-           evervec.qualified_name(p_source.target),
-           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
-           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
-           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
-           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true)
-    returning *
-$$;
-
-comment on function evervec.add_source(evervec.source) is
-$$Internal. Inserts a source and returns it as stored.$$;
-
-revoke execute on function evervec.add_source(evervec.source) from public;
 
 -- file: functions/track/analyse_sql.sql
 -- analyse_sql: what an SQL expression over a row reads, found by making a view of it and looking at the view's dependencies.
@@ -6336,6 +7772,107 @@ $$Internal. Creates or replaces dependents<n>_<source> for every table that the 
 
 revoke execute on function evervec.create_dependents_functions(evervec.source) from public;
 
+-- file: functions/track/create_document.sql
+-- create_document: the column of an embedding table for the words of its texts, empty, in the place of a former one.
+--
+-- To have other words is to have another column: nothing is written here, workers fill it. Its index is made at once where the table is new,
+-- and otherwise by the worker, who keeps nobody waiting. MAIN: of a row that is too large the words go out of line before the vector does.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
+-- Raises: 55P03 the table stays locked
+-- needs: functions/core/qualified_name.sql
+create or replace function evervec.create_document(p_source evervec.source, p_new boolean)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_target text := evervec.qualified_name(p_source.target);
+begin
+    perform evervec.lock_relation(p_source.target, 'access exclusive');
+    execute format('alter table %s drop column if exists document', v_target);
+    if p_source.text_search is not null then
+        execute format('alter table %s add column document tsvector, alter column %I set storage main', v_target, p_source.vector_column);
+        execute format('comment on column %s.document is %L', v_target,
+                       'The words of the text that the vector stands for, for full text search; NULL: not written yet.');
+        if p_new then
+            execute evervec.index_definition(p_source, '', 'document');
+        end if;
+    end if;
+end
+$$;
+
+comment on function evervec.create_document(evervec.source, boolean) is
+$$Internal. Drops the column document of an embedding table and makes it anew where the source has text_search; p_new: its index too. Raises 55P03.$$;
+
+revoke execute on function evervec.create_document(evervec.source, boolean) from public;
+
+-- file: functions/track/create_document_functions.sql
+-- create_document_functions: the generated functions that write the words of texts for full text search.
+--
+-- document_<source>(text) → its words. A tsvector holds 1 MB, and nobody's vector is to be lost for that: a long text is cut, and cut again
+-- where a dictionary makes more of it than most do.
+-- redocument_<source>(row_keys) → writes the words of rows whose vector is right and whose words are missing, while their text is that of the
+-- vector. What others hold is passed over: they write the words themselves, or take the vector away.
+-- Locks:  none that matter; redocument_ takes rows of the embedding table FOR UPDATE SKIP LOCKED.
+create or replace function evervec.create_document_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql record;
+begin
+    select * into v_sql from evervec.fragments(p_source);
+    perform evervec.create_row_function(
+        p_source, 'document', 'p_text text', 'tsvector', true,
+        format(
+            $body$
+        declare
+            v_characters integer := 200000;
+        begin
+            loop
+                begin
+                    return to_tsvector(%L::regconfig, left($1, v_characters));
+                exception when program_limit_exceeded then
+                    v_characters := v_characters / 2;
+                end;
+            end loop;
+        end
+            $body$,
+            p_source.text_search),
+        -- Of words that are too long for a tsvector.
+        'set client_min_messages = warning');
+    perform evervec.create_row_function(
+        p_source, 'redocument', 'p_row_keys jsonb[]', 'void', false,
+        format(
+            $body$
+        begin
+            with undocumented as materialized (
+                select e.ctid as address, evervec.%1$I(t.content) as document
+                  from unnest($1) as k (row_key)
+                  join %2$s e on %3$s
+                  join %4$s s on %5$s
+                  cross join lateral (select %6$s as content offset 0) t
+                 where e.document is null and e.content_hash = sha256(convert_to(t.content, 'UTF8'))
+                   for update of e skip locked
+            )
+            update %2$s d
+               set document = u.document
+              from undocumented u
+             where d.ctid = u.address;
+        end
+            $body$,
+            'document_' || p_source.name, v_sql.target, evervec.key_match(p_source, 'e', true), v_sql.relation,
+            evervec.key_match(p_source, 's', false), v_sql.content),
+        'set enable_seqscan = off set jit = off');
+end
+$$;
+
+comment on function evervec.create_document_functions(evervec.source) is
+$$Internal. Creates or replaces document_<source> and redocument_<source>.$$;
+
+revoke execute on function evervec.create_document_functions(evervec.source) from public;
+
 -- file: functions/track/create_erase_functions.sql
 -- create_erase_functions: the trigger functions that remove the vectors of rows that went, at once.
 --
@@ -6381,6 +7918,186 @@ comment on function evervec.create_erase_functions(evervec.source) is
 $$Internal. Creates or replaces the trigger functions erase_rows_, erase_row_ and erase_all_<source>, and the view vector_<source>.$$;
 
 revoke execute on function evervec.create_erase_functions(evervec.source) from public;
+
+-- file: functions/track/create_filter.sql
+-- create_filter: filter_<source>_<filter>, the keys of the rows that a filter leaves.
+--
+-- SQL without SET clauses, so that it inlines. It is only called by functions that pin the search_path, the one under which it is checked here.
+-- Locks:  none that matter.
+-- Raises: VE210 not a condition over a row of the source
+create or replace function evervec.create_filter(p_source evervec.source, p_filter evervec.filter)
+returns void
+language plpgsql
+set search_path from current
+set check_function_bodies = on
+as $$
+declare
+    v_name   text := 'filter_' || p_source.name || '_' || p_filter.name;
+    v_alias  text := (select c.relname from pg_class c where c.oid = p_source.relation);
+    v_detail text;
+begin
+    execute format(
+        $sql$
+        create or replace function evervec.%1$I(%2$s) returns table (%3$s)
+        language sql stable
+        as %4$L
+        $sql$,
+        v_name,
+        (select string_agg(format('%I %s', p.name, p.type), ', ' order by p.ordinality)
+           from unnest(p_filter.parameter_names, p_filter.parameter_types) with ordinality as p (name, type, ordinality)),
+        (select string_agg(format('key_%s %s', k.ordinality, k.type), ', ' order by k.ordinality)
+           from unnest(p_source.key_types) with ordinality as k (type, ordinality)),
+        format(E'select %s from %s as %I where (%s\n)', evervec.key_list(p_source, quote_ident(v_alias)), (evervec.fragments(p_source)).relation, v_alias,
+               p_filter.condition));
+    execute format('comment on function evervec.%I is %L', v_name,
+                   format('Keys of the rows of %s that the filter %s leaves.', p_source.relation, p_filter.name));
+    execute format('revoke execute on function evervec.%I from public', v_name);
+    execute format('grant execute on function evervec.%I to %s', v_name,
+                   (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
+exception
+    when syntax_error_or_access_rule_violation or feature_not_supported or grouping_error or data_exception then
+        get stacked diagnostics v_detail = message_text;
+        raise exception using
+            errcode = 'VE210',
+            message = format('filter "%s" of source "%s" is no condition over a row of %s', p_filter.name, p_source.name, p_source.relation),
+            detail  = v_detail,
+            hint    = format('The row is called %I there; name other tables, and types, with their schema; parameters by name, or as $1, $2, ….', v_alias);
+end
+$$;
+
+comment on function evervec.create_filter(evervec.source, evervec.filter) is
+$$Internal. Creates or replaces filter_<source>_<filter>. Raises VE210.$$;
+
+revoke execute on function evervec.create_filter(evervec.source, evervec.filter) from public;
+
+-- file: functions/track/create_filter_functions.sql
+-- create_filter_functions: all functions that a filter has of its own.
+--
+-- filter_<source>_<filter>(its parameters) → the keys of the rows that qualify; find_similar_<source>_<filter>, typed; where the source keeps
+-- words, hybrid_search_<source>_<filter>.
+-- Locks:  none that matter.
+-- Raises: VE210 its condition is none over a row of the source · 2BP01 as create_search
+create or replace function evervec.create_filter_functions(p_source evervec.source, p_filter evervec.filter)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.create_filter(p_source, p_filter);
+    perform evervec.create_search(p_source, format('find_similar_%s_%s', p_source.name, p_filter.name), true, p_filter);
+    if p_source.text_search is not null then
+        perform evervec.create_hybrid_function(p_source, p_filter);
+    end if;
+end
+$$;
+
+comment on function evervec.create_filter_functions(evervec.source, evervec.filter) is
+$$Internal. Creates or replaces filter_<source>_<filter>, find_similar_<source>_<filter> and, where the source keeps words, hybrid_search_<source>_<filter>. Raises VE210, 2BP01.$$;
+
+revoke execute on function evervec.create_filter_functions(evervec.source, evervec.filter) from public;
+
+-- file: functions/track/create_hybrid_function.sql
+-- create_hybrid_function: hybrid_search_<source>, or that of a filter: what two searches find, by meaning and by words, in one order.
+--
+-- Weighted reciprocal rank: a row gets weight / (k + rank) from each leg that found it. Ranks, not scores, because a distance and a measure of
+-- words have no common scale. Each leg brings twice what is wanted, a hundred at least. The leg of the vectors is the source's
+-- search function, index, exact search, filter and all; the leg of the words uses their GIN index. A filter stands in both.
+--
+-- Words that only say what a text is not to contain (and stop words alone) cannot be looked up: then the vectors decide alone. Of words
+-- without an end the first 10,000 characters count, as a tsquery is limited too.
+--
+-- Runs as the caller. Columns stand behind aliases, variables alone, parameters are $1, $2, …, as in search_body.
+-- Locks:  none.
+create or replace function evervec.create_hybrid_function(p_source evervec.source, p_filter evervec.filter default null)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_name   text := concat_ws('_', 'hybrid_search', p_source.name, p_filter.name);
+    -- The number of p_query; the others follow.
+    v_query  integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
+    v_owner  regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_values text;
+begin
+    select string_agg(format('$%s', 1 + p.ordinality), ', ' order by p.ordinality) into v_values
+      from unnest(p_filter.parameter_names) with ordinality as p (name, ordinality);
+    execute format(
+        $sql$
+        create or replace function evervec.%1$I(p_text text, %2$s p_query vector default null, p_limit integer default 10,
+                                                p_vector_weight double precision default 1, p_text_weight double precision default 1, p_k integer default 60,
+                                                p_exclude jsonb[] default '{}')
+        returns table (row_key jsonb, score double precision, vector_rank integer, similarity real, text_rank integer, text_score real)
+        language plpgsql stable
+        set search_path from current set plan_cache_mode = force_custom_plan set jit = off
+        as $body$
+        #variable_conflict use_variable
+        declare
+            v_most    integer := evervec.hybrid_pool($1, $%4$s, $%5$s, $%6$s, $%7$s, $%8$s);
+            v_query   vector := case when $%5$s > 0 then coalesce($%3$s, evervec.query_of(%9$L, $1)) end;
+            v_words   tsquery := case when $%6$s > 0 then evervec.words_of(%10$L, $1) end;
+        begin
+            return query
+            with vector_leg as materialized (
+                select n.row_key, n.similarity, row_number() over (order by n.distance, n.row_key) as place
+                  from (select %11$s as row_key, n.similarity, n.distance from evervec.%12$I(%13$s) n where v_query is not null) n
+                 where n.row_key <> all ($%8$s)
+            ), text_leg as materialized (
+                select t.row_key, t.score, row_number() over (order by t.score desc, t.row_key) as place
+                  from (
+                    select %14$s as row_key, w.score
+                      from (
+                        select %15$s, ts_rank_cd(e.document, v_words, 1) as score
+                          from %16$s e %17$s
+                         where e.document @@ v_words
+                         order by score desc, %15$s
+                         limit v_most
+                      ) w
+                  ) t
+                 where t.row_key <> all ($%8$s)
+            )
+            select x.row_key, x.score, x.vector_place::integer, x.similarity, x.text_place::integer, x.text_score
+              from (
+                select coalesce(v.row_key, t.row_key) as row_key,
+                       coalesce($%5$s / ($%7$s + v.place), 0) + coalesce($%6$s / ($%7$s + t.place), 0) as score,
+                       v.place as vector_place, v.similarity, t.place as text_place, t.score as text_score
+                  from vector_leg v
+                  full join text_leg t on t.row_key = v.row_key
+              ) x
+             order by x.score desc, x.row_key
+             limit $%4$s;
+        end
+        $body$
+        $sql$,
+        v_name,
+        (select string_agg(format('%I %s,', p.name, p.type), ' ' order by p.ordinality)
+           from unnest(p_filter.parameter_names, p_filter.parameter_types) with ordinality as p (name, type, ordinality)),
+        v_query, v_query + 1, v_query + 2, v_query + 3, v_query + 4, v_query + 5,
+        p_source.name, p_source.text_search,
+        case when p_filter.name is null then 'n.row_key'
+             else format('evervec.%I(%s)', 'key_' || p_source.name,
+                         (select string_agg(format('n.%I', evervec.result_name(k.name, p_filter)), ', ' order by k.ordinality)
+                            from unnest(p_source.key_columns) with ordinality as k (name, ordinality))) end,
+        case when p_filter.name is null then 'similar_' || p_source.name
+             else format('find_similar_%s_%s', p_source.name, p_filter.name) end,
+        concat_ws(', ', 'v_query', v_values, 'v_most'),
+        evervec.key_call(p_source, 'w', true), evervec.key_list(p_source, 'e', true), evervec.qualified_name(p_source.target),
+        case when p_filter.name is not null then
+            format('join evervec.%I(%s) f on %s', format('filter_%s_%s', p_source.name, p_filter.name), v_values,
+                   (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
+                      from unnest(p_source.target_key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))) end);
+    execute format('revoke execute on function evervec.%I from public', v_name);
+    execute format('grant execute on function evervec.%I to %s', v_name, v_owner);
+    execute format('comment on function evervec.%I is %L', v_name,
+                   format('Rows of %s that meaning and words find together, those %sfirst that both find high. See evervec.hybrid_search.',
+                          p_source.relation, case when p_filter.name is not null then format('that meet the filter %s, ', p_filter.name) end));
+end
+$$;
+
+comment on function evervec.create_hybrid_function(evervec.source, evervec.filter) is
+$$Internal. Creates or replaces hybrid_search_<source>, or hybrid_search_<source>_<filter>.$$;
+
+revoke execute on function evervec.create_hybrid_function(evervec.source, evervec.filter) from public;
 
 -- file: functions/track/create_key_function.sql
 -- create_key_function: key_<source>, the one place where a row_key is built, and canonical_<source>, which reads one and builds it anew.
@@ -6488,8 +8205,8 @@ revoke execute on function evervec.create_partition_triggers(evervec.source) fro
 -- file: functions/track/create_pass_functions.sql
 -- create_pass_functions: the generated functions that a pass walks over a source with, slice by slice.
 --
--- slice_<source>(after, limit, by hash) → the next rows in key order: ok, missing (no vector), stale (of another model or text),
--- empty (neither text nor vector)
+-- slice_<source>(after, limit, by hash) → the next rows in key order: ok, missing (no vector), stale (of another model or text, or without its
+-- words), empty (neither text nor vector)
 -- orphans_<source>(after, limit) → the next vectors in key order: ok or orphan (no row)
 --
 -- Two branches instead of one condition with OR: each is a plain range scan of the primary key.
@@ -6521,6 +8238,7 @@ begin
                case when $3 and s."evervec content" is null and %2$s then %11$L
                     when %2$s then 'missing'
                     when e.stored_model is distinct from %3$s then 'stale'
+                    %12$s
                     when $3 and sha256(convert_to(s."evervec content", 'UTF8')) is distinct from e.stored_hash then 'stale'
                     else 'ok' end
           from (select %4$s, case when $3 then %5$s end as "evervec content"
@@ -6528,12 +8246,14 @@ begin
                  where @condition@
                  order by %4$s
                  limit $2) s
-          left join lateral (select %7$s as stored_hash, %8$s as stored_model from %9$s e where %10$s) e on true
+          left join lateral (select %7$s as stored_hash, %8$s as stored_model %13$s from %9$s e where %10$s) e on true
          order by %4$s
         $query$,
         evervec.key_call(p_source, 's'), v_missing, p_source.model_id,
         evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.stored_hash, v_sql.stored_model, v_sql.target,
-        evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end);
+        evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end,
+        case when p_source.text_search is not null then 'when not e.documented then ''stale''' end,
+        case when p_source.text_search is not null then ', e.document is not null as documented' end);
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end
@@ -6688,6 +8408,7 @@ revoke execute on function evervec.create_row_function(evervec.source, text, tex
 -- slice_<source>, orphans_<source> → see create_pass_functions
 -- hashes_<source>, clear_<source> → see create_vector_functions
 -- sample_<source>(percent, characters) → see create_sample_function
+-- document_<source>, redocument_<source> → see create_document_functions
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
 -- put_<source>, remove_<source> → see create_manual_functions
 --
@@ -6708,6 +8429,9 @@ begin
     if p_source.storage = 'manual' then
         perform evervec.create_manual_functions(p_source);
     end if;
+    if p_source.text_search is not null then
+        perform evervec.create_document_functions(p_source);
+    end if;
     perform evervec.create_vector_functions(p_source);
     perform evervec.create_pass_functions(p_source);
     perform evervec.create_sample_function(p_source);
@@ -6718,7 +8442,7 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;
 
@@ -6761,11 +8485,130 @@ $$Internal. Creates or replaces sample_<source>.$$;
 
 revoke execute on function evervec.create_sample_function(evervec.source) from public;
 
+-- file: functions/track/create_search.sql
+-- create_search: one generated search function of a source: typed or by row_key, with or without a filter.
+--
+-- Runs as the caller. Where its columns are others than before it is dropped and made anew, and whoever might execute it may again.
+-- Locks:  none that matter.
+-- Raises: 2BP01 its columns are others now, and something else, such as a view of a user's, uses it
+create or replace function evervec.create_search(
+    p_source evervec.source,
+    p_name   text,
+    p_typed  boolean,
+    p_filter evervec.filter default null
+)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_limit      integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
+    -- A key of one column is excluded by its values, others by their row_keys: one that is an array or a row cannot be an element of an array.
+    v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and evervec.is_scalar(p_source.key_types[1]);
+    v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
+    v_join       text;
+    v_visits     text;
+    v_columns    record;
+    v_definition text;
+    v_former     regprocedure;
+    v_grantee    text;
+    v_grantees   text[];
+begin
+    select string_agg(format('%I %s', evervec.result_name(c.name, p_filter), c.type), ', ' order by c.ordinality) as names,
+           string_agg(c.value, ', ' order by c.ordinality) as found
+      into v_columns
+      from (
+        select k.name, k.type, format('n.key_%s::%s', k.ordinality, k.type), k.ordinality
+          from unnest(p_source.key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
+        union all
+        select r.name, format_type(a.atttypid, -1), format('s.%I::%s', r.name, format_type(a.atttypid, -1)), 100 + r.ordinality
+          from unnest(p_source.return_columns) with ordinality as r (name, ordinality)
+          join pg_attribute a on a.attrelid = p_source.relation and a.attname = r.name
+      ) as c (name, type, value, ordinality);
+
+    if p_source.index_method = 'none' then
+        v_visits := 'null';
+    elsif p_filter.name is null and p_source.storage = 'column' and p_source.relation_kind = 'p' then
+        -- A partitioned table has no size of its own.
+        v_visits := 'v_fetch';
+    elsif p_filter.name is null then
+        -- 20 kB are read and compared in the time of one step of the index. In the user's own table, vectors may be out of line.
+        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
+                           case when p_source.storage = 'column' then 'pg_table_size' else 'pg_relation_size' end,
+                           evervec.qualified_name(p_source.target));
+    end if;
+    if p_filter.name is not null then
+        select format('join evervec.%I(%s) f on %s',
+                      v_filter, string_agg('$' || 1 + p.ordinality, ', ' order by p.ordinality),
+                      (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
+                         from unnest(p_source.target_key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))),
+               coalesce(v_visits, format(
+                      'evervec.index_visits(format(%L%s), %L::regclass, v_fetch)',
+                      format('select from evervec.%I(%s)', v_filter, string_agg('%L::' || p.type, ', ' order by p.ordinality)),
+                      string_agg(', $' || 1 + p.ordinality, '' order by p.ordinality), evervec.qualified_name(p_source.target)))
+          into v_join, v_visits
+          from unnest(p_filter.parameter_types) with ordinality as p (type, ordinality);
+    end if;
+    v_definition := format(
+        $sql$
+        create or replace function evervec.%1$I(p_query vector, %2$s p_limit integer default 10, p_min_similarity real default null,
+                                                p_exclude %3$s[] default null, p_diversity real default null)
+        returns table (%4$s, similarity real, distance real)
+        language plpgsql stable
+        set search_path from current set plan_cache_mode = force_generic_plan set enable_sort = off set jit = off
+        as $body$ %5$s $body$
+        $sql$,
+        p_name,
+        (select string_agg(format('%I %s,', p.name, p.type), ' ' order by p.ordinality)
+           from unnest(p_filter.parameter_names, p_filter.parameter_types) with ordinality as p (name, type, ordinality)),
+        case when v_plain then p_source.key_types[1] else 'jsonb' end,
+        case when p_typed then v_columns.names else 'row_key jsonb' end,
+        evervec.search_body(
+            p_source, v_limit,
+            case when v_plain then format('e.%I %s any ($%s)', p_source.target_key_columns[1], p_source.key_operators[1], v_limit + 2)
+                 else format('%s = any ($%s)', evervec.key_call(p_source, 'e', true), v_limit + 2) end,
+            v_join, v_visits,
+            case when p_typed then v_columns.found else (
+                select format('evervec.%I(%s)', 'key_' || p_source.name, string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality))
+                  from unnest(p_source.key_types) with ordinality as k (type, ordinality)) end,
+            case when p_typed and p_source.return_columns <> '{}' then format(
+                -- OFFSET keeps it a look-up for each row found: the planner, which does not know how few they are, would read the whole table.
+                'cross join lateral (select s.* from %s s where %s offset 0) s', (evervec.fragments(p_source)).relation, (
+                select string_agg(format('s.%I %s n.key_%s::%s', k.name, k.operator, k.ordinality, k.type), ' and ' order by k.ordinality)
+                  from unnest(p_source.key_columns, p_source.key_operators, p_source.key_types) with ordinality as k (name, operator, type, ordinality))) end));
+    begin
+        execute v_definition;
+    exception when invalid_function_definition then
+        select p.oid::regprocedure, array(
+                   select a.grantee::regrole::text from aclexplode(p.proacl) a where a.grantee not in (0, p.proowner))
+          into v_former, v_grantees
+          from pg_proc p
+         where p.pronamespace = 'evervec'::regnamespace and p.proname = p_name;
+        execute format('drop function %s', v_former);
+        execute v_definition;
+    end;
+    execute format('comment on function evervec.%I is %L', p_name, format(
+        'Rows of %s nearest to p_query%s, nearest first. Parameters and similarity are those of find_similar. Raises VE201, VE204; warns with VE211.',
+        p_source.relation, ' among those of the filter ' || p_filter.name));
+    execute format('revoke execute on function evervec.%I from public', p_name);
+    foreach v_grantee in array v_grantees || v_owner::text loop
+        execute format('grant execute on function evervec.%I to %s', p_name, v_grantee);
+    end loop;
+end
+$$;
+
+comment on function evervec.create_search(evervec.source, text, boolean, evervec.filter) is
+$$Internal. Creates or replaces a search function of a source. p_typed: it returns the key and the return columns, otherwise row_key; p_filter: the rows to search among. Raises 2BP01.$$;
+
+revoke execute on function evervec.create_search(evervec.source, text, boolean, evervec.filter) from public;
+
 -- file: functions/track/create_search_function.sql
 -- create_search_function: nearest_<source>, the search that inlines into the caller's plan.
 --
--- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be
--- wrong with the arguments is checked in the LIMIT, which is evaluated once an execution.
+-- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be wrong with the
+-- query vector is checked by a condition on no column, which is evaluated once an execution; a limit that is a constant stays one, so that
+-- one plan does for all query vectors.
 -- A body that is parsed at once follows renames, but makes PostgreSQL refuse to drop what it reads. That is right for our own table;
 -- over the user's (column storage) the body is text, in which everything is qualified, and inlines too.
 -- Locks:  none.
@@ -6787,9 +8630,10 @@ begin
         %8$s
             select %3$s, %4$s
               from %5$s e
-             %7$s
+             where %7$s case when %11$I.vector_dims(p_query) = %6$s and (%10$L <> 'cosine' or %11$I.vector_norm(p_query) > 0) then true
+                             else evervec.search_size(p_query, %6$s, %10$L, 0, null, null) = 0 end
              order by %4$s
-             limit evervec.query_limit(p_query, %6$s, p_limit);
+             limit case when p_limit >= 0 then p_limit else evervec.query_limit(p_query, %6$s, p_limit) end;
         %9$s
         $sql$,
         'nearest_' || p_source.name,
@@ -6797,9 +8641,10 @@ begin
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
         evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
-        case when p_source.storage = 'column' then format('where e.%I is not null', p_source.vector_column) end,
+        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end,
         case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
-        case when p_source.storage = 'column' then '$nearest$' else 'end' end);
+        case when p_source.storage = 'column' then '$nearest$' else 'end' end,
+        p_source.distance, (select n.nspname from pg_extension x join pg_namespace n on n.oid = x.extnamespace where x.extname = 'vector'));
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));
@@ -6815,6 +8660,27 @@ $$Internal. Creates or replaces nearest_<source>.$$;
 
 revoke execute on function evervec.create_search_function(evervec.source) from public;
 
+-- file: functions/track/create_similar_functions.sql
+-- create_similar_functions: find_similar_<source>, typed, and similar_<source>, by row_key, through which find_similar searches it.
+--
+-- Locks:  none that matter.
+-- Raises: 2BP01 as create_search
+create or replace function evervec.create_similar_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.create_search(p_source, 'find_similar_' || p_source.name, true);
+    perform evervec.create_search(p_source, 'similar_' || p_source.name, false);
+end
+$$;
+
+comment on function evervec.create_similar_functions(evervec.source) is
+$$Internal. Creates or replaces find_similar_<source> and similar_<source>. Raises 2BP01.$$;
+
+revoke execute on function evervec.create_similar_functions(evervec.source) from public;
+
 -- file: functions/track/create_table_functions.sql
 -- create_table_functions: write_<source> and erase_<source> for vectors in a table of their own.
 --
@@ -6827,10 +8693,14 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_sql  record;
-    v_keys record;
+    v_sql     record;
+    v_keys    record;
+    -- Where texts are searched for their words, the recipe is evaluated once for both: OFFSET keeps the planner from copying it.
+    v_words   boolean := p_source.text_search is not null;
+    v_content text;
 begin
     select * into v_sql from evervec.fragments(p_source);
+    v_content := case when v_words then 't.content' else v_sql.content end;
     select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
            string_agg(format('l.key_%s', c.ordinality), ', ' order by c.ordinality) as written,
            evervec.key_list(p_source, null, true) as target
@@ -6848,14 +8718,14 @@ begin
                   from unnest($1, $2, $3, $5) with ordinality
                        as k (row_key, content_hash, embedding, note, ordinality)
                   cross join lateral (
-                    select sha256(convert_to(%1$s, 'UTF8')) = k.content_hash as still_true, %2$s
-                      from %3$s s
+                    select sha256(convert_to(%1$s, 'UTF8')) = k.content_hash as still_true, %2$s %8$s
+                      from %3$s s %9$s
                      where %4$s
                        for key share of s skip locked
                   ) s
             ), written as (
-                insert into %5$s (content_hash, model_id, embedding, note, %6$s)
-                select l.content_hash, $4, l.embedding, l.note, %7$s
+                insert into %5$s (content_hash, model_id, embedding, note, %6$s %10$s)
+                select l.content_hash, $4, l.embedding, l.note, %7$s %11$s
                   from locked l
                  where l.still_true
                 on conflict (%6$s) do update
@@ -6863,7 +8733,7 @@ begin
                        model_id     = excluded.model_id,
                        embedding    = excluded.embedding,
                        note         = excluded.note,
-                       updated_at   = now()
+                       updated_at   = now() %12$s
             )
             select k.ordinality::integer,
                    case when l.still_true then 'completed'
@@ -6874,8 +8744,13 @@ begin
               left join locked l on l.ordinality = k.ordinality;
         end
             $body$,
-            v_sql.content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
-            v_keys.written),
+            v_content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
+            v_keys.written,
+            case when v_words then format(', evervec.%I(t.content) as document', 'document_' || p_source.name) end,
+            case when v_words then format('cross join lateral (select %s as content offset 0) t', v_sql.content) end,
+            case when v_words then ', document' end,
+            case when v_words then ', l.document' end,
+            case when v_words then ', document = excluded.document' end),
         'set enable_seqscan = off set jit = off');
     perform evervec.create_row_function(
         p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
@@ -7289,6 +9164,7 @@ as $$
 declare
     v_former evervec.source;
     v_source evervec.source;
+    v_filter evervec.filter;
 begin
     for v_former in
         select s.*
@@ -7296,8 +9172,8 @@ begin
           join pg_class c on c.oid = s.relation
          where s.source_id = any (p_sources)
            and (evervec.qualified_name(s.relation), evervec.qualified_name(s.target), evervec.attribute_names(s.relation, s.key_attributes),
-                evervec.attribute_names(s.relation, s.watched_attributes))
-               is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
+                evervec.attribute_names(s.relation, s.watched_attributes), evervec.attribute_names(s.relation, s.return_attributes))
+               is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns, s.return_columns)
             or s.source_id = any (p_sources)
            and not exists (
                select from pg_index i
@@ -7321,7 +9197,8 @@ begin
             v_source := evervec.with_present_names(v_former);
             v_source := evervec.with_recipe(v_source);
         exception when others then
-            v_source := evervec.with_key(v_former);
+            v_source := evervec.with_return_columns(evervec.with_key(v_former),
+                                                    evervec.attribute_names(v_former.relation, v_former.return_attributes));
             v_source.last_error := sqlerrm;
         end;
         perform evervec.update_source(v_source);
@@ -7329,6 +9206,23 @@ begin
         if v_source.storage = 'column' then
             perform evervec.create_search_function(v_source);
         end if;
+        begin
+            perform evervec.create_similar_functions(v_source);
+            if v_source.text_search is not null then
+                perform evervec.create_hybrid_function(v_source);
+            end if;
+        exception when dependent_objects_still_exist then
+            -- A view of somebody's uses a function whose columns are named otherwise now.
+            update evervec.source s set last_error = coalesce(s.last_error, sqlerrm) where s.source_id = v_source.source_id;
+        end;
+        for v_filter in select * from evervec.filter f where f.source_id = v_source.source_id loop
+            begin
+                perform evervec.create_filter_functions(v_source, v_filter);
+            exception when others then
+                -- Its words cannot be followed: doctor tells.
+                continue;
+            end;
+        end loop;
         perform evervec.create_trigger_functions(v_source);
         if v_source.key_columns <> v_former.key_columns then
             delete from evervec.processing_queue q where q.source_id = v_source.source_id;
@@ -7362,34 +9256,6 @@ $$Internal. Adapts sources to renamed tables and columns and to attached and det
 
 revoke execute on function evervec.follow_renames(integer[]) from public;
 
--- file: functions/track/generated_functions.sql
--- generated_functions: the names of all functions that a source has of its own.
---
--- Locks:  none.
-create or replace function evervec.generated_functions(p_source text)
-returns text[]
-language sql stable
-set search_path from current
-as $$
-    select array_agg(prefix || '_' || p_source)
-      from (
-        select unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
-                            'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
-        union all
-        select format(f.form, d.ordinal)
-          from evervec.source s
-          join evervec.dependency d using (source_id)
-          cross join unnest(array['dependents%s', 'log_dep%s_insert', 'log_dep%s_update', 'log_dep%s_delete',
-                                  'log_dep%s_truncate']) as f (form)
-         where s.name = p_source
-      ) as g (prefix)
-$$;
-
-comment on function evervec.generated_functions(text) is
-$$Internal. Names of the functions in schema evervec that were generated for a source.$$;
-
-revoke execute on function evervec.generated_functions(text) from public;
-
 -- file: functions/track/get_source.sql
 -- get_source: what a caller needs to know about a source to search it.
 --
@@ -7420,6 +9286,23 @@ comment on function evervec.get_source(text) is
 $$One source by its name: table, model, dimensions, embedding table, distance, key columns, state. Raises VE101.$$;
 
 revoke execute on function evervec.get_source(text) from public;
+
+-- file: functions/track/is_scalar.sql
+-- is_scalar: whether values of a type can be kept in an array and taken out again: not arrays, not rows, not domains over these.
+--
+-- Locks:  none.
+create or replace function evervec.is_scalar(p_type text)
+returns boolean
+language sql stable
+set search_path from current
+as $$
+    select t.typcategory not in ('A', 'C') from pg_type t where t.oid = to_regtype(p_type)
+$$;
+
+comment on function evervec.is_scalar(text) is
+$$Internal. Whether values of that type are neither arrays nor rows.$$;
+
+revoke execute on function evervec.is_scalar(text) from public;
 
 -- file: functions/track/key_call.sql
 -- key_call: the SQL that builds the row_key of a row: evervec.key_film(s.id).
@@ -7564,28 +9447,52 @@ $$Internal. SET clauses of every generated function that renders texts or reads 
 
 revoke execute on function evervec.pinned_settings() from public;
 
+-- file: functions/track/result_name.sql
+-- result_name: the name that a column of the source has in the result of a generated search function.
+--
+-- Its own, unless the function has a parameter or a result of that name: a column "distance" is returned as "source_distance".
+-- Locks:  none.
+create or replace function evervec.result_name(p_column text, p_filter evervec.filter)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select case when p_column = any (array['similarity', 'distance', 'p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity']
+                                     || p_filter.parameter_names)
+                then left('source_' || p_column, 63) else p_column end
+$$;
+
+comment on function evervec.result_name(text, evervec.filter) is
+$$Internal. Name of a column in the result of find_similar_<source>: its own, or source_<name> where that is taken.$$;
+
+revoke execute on function evervec.result_name(text, evervec.filter) from public;
+
 -- file: functions/track/retrack.sql
 -- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
--- Locks:  those of track and untrack.
--- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · 55P03 the table stays locked
+-- Locks:  those of track and untrack; with another p_text_search, ACCESS EXCLUSIVE on the embedding table.
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
 create or replace function evervec.retrack(
-    p_source     text,
-    p_columns    text[] default null,
-    p_template   text default null,
-    p_text_sql   text default null,
-    p_where      text default null,
-    p_depends_on jsonb default null,
-    p_too_long   text default null,
-    p_cache      boolean default null
+    p_source         text,
+    p_columns        text[] default null,
+    p_template       text default null,
+    p_text_sql       text default null,
+    p_where          text default null,
+    p_depends_on     jsonb default null,
+    p_too_long       text default null,
+    p_cache          boolean default null,
+    p_return_columns text[] default null,
+    p_text_search    text default null
 )
 returns void
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_source evervec.source := evervec.source_named(p_source);
+    v_source    evervec.source := evervec.source_named(p_source);
+    v_former    text := v_source.text_search;
+    v_protected boolean;
 begin
     perform evervec.check_relation(v_source.relation);
     perform evervec.drop_triggers(v_source);
@@ -7611,7 +9518,17 @@ begin
     v_source.too_long := coalesce(p_too_long, v_source.too_long);
     v_source.cache := coalesce(p_cache, v_source.cache);
     perform evervec.check_option('p_too_long', v_source.too_long, array['cut', 'dead_letter']);
+    v_protected := evervec.is_protected(v_source)
+                   or v_source.storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = v_source.relation);
+    if v_protected then
+        perform evervec.drop_policies(v_source, array['evervec_visible']);
+    end if;
     perform evervec.match_key_types(v_source);
+    v_source := evervec.with_return_columns(v_source, coalesce(p_return_columns, v_source.return_columns));
+    v_source := evervec.with_text_search(v_source, p_text_search);
+    if v_source.text_search is distinct from v_former then
+        perform evervec.create_document(v_source, false);
+    end if;
     if v_source.state = 'suspended' then
         v_source.state := 'active';
     end if;
@@ -7624,15 +9541,26 @@ begin
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
+    perform evervec.create_similar_functions(v_source);
+    if v_source.text_search is not null then
+        perform evervec.create_hybrid_function(v_source);
+    end if;
+    perform evervec.create_filter_functions(v_source, f) from evervec.filter f where f.source_id = v_source.source_id;
     perform evervec.create_triggers(v_source);
+    if v_protected then
+        perform evervec.create_policies(v_source);
+    end if;
+    perform evervec.renew_access();
     perform evervec.start_pass(v_source.source_id, 'reconcile');
+    -- Keys of kept results may be of another type now.
+    perform evervec.note_change(v_source.source_id);
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search as in track; NULL keeps what it has, p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -7675,11 +9603,162 @@ $$Internal. SQL condition for the WHEN clause of an UPDATE trigger over these co
 
 revoke execute on function evervec.row_differs(regclass, text[]) from public;
 
+-- file: functions/track/search_body.sql
+-- search_body: the body of a generated search function, with or without a filter.
+--
+-- First the n nearest are fetched into arrays. The statement for the index is planned once a session and for any limit, so sorting is
+-- made dear to the planner (a SET clause of the function) and the index is what is left. Where it gives fewer rows than are wanted, or is
+-- not worth asking, all that qualifies is read; + 0 keeps that from being answered by the index again. Then what was fetched is
+-- sorted, because a relaxed iterative scan is only almost in order, and gets threshold, returned columns and diversity, which
+-- cannot keep the index from being used any more.
+--
+-- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each costs microseconds, so ef_search is
+-- only touched where it has to be. Good arguments are told by operators; search_size has the words for bad ones.
+--
+-- Columns stand behind the aliases e, f, n and s, variables stand alone, and parameters are $1, $2, …: no name of a user's can be taken for
+-- one of ours.
+--
+-- p_limit:    number of the parameter p_limit; p_min_similarity, p_exclude and p_diversity follow
+-- p_excluded: condition on e: it is one of those to leave out
+-- p_filter:   a join that leaves of e what qualifies, or NULL
+-- p_visits:   how many vectors a scan of the index would have to look at; NULL where an exact search is cheaper
+-- p_result, p_join: what is returned of n, what was found, and of s, joined to it
+-- Locks:  none.
+-- needs: functions/search/metric.sql
+-- needs: functions/core/qualified_name.sql
+create or replace function evervec.search_body(
+    p_source   evervec.source,
+    p_limit    integer,
+    p_excluded text,
+    p_filter   text,
+    p_visits   text,
+    p_result   text,
+    p_join     text
+)
+returns text
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+    v_metric     record := evervec.metric(p_source.distance);
+    v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
+    v_keys       record;
+    v_fetch      text;
+    v_found      text;
+begin
+    -- There are no arrays of arrays, and unnest takes rows to pieces: such a key is kept as text.
+    select string_agg(format('v_key_%s %s[];', k.ordinality, t.held), ' ' order by k.ordinality) as declared,
+           string_agg(format('v_key_%s', k.ordinality), ', ' order by k.ordinality) as variables,
+           string_agg(format('key_%s', k.ordinality), ', ' order by k.ordinality) as names,
+           string_agg(format('array_agg(n.key_%s)', k.ordinality), ', ' order by k.ordinality) as collected,
+           string_agg(format('e.%I::%s as key_%s', k.name, t.held, k.ordinality), ', ' order by k.ordinality) as fetched,
+           string_agg(format('e.%I', k.name), ', ' order by k.ordinality) as stored,
+           string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality) as found
+      into v_keys
+      from unnest(p_source.target_key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
+      cross join lateral (select case when evervec.is_scalar(k.type) then k.type else 'text' end as held) t;
+    v_fetch := format(
+        $sql$
+            select %1$s, array_agg(n.distance), array_agg(n.embedding)
+              into %2$s, v_distance, v_embedding
+              from (
+                select %3$s, %4$s as distance, case when $%5$s is not null then e.%6$I end as embedding
+                  from %7$s e %8$s
+                 where %9$s ($%10$s is null or (%11$s) is not true)
+        $sql$,
+        v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, p_limit + 3, p_source.vector_column,
+        evervec.qualified_name(p_source.target), p_filter,
+        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_limit + 2, p_excluded);
+    v_found := format(
+        $sql$
+                select n.*, (%1$s)::real as similarity
+                  from unnest(%2$s, v_distance, v_embedding) as n (%3$s, distance, embedding)
+                 where n.distance <> 'NaN' and ($%4$s is null or (%1$s)::real >= $%4$s)
+        $sql$,
+        format(v_metric.similarity, 'n.distance'), v_keys.variables, v_keys.names, p_limit + 1);
+    return format(
+        $body$
+        #variable_conflict use_variable
+        declare
+            v_fetch  bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
+                                         and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
+                                    else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
+            v_ef     bigint := current_setting('hnsw.ef_search');
+            v_scan   text := current_setting('hnsw.iterative_scan');
+            v_visits bigint := %7$s;
+            v_lift   bigint := least(greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
+            v_done   text;
+            %8$s
+            v_distance  double precision[];
+            v_embedding vector[];
+        begin
+            if v_visits is not null then
+                v_done := set_config('hnsw.iterative_scan', 'relaxed_order', true);
+                if v_lift > v_ef then
+                    v_done := set_config('hnsw.ef_search', v_lift::text, true);
+                end if;
+                %9$s
+                 order by %10$s
+                 limit v_fetch
+              ) n;
+                v_done := set_config('hnsw.iterative_scan', v_scan, true);
+                if v_lift > v_ef then
+                    v_done := set_config('hnsw.ef_search', v_ef::text, true);
+                end if;
+            end if;
+            if v_visits is null
+               or coalesce(cardinality(v_distance), 0) < v_fetch and evervec.may_search_exactly(coalesce(cardinality(v_distance), 0), v_fetch) then
+                %11$s
+                %9$s
+                 order by (%10$s) + 0, %12$s
+                 limit v_fetch
+              ) n;
+            end if;
+            if $%6$s is null then
+                return query
+                select %13$s, n.similarity, n.distance::real
+                  from (%14$s) n %15$s
+                 order by n.distance, %16$s
+                 limit $%3$s;
+            else
+                return query
+                with candidate as materialized (
+                    select n.*, row_number() over (order by n.distance, %16$s) as place
+                      from (%14$s) n
+                )
+                select %13$s, n.similarity, n.distance::real
+                  from unnest(evervec.diversify(
+                           (select array_agg(n.embedding order by n.place) from candidate n),
+                           (select array_agg(n.similarity order by n.place) from candidate n),
+                           %2$L, $%3$s, $%6$s)) with ordinality as d (place, ordinal)
+                  join candidate n on n.place = d.place %15$s
+                 order by d.ordinal;
+            end if;
+        end
+        $body$,
+        v_dimensions, p_source.distance, p_limit, p_limit + 1, p_limit + 2, p_limit + 3, p_visits,
+        v_keys.declared, v_fetch, v_distance,
+        -- What is best depends on the values that a filter gets.
+        case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
+        v_keys.stored, p_result, v_found, p_join, v_keys.found,
+        -- Of what the index gives in its first go, more is near than of what it adds later.
+        case when p_filter is not null then 2 else 1 end);
+end
+$$;
+
+comment on function evervec.search_body(evervec.source, integer, text, text, text, text, text) is
+$$Internal. PL/pgSQL of a search over a source, for create_search.$$;
+
+revoke execute on function evervec.search_body(evervec.source, integer, text, text, text, text, text) from public;
+
 -- file: functions/track/suspend.sql
 -- suspend: takes a source's triggers away, so that ALTER TABLE may drop or retype the columns that they name; retrack brings them back.
 --
--- Changes are not noticed meanwhile; retrack compares the whole source.
--- Locks:  ACCESS EXCLUSIVE on the table, taken in attempts of half a second with pauses between them.
+-- Changes are not noticed meanwhile; retrack compares the whole source. A policy that asks for the key would be in the way too: until
+-- retrack, vectors that are protected are in sight of their owner alone.
+-- Locks:  ACCESS EXCLUSIVE on the table, and on an embedding table that is protected, taken in attempts of half a second with pauses
+--         between them.
 -- Raises: VE101 unknown source · 55P03 the table stays locked
 create or replace function evervec.suspend(p_source text)
 returns void
@@ -7690,12 +9769,15 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     perform evervec.drop_triggers(v_source);
+    if evervec.is_protected(v_source) then
+        perform evervec.drop_policies(v_source, array['evervec_visible']);
+    end if;
     update evervec.source s set state = 'suspended' where s.source_id = v_source.source_id;
 end
 $$;
 
 comment on function evervec.suspend(text) is
-$$Takes the triggers of a source away, so that columns which they name can be dropped or retyped; vectors stay and are served. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
+$$Takes the triggers of a source away, so that columns which they name can be dropped or retyped; vectors stay and are served, those that are protected (see protect) only to their owner. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
 
 revoke execute on function evervec.suspend(text) from public;
 
@@ -7709,7 +9791,7 @@ returns text
 language sql immutable
 set search_path from current
 as $$
-    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at', 'note',
+    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at', 'note', 'document',
                                   'metadata', 'distance', 'similarity', 'p_query', 'p_limit')
                 then left('key_' || p_column, 63) else p_column end
 $$;
@@ -7826,7 +9908,9 @@ create or replace function evervec.track(
     p_storage_columns jsonb default null,
     p_foreign_key     boolean default false,
     p_too_long        text default 'cut',
-    p_cache           boolean default true
+    p_cache           boolean default true,
+    p_return_columns  text[] default null,
+    p_text_search     text default null
 )
 returns text
 language plpgsql
@@ -7865,21 +9949,34 @@ begin
     v_source.distance := p_distance;
     v_source.index_method := p_index;
     v_source := evervec.with_priority(v_source, p_priority::text);
+    v_source := evervec.with_text_search(v_source, p_text_search);
     v_source := evervec.with_recipe(v_source);
 
     perform evervec.lock_relation(p_relation, 'share row exclusive');
     v_source := evervec.with_key(v_source);
+    v_source := evervec.with_return_columns(v_source, p_return_columns);
     if p_storage = 'column' then
         v_source := evervec.with_columns(v_source, p_storage_columns, v_model.dimensions);
     else
         v_source.target := evervec.create_target(v_source, v_model.dimensions);
     end if;
     v_source := evervec.add_source(v_source);
+    if v_source.text_search is not null then
+        perform evervec.create_document(v_source, true);
+    end if;
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
+    perform evervec.create_similar_functions(v_source);
+    if v_source.text_search is not null then
+        perform evervec.create_hybrid_function(v_source);
+    end if;
     perform evervec.create_triggers(v_source);
+    if p_storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = p_relation) then
+        perform evervec.create_policies(v_source);
+    end if;
+    perform evervec.renew_access();
     if p_backfill and p_storage <> 'manual' then
         perform evervec.backfill(v_source.name);
     end if;
@@ -7887,10 +9984,10 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text) from public;
 
 -- file: functions/track/untrack.sql
 -- untrack: takes back all that track made; the vectors stay unless they are to go.
@@ -7960,6 +10057,9 @@ as $$
            text_expression    = p_source.text_expression,
            too_long           = p_source.too_long,
            cache              = p_source.cache,
+           return_columns     = p_source.return_columns,
+           return_attributes  = p_source.return_attributes,
+           text_search        = p_source.text_search,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id
@@ -8122,12 +10222,12 @@ begin
         end if;
         p_source.watched_columns := v_now;
     end if;
-    return evervec.with_key(p_source);
+    return evervec.with_return_columns(evervec.with_key(p_source), evervec.attribute_names(p_source.relation, p_source.return_attributes));
 end
 $$;
 
 comment on function evervec.with_present_names(evervec.source) is
-$$Internal. The source with present names of table, key and watched columns, in its columns and template too.$$;
+$$Internal. The source with present names of table, key, watched and returned columns, in its columns and template too.$$;
 
 revoke execute on function evervec.with_present_names(evervec.source) from public;
 
@@ -8207,12 +10307,113 @@ $$Internal. The source with text_expression and watched columns set. Raises VE10
 
 revoke execute on function evervec.with_recipe(evervec.source) from public;
 
+-- file: functions/track/with_return_columns.sql
+-- with_return_columns: a source with the columns that its search functions return beside the key.
+--
+-- Locks:  none.
+-- Raises: VE103 unknown column
+create or replace function evervec.with_return_columns(p_source evervec.source, p_columns text[])
+returns evervec.source
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_unknown text;
+begin
+    p_source.return_columns := array(
+        select c.name
+          from unnest(p_columns) with ordinality as c (name, ordinality)
+         where c.name <> all (p_source.key_columns)
+         group by c.name
+         order by min(c.ordinality));
+    select c.name into v_unknown
+      from unnest(p_source.return_columns) as c (name)
+     where not exists (select from pg_attribute a
+                        where a.attrelid = p_source.relation and a.attname = c.name and a.attnum > 0 and not a.attisdropped)
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE103',
+            message = format('p_return_columns: %s has no column "%s"', p_source.relation, v_unknown),
+            detail  = format('Its columns: %s.', (
+                select string_agg(a.attname, ', ' order by a.attnum)
+                  from pg_attribute a
+                 where a.attrelid = p_source.relation and a.attnum > 0 and not a.attisdropped)),
+            hint    = 'Names are case-sensitive. The key is returned anyway.';
+    end if;
+    p_source.return_attributes := evervec.attribute_numbers(p_source.relation, p_source.return_columns);
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_return_columns(evervec.source, text[]) is
+$$Internal. The source with return_columns (those of p_columns that are not of the key) and their numbers. Raises VE103.$$;
+
+revoke execute on function evervec.with_return_columns(evervec.source, text[]) from public;
+
+-- file: functions/track/with_text_search.sql
+-- with_text_search: a source with the configuration of full text search that its texts are kept by beside their vectors.
+--
+-- Kept by its name with its schema: what pg_upgrade carries over.
+-- Locks:  none.
+-- Raises: VE111 unknown configuration, or vectors that are not in a table of evervec's
+create or replace function evervec.with_text_search(p_source evervec.source, p_text_search text)
+returns evervec.source
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_configuration oid;
+begin
+    if p_text_search is null then
+        return p_source;
+    end if;
+    p_source.text_search := null;
+    if p_text_search = '' then
+        return p_source;
+    elsif p_source.storage <> 'table' then
+        raise exception using
+            errcode = 'VE111',
+            message = format('p_text_search cannot be had with p_storage %L', p_source.storage),
+            detail  = 'Texts for full text search are kept beside their vectors, in a table of evervec''s own; a user''s table is never altered for them, and vectors of yours have no text.',
+            hint    = 'Leave p_storage out; or keep a tsvector of your own, and search by two queries.';
+    end if;
+    begin
+        v_configuration := p_text_search::regconfig;
+    exception when undefined_object or syntax_error or invalid_name or invalid_schema_name or feature_not_supported then
+        null;
+    end;
+    select format('%I.%I', n.nspname, c.cfgname) into p_source.text_search
+      from pg_ts_config c
+      join pg_namespace n on n.oid = c.cfgnamespace
+     where c.oid = v_configuration;
+    if not found then
+        raise exception using
+            errcode = 'VE111',
+            message = format('p_text_search cannot be %L', p_text_search),
+            detail  = (select format('There is no such configuration of full text search. Those that are there: %s.',
+                                     string_agg(case when n.nspname = 'pg_catalog' then quote_ident(c.cfgname)
+                                                     else format('%I.%I', n.nspname, c.cfgname) end, ', ' order by n.nspname = 'pg_catalog', c.cfgname))
+                         from pg_ts_config c
+                         join pg_namespace n on n.oid = c.cfgnamespace),
+            hint    = 'Choose the one of the language of the texts, or simple for several; name one of your own with its schema.';
+    end if;
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_text_search(evervec.source, text) is
+$$Internal. The source with text_search set; NULL keeps what it has, '' is none. Raises VE111.$$;
+
+revoke execute on function evervec.with_text_search(evervec.source, text) from public;
+
 -- file: views/alerts.sql
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
 --
 -- Reads neither the tracked tables nor their recipes, so it answers whatever is broken.
 -- needs: functions/control/doctor_budget.sql
 -- needs: functions/control/doctor_model.sql
+-- needs: functions/control/doctor_protection.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
@@ -8275,6 +10476,11 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   cross join lateral evervec.doctor_triggers(s) f
  where s.state <> 'suspended' and exists (select from pg_class c where c.oid = s.relation)
 union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
+  cross join lateral evervec.doctor_protection(s) f
+ where f.severity = 'error'
+union all
 select s.name as source, 'index not built' as alert, null as since,
        format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
        format('select evervec.build_index(%L);', s.name) as remedy
@@ -8289,7 +10495,7 @@ select s.name as source, 'failing' as alert, null as since, s.last_error as prob
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
 
 -- file: views/cost.sql
 -- cost: what each day cost, by source and model.
@@ -8399,4 +10605,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '90c0394dcb58e9e1fa8d4fa4ce6df2a011cce3d918ea3be95de8cf91e9fa2fdd');
+values ('evervec_0002_functions', '09f1be8fd70a794db3e321489bfcb45b4c189bc2e1970bf7cbbb64bc60ddb988');

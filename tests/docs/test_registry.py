@@ -23,18 +23,23 @@ _CALL = re.compile(r"evervec\.([a-z_]+)\s*\(")
 # Calls in a HINT are advice, and so are those in a remedy: statements with their arguments put in.
 _RAISE = re.compile(r"raise exception using.*?;\n|'select [^']*\(%[Ls][^']*;'", re.DOTALL)
 
+# What generated search functions raise: it is only written into them.
+_GENERATED = {"VE108", "VE201", "VE202", "VE204", "VE207", "VE211", "VE218", "VE220"}
+
 # What a call can raise in general, but not from this caller.
 _NEVER = {
     "track": {
         "VE101",  # backfill(): of the source that it has just made
-        "VE201",  # query_limit(): only written into nearest_<source>
-        "VE204",
-    },
-    "retrack": {"VE201", "VE204"},
+    }
+    | (_GENERATED - {"VE108"}),
+    "retrack": _GENERATED,
+    "add_filter": _GENERATED,
     "egress": {"VE104"},  # template_parts(): of a template that track has taken
     "alerts": {"VE101"},  # it asks about sources that there are
+    "enqueue_task": {"VE213"},  # add_task names enqueue() in a DETAIL
     "cache_query": {"VE204"},  # its limit is 0
     "find_similar_to": {"VE201"},  # its query is a vector of the source itself
+    "search": {"VE108"},  # the model is the source's own
 }
 
 # What they call may raise, and they handle it.

@@ -23,7 +23,11 @@ def test_the_document_is_fresh(conn: psycopg.Connection) -> None:
 def test_every_public_object_has_an_example(conn: psycopg.Connection) -> None:
     public = {entry.name for entry in entries(conn) if entry.public}
     assert public - {example.name for example in examples()} == set()
-    assert {example.name for example in examples()} - public == {"setup", "nearest_film"}
+    assert {example.name for example in examples()} - public == {
+        "setup",
+        "nearest_film",
+        "find_similar_film",
+    }
 
 
 @pytest.fixture
@@ -32,7 +36,17 @@ def worker(url: str) -> Iterator[Worker]:
         yield Worker(db, Providers(), Config(database_url=url))
 
 
-def test_the_examples_run_in_their_order(conn: psycopg.Connection, worker: Worker) -> None:
+@pytest.fixture
+def shop_web(superuser_conn: psycopg.Connection) -> Iterator[None]:
+    """The role of the examples, which no other test has."""
+    superuser_conn.execute("drop role if exists shop_web; create role shop_web")
+    yield
+    superuser_conn.execute("drop owned by shop_web; drop role shop_web")
+
+
+def test_the_examples_run_in_their_order(
+    conn: psycopg.Connection, worker: Worker, shop_web: None
+) -> None:
     for example in examples():
         if example.worker:
             worker.drain()

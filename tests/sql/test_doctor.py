@@ -588,6 +588,8 @@ def test_forced_row_level_security(well: psycopg.Connection) -> None:
 
     found = told(well, "row-level security")
     well.execute(found["remedy"].encode())
+    found = told(well, "unprotected vectors")
+    well.execute(found["remedy"].encode())
 
     assert examine(well) == []
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +21,7 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from evervec import embedded, migrate
@@ -206,6 +208,52 @@ def running_own_cluster() -> Iterator[OwnCluster]:
     finally:
         embedded.stop(data_dir)
         shutil.rmtree(folder)
+
+
+@contextmanager
+def running_standby(primary: OwnCluster) -> Iterator[Cluster]:
+    """A hot standby of a server for the time of the block; see await_replay."""
+    folder = Path(tempfile.mkdtemp(prefix=f"evervec-tests-{os.getpid()}-"))
+    data_dir = folder / "pgdata"
+    try:
+        info = conninfo_to_dict(primary.cluster.superuser_url)
+        address = make_conninfo(host=info["host"], port=info["port"], user=embedded.SUPERUSER)
+        options = ("-R", "-X", "stream", "-c", "fast", "-D", str(data_dir), "-d", address)
+        subprocess.run(
+            [str(embedded.program("pg_basebackup")), *options], check=True, capture_output=True
+        )
+        for lock in data_dir.glob(".s.PGSQL.*"):  # the primary's socket is in its data folder
+            lock.unlink()
+        if os.geteuid() == 0:
+            owner = primary.data_dir.stat()
+            for path in (data_dir, *data_dir.rglob("*")):
+                os.chown(path, owner.st_uid, owner.st_gid)
+        server = embedded.start(data_dir, CRASHED_SETTINGS)
+        standby = Cluster(server.url("postgres", embedded.SUPERUSER), primary.cluster.run_id)
+        end = time.monotonic() + 30
+        while True:
+            try:
+                with standby.connect():
+                    break
+            except psycopg.OperationalError:  # it is starting up
+                if time.monotonic() > end:
+                    raise
+        yield standby
+    finally:
+        embedded.stop(data_dir)
+        shutil.rmtree(folder)
+
+
+def await_replay(primary: psycopg.Connection, standby: psycopg.Connection) -> None:
+    """Return when the standby has replayed all that the primary has written."""
+    found = primary.execute("select pg_current_wal_lsn()").fetchone()
+    assert found is not None
+    end = time.monotonic() + 30
+    while True:
+        done = standby.execute("select pg_last_wal_replay_lsn() >= %s", found).fetchone()
+        if done == (True,):
+            return
+        assert time.monotonic() < end, "the standby does not follow"
 
 
 def _create_owner(cluster: Cluster) -> None:

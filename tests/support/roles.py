@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import psycopg
 
+from tests.support.cluster import Database
+
 
 @contextmanager
 def role(conn: psycopg.Connection) -> Iterator[str]:
@@ -18,3 +20,11 @@ def role(conn: psycopg.Connection) -> Iterator[str]:
         yield name
     finally:
         conn.execute(f"drop owned by {name} cascade; drop role {name}")
+
+
+@contextmanager
+def session_of(database: Database, name: str) -> Iterator[psycopg.Connection]:
+    """A session of a role, autocommit, as if it had logged in itself."""
+    with psycopg.connect(database.superuser_url, autocommit=True) as conn:
+        conn.execute(f"set session authorization {name}")
+        yield conn

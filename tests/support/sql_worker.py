@@ -93,10 +93,10 @@ def drain(conn: psycopg.Connection, limit: int = 100, *, cached: bool = False) -
 @contextmanager
 def raises(
     conn: psycopg.Connection, sqlstate: str, message: str, *, ours: bool = True
-) -> Iterator[None]:
+) -> Iterator[pytest.ExceptionInfo[psycopg.Error]]:
     """Expect one clear error: SQLSTATE, part of the message, and, if ours, DETAIL and HINT."""
     with pytest.raises(psycopg.Error) as caught, conn.transaction():
-        yield
+        yield caught
     diagnostics = caught.value.diag
     assert diagnostics.sqlstate == sqlstate, f"{diagnostics.sqlstate}: {caught.value}"
     assert message in (diagnostics.message_primary or ""), caught.value

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import numpy as np
 import psycopg
 import pytest
 
+import evervec
+from evervec import EvervecError, ProviderError, Search
 from evervec.db import Database
-from evervec.providers import ProviderError
 from evervec.queries import query_vector
 from tests.support import cluster as clusters
 from tests.support.openai_server import DIMENSIONS, OpenAIServer, words_vector
 from tests.support.roles import role
+from tests.support.sessions import in_thread
 from tests.webhook.conftest import Program, Service
 
 WORDS = "samurai and swords"
@@ -119,3 +124,140 @@ def test_a_role_that_may_not_use_the_cache_searches_without_it(
                 query_vector(db, service.providers, model, WORDS)
 
     assert service.provider.texts == [WORDS, WORDS]
+
+
+@pytest.fixture
+def notes(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Search]:
+    """A Search of a database with three notes; the fake provider embeds for it."""
+    service.track(rows=[(1, "whales", ""), (2, "a clock", ""), (3, "two samurai", "")])
+    service.worker().drain()
+    service.provider.batches.clear()
+    monkeypatch.setattr("evervec.search.Providers", lambda **_: service.providers)
+    with Search(service.config.database_url) as search:
+        yield search
+
+
+def test_the_python_api_finds_rows_and_pays_for_new_words_only(
+    notes: Search, service: Service
+) -> None:
+    found = [notes("note", WORDS) for _ in range(3)]
+
+    assert found[0][0].key == {"id": 3}
+    assert found[0] == found[1] == found[2]
+    assert service.provider.texts == [WORDS]
+    nearest = notes("note", WORDS, limit=2, min_similarity=0.01, exclude=[found[0][0].row_key])
+    assert 3 not in [row.key["id"] for row in nearest]
+    assert service.provider.texts == [WORDS]
+
+
+def test_the_python_api_gives_the_vector_for_sql_of_ones_own(
+    notes: Search, service: Service
+) -> None:
+    vector = notes.vector("note", WORDS)
+    assert vector.dtype == np.float32
+    assert vector.shape == (DIMENSIONS,)
+    assert np.array_equal(vector, words_vector(WORDS))
+    notes("note", WORDS)
+    assert service.provider.texts == [WORDS]
+
+
+def test_the_python_api_sees_what_changed(notes: Search, service: Service) -> None:
+    notes("note", WORDS)
+    service.conn.execute("update note set title = %s where id = 2", [WORDS])
+    service.worker().drain()
+    assert notes("note", WORDS)[0].key == {"id": 2}
+
+
+def test_the_python_api_tells_what_is_wrong(notes: Search, service: Service) -> None:
+    for source, words, state in (
+        ("nosuch", "x", "VE101"),
+        ("note", "", "VE218"),
+        ("note", " \n", "VE218"),
+    ):
+        with pytest.raises(EvervecError) as caught:
+            notes(source, words)
+        assert caught.value.sqlstate == state
+    with pytest.raises(EvervecError) as caught:
+        notes("note", "x", limit=-1)
+    assert caught.value.sqlstate == "VE204"
+
+    def refuse(_: object) -> None:
+        raise ProviderError("server_error", "away")
+
+    service.provider.fail = refuse
+    with pytest.raises(ProviderError):
+        notes("note", "new words")
+    with pytest.raises(EvervecError):
+        Search("postgresql://127.0.0.1:1/nowhere").__enter__()
+
+
+def test_the_python_api_searches_a_read_only_server(
+    notes: Search, service: Service, url: str
+) -> None:
+    expected = notes("note", WORDS)
+    with Search(f"{url}&options=-c%20default_transaction_read_only%3Don") as standby:
+        assert [standby("note", words) for words in (WORDS, WORDS)] == [expected] * 2
+        standby("note", "new")
+        standby("note", "new")
+    assert service.provider.texts == [WORDS, "new", "new"]
+
+
+def test_several_threads_may_search_at_once(notes: Search) -> None:
+    running = [in_thread(lambda: notes("note", WORDS)) for _ in range(8)]
+    assert len({tuple(future.result(timeout=20)) for future in running}) == 1
+
+
+def test_what_is_imported_from_the_package_is_imported_when_asked_for() -> None:
+    loaded = "print('psycopg' in sys.modules)"
+    script = f"import sys, evervec; {loaded}; evervec.Search; {loaded}"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == ["False", "True"]
+    with pytest.raises(AttributeError):
+        getattr(evervec, "nosuch")  # noqa: B009
+
+
+def test_the_python_api_searches_by_meaning_and_words(notes: Search, service: Service) -> None:
+    with pytest.raises(EvervecError) as caught:
+        notes.hybrid("note", WORDS)
+    assert caught.value.sqlstate == "VE219"
+    service.conn.execute("select evervec.retrack('note', p_text_search => 'english')")
+    service.worker().drain()
+    service.provider.batches.clear()
+
+    first, second = (notes.hybrid("note", "a clock", text_weight=3) for _ in range(2))
+
+    assert first == second
+    assert (first[0].key, first[0].vector_rank, first[0].text_rank) == ({"id": 2}, 1, 1)
+    assert [row.text_rank for row in first[1:]] == [None, None]
+    assert [row.text_score for row in first[1:]] == [None, None]
+    by_words = notes.hybrid("note", "whale", vector_weight=0)
+    assert [(row.key["id"], row.similarity) for row in by_words] == [(1, None)]
+    assert service.provider.texts == ["a clock"]
+    assert 1 not in [row.key["id"] for row in notes.hybrid("note", "whale", exclude=['{"id": 1}'])]
+    with pytest.raises(EvervecError) as caught:
+        notes.hybrid("note", "")
+    assert caught.value.sqlstate == "VE218"
+
+
+def test_a_source_is_tracked_with_its_words_from_a_shell(
+    program: Program, searched: OpenAIServer, conn: psycopg.Connection
+) -> None:
+    document = "select document::text from note_embedding where id = 1"
+    assert program.run("retrack", "note", "--text-search", "english").code == 0
+    assert program.run("worker", "--drain").code == 0
+    assert conn.execute(document).fetchone() == ("'titl':1 'whale':2",)
+    assert searched.requests == []
+
+    bad = program.run("retrack", "note", "--text-search", "klingon")
+    assert (bad.code, "klingon" in bad.err, "simple" in bad.err) == (1, True, True)
+
+    conn.execute("create table book (id int primary key, title text)")
+    conn.execute("insert into book values (1, 'whales')")
+    tracked = program.run(
+        "track", "book", "--columns", "title", "--model", "wire", "--text-search", "simple"
+    )
+    assert tracked.code == 0, tracked.err
+    assert program.run("worker", "--drain").code == 0
+    assert conn.execute("select document::text from book_embedding").fetchone() == (
+        "'title':1 'whales':2",
+    )

@@ -29,6 +29,7 @@ from evervec.records import (
     Finding,
     JobStatus,
     LetterStatistics,
+    Match,
     Model,
     Neighbour,
     Outcome,
@@ -108,6 +109,7 @@ class Database(Session):
         foreign_key: bool = False,
         too_long: str = "cut",
         cache: bool = True,
+        text_search: str | None = None,
     ) -> str:
         """Begin to keep embeddings of a table; the source's name.
 
@@ -120,7 +122,7 @@ class Database(Session):
                 " p_model => %s, p_name => %s, p_distance => %s, p_index => %s, p_backfill => %s,"
                 " p_priority => %s::text, p_text_sql => %s, p_where => %s,"
                 " p_depends_on => %s::jsonb, p_storage => %s, p_storage_columns => %s::jsonb,"
-                " p_foreign_key => %s, p_too_long => %s, p_cache => %s)",
+                " p_foreign_key => %s, p_too_long => %s, p_cache => %s, p_text_search => %s)",
                 relation,
                 None if columns is None else list(columns),
                 template,
@@ -138,6 +140,7 @@ class Database(Session):
                 foreign_key,
                 too_long,
                 cache,
+                text_search,
             )
         )
 
@@ -160,12 +163,13 @@ class Database(Session):
         depends_on: str | None = None,
         too_long: str | None = None,
         cache: bool | None = None,
+        text_search: str | None = None,
     ) -> None:
         """Bring a source back, with the recipe that it has or another; depends_on: JSON text."""
         self._value(
             "select evervec.retrack(%s, p_columns => %s::text[], p_template => %s, p_text_sql =>"
             " %s, p_where => %s, p_depends_on => %s::jsonb, p_too_long => %s,"
-            " p_cache => %s::boolean)",
+            " p_cache => %s::boolean, p_text_search => %s)",
             source,
             None if columns is None else list(columns),
             template,
@@ -174,6 +178,7 @@ class Database(Session):
             depends_on,
             too_long,
             cache,
+            text_search,
         )
 
     def pause(self, source: str | None = None) -> int:
@@ -187,6 +192,24 @@ class Database(Session):
     def reset(self, source: str) -> int:
         """Drop every vector of a source and begin to make them anew; how many there were."""
         return int(self._value("select evervec.reset(%s)", source))
+
+    # -- who may do what -------------------------------------------------------------------------
+
+    def grant_access(self, role: str, kind: str) -> bool:
+        """Give a role the rights of a kind; whether it had them not. Raises VE111, VE214."""
+        return bool(self._value("select evervec.grant_access(%s, %s)", role, kind))
+
+    def revoke_access(self, role: str, kind: str) -> bool:
+        """Take them away; whether it had them. Raises VE111, VE214."""
+        return bool(self._value("select evervec.revoke_access(%s, %s)", role, kind))
+
+    def protect(self, source: str) -> bool:
+        """Mirror row-level security onto the vectors; False where they are in the table itself."""
+        return bool(self._value("select evervec.protect(%s)", source))
+
+    def unprotect(self, source: str) -> bool:
+        """Take it off the vectors; whether it was there."""
+        return bool(self._value("select evervec.unprotect(%s)", source))
 
     # -- health ----------------------------------------------------------------------------------
 
@@ -636,23 +659,75 @@ class Database(Session):
         """A key as a person types it, as JSON text. Raises VE202."""
         return str(self._value("select evervec.parse_key(%s, %s)::text", source, key))
 
+    def search(
+        self,
+        source: str,
+        words: str,
+        limit: int = 10,
+        min_similarity: float | None = None,
+        exclude: Sequence[str] = (),
+    ) -> list[Neighbour]:
+        """Rows nearest to words whose vector the database knows. Raises VE207 where it does not."""
+        return self._rows(
+            Neighbour,
+            "select row_key::text, similarity, distance from evervec.search(p_source => %s,"
+            " p_text => %s, p_limit => %s::int, p_min_similarity => %s::real,"
+            " p_exclude => %s::text[]::jsonb[])",
+            source,
+            words,
+            limit,
+            min_similarity,
+            list(exclude),
+        )
+
+    def hybrid_search(
+        self,
+        source: str,
+        words: str,
+        query: Vector | None = None,
+        limit: int = 10,
+        vector_weight: float = 1.0,
+        text_weight: float = 1.0,
+        exclude: Sequence[str] = (),
+    ) -> list[Match]:
+        """Rows that meaning and words find together; query: the vector of the words, shape
+        (dimensions,), None for the one that the database knows.
+        """
+        return self._rows(
+            Match,
+            "select row_key::text, score, vector_rank, similarity, text_rank, text_score"
+            " from evervec.hybrid_search(p_source => %s, p_text => %s, p_query => %b,"
+            " p_limit => %s::int, p_vector_weight => %s, p_text_weight => %s,"
+            " p_exclude => %s::text[]::jsonb[])",
+            source,
+            words,
+            query,
+            limit,
+            vector_weight,
+            text_weight,
+            list(exclude),
+        )
+
     def find_similar(
         self,
         source: str,
         query: Vector,
         limit: int = 10,
         min_similarity: float | None = None,
+        exclude: Sequence[str] = (),
     ) -> list[Neighbour]:
         """Rows nearest to a vector of shape (dimensions,)."""
         return self._rows(
             Neighbour,
             "select row_key::text, similarity, distance from evervec.find_similar(p_source =>"
             " %s, p_query => %b,"
-            " p_limit => %s::int, p_min_similarity => %s::real)",
+            " p_limit => %s::int, p_min_similarity => %s::real,"
+            " p_exclude => %s::text[]::jsonb[])",
             source,
             query,
             limit,
             min_similarity,
+            list(exclude),
         )
 
     def find_similar_to(

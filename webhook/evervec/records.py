@@ -404,3 +404,27 @@ class Neighbour:
         """
         decoded: dict[str, Any] = json.loads(self.row_key)
         return decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One row of a search by meaning and words, best first.
+
+    row_key       the key as JSON text exactly as the database wrote it
+    score         the sum of weight / (60 + rank) over the searches that found the row
+    vector_rank   its place by meaning, from 1, and its similarity; None: not among the first
+    text_rank     its place by words, from 1, and what ts_rank_cd makes of them; None likewise
+    """
+
+    row_key: str
+    score: float
+    vector_rank: int | None
+    similarity: float | None
+    text_rank: int | None
+    text_score: float | None
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The key's columns, as those of a Neighbour."""
+        decoded: dict[str, Any] = json.loads(self.row_key)
+        return decoded

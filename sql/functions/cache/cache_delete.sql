@@ -10,7 +10,7 @@ create or replace function evervec.cache_delete(
     p_older_than interval default null
 )
 returns bigint
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare

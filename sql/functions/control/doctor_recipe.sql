@@ -14,8 +14,9 @@ begin
       into v_error
       from (
         select f.prefix || '_' || p_source.name
-          from unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
+          from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
+                      || case when p_source.text_search is not null then array['document', 'redocument', 'hybrid_search'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
       ) as e (name)
      where not exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = e.name)

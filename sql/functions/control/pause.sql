@@ -6,7 +6,7 @@
 -- Raises: VE101 unknown source
 create or replace function evervec.pause(p_source text default null)
 returns integer
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare

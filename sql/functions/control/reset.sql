@@ -8,7 +8,7 @@
 -- Raises: VE101 unknown source · VE111 a manual source · 55P03 the table stays locked
 create or replace function evervec.reset(p_source text)
 returns bigint
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare

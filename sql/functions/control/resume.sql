@@ -5,7 +5,7 @@
 -- Raises: VE101 unknown source
 create or replace function evervec.resume(p_source text default null)
 returns integer
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare

@@ -26,6 +26,8 @@ as $$
         'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
         'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),
         case when not p_source.cache then 'p_cache => false' end,
+        'p_return_columns => ' || quote_literal(nullif(p_source.return_columns, '{}')),
+        'p_text_search => ' || quote_literal(p_source.text_search),
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,

@@ -14,7 +14,7 @@ returns table (
     sampled  boolean,
     examined bigint
 )
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path from current
 as $$
 declare

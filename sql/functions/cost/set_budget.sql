@@ -11,7 +11,7 @@ create or replace function evervec.set_budget(
     p_cost_a_day   numeric default null
 )
 returns void
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare

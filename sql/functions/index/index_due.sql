@@ -1,7 +1,8 @@
--- index_due: whether the vector index of a source is missing and should be built now.
+-- index_due: whether an index of a source is missing and should be built now.
 --
 -- One build over everything costs far less than as many inserts into a standing index, so it is put off until a fill is all but over.
--- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass.
+-- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass. That of the words,
+-- which costs an insert little, is due once that of the vectors stands.
 -- Locks:  none.
 create or replace function evervec.index_due(p_source evervec.source)
 returns boolean
@@ -13,10 +14,12 @@ declare
     v_most  bigint;
     v_any   boolean;
 begin
-    select * into v_index from evervec.index_of(p_source);
-    if p_source.index_method = 'none' or v_index.valid or v_index.building
+    select * into v_index from evervec.wanted_index(p_source);
+    if v_index.column_name is null or v_index.building
        or not exists (select from pg_class c where c.oid = p_source.target) then
         return false;
+    elsif v_index.column_name = 'document' then
+        return true;
     end if;
     if p_source.pass_at > now() - evervec.setting_interval('index_wait', '15 minutes') then
         v_most := 0.05 * evervec.estimated_rows(p_source.target);
@@ -38,6 +41,6 @@ end
 $$;
 
 comment on function evervec.index_due(evervec.source) is
-$$Internal. Whether the vector index of a source is missing or invalid, nobody is building it, and it is time to: there are vectors, and no pass and at most a twentieth as much work is left, or the last pass moved longer ago than the setting index_wait.$$;
+$$Internal. Whether an index of a source is missing or invalid, nobody is building it, and it is time to: it is that of the words, or there are vectors, and no pass and at most a twentieth as much work is left, or the last pass moved longer ago than the setting index_wait.$$;
 
 revoke execute on function evervec.index_due(evervec.source) from public;

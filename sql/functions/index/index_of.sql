@@ -1,9 +1,10 @@
--- index_of: the vector index of a source, if there is one, and whether it can be used; if not yet, how far its build is.
+-- index_of: the vector index of a source, or that of its words, if there is one, and whether it can be used; if not yet, how far its build is.
 --
 -- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
 -- Locks:  none.
 create or replace function evervec.index_of(
     p_source     evervec.source,
+    p_column     text default null,
     out index    regclass,
     out valid    boolean,
     out building boolean,
@@ -18,8 +19,8 @@ as $$
           from pg_index i
           join pg_class c on c.oid = i.indexrelid
           join pg_am a on a.oid = c.relam
-          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_source.vector_column
-         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat')
+          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = coalesce(p_column, p_source.vector_column)
+         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat', 'gin')
          order by i.indisvalid desc
          limit 1
       ) x
@@ -37,7 +38,7 @@ as $$
       ) b on true
 $$;
 
-comment on function evervec.index_of(evervec.source) is
-$$Internal. The vector index on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
+comment on function evervec.index_of(evervec.source, text) is
+$$Internal. The vector index, or (p_column document) that of the words, on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
 
-revoke execute on function evervec.index_of(evervec.source) from public;
+revoke execute on function evervec.index_of(evervec.source, text) from public;

@@ -19,7 +19,7 @@ create or replace function evervec.add_model(
     p_concurrent_requests      integer default null
 )
 returns text
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare

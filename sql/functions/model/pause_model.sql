@@ -8,7 +8,7 @@ create or replace function evervec.pause_model(
     p_reason text default null
 )
 returns void
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 begin

@@ -5,7 +5,7 @@
 -- Raises: VE108 unknown model
 create or replace function evervec.resume_model(p_model text)
 returns boolean
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare

@@ -6,7 +6,7 @@
 -- Raises: VE101 unknown source · VE111 a manual source
 create or replace function evervec.backfill(p_source text)
 returns bigint
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare

@@ -80,6 +80,9 @@ begin
         end if;
         v_outcomes := evervec.try_write_vectors(v_source, v_batch.row_keys, v_batch.hashes, v_batch.embeddings, v_batch.notes);
         perform evervec.finish_jobs(v_batch.job_ids, v_outcomes, v_batch.notes);
+        if 'completed' = any (v_outcomes) then
+            perform evervec.note_change(v_source.source_id);
+        end if;
         if v_batch.hits is not null then
             perform evervec.keep_cached(v_source.model_id, v_batch.hits);
         end if;

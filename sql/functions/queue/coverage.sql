@@ -5,7 +5,7 @@
 -- Raises: VE101 unknown source
 create or replace function evervec.coverage(p_source text)
 returns table (source text, total bigint, embedded bigint, missing bigint, percent numeric)
-language plpgsql stable
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare

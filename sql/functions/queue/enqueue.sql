@@ -4,7 +4,7 @@
 -- unchanged, at no cost.
 -- Locks:  rows of processing_queue in (source_id, task_type, row_key) order.
 -- Raises: VE101 unknown source · VE111 a manual source · VE202 not a key · VE302 bad operation, priority, metadata or choice of rows ·
---         VE303 a key too long
+--         VE303 a key too long · VE213 row-level security applies to the caller
 create or replace function evervec.enqueue(
     p_source       text,
     p_row_keys     jsonb[],
@@ -21,6 +21,7 @@ declare
     v_source   evervec.source := evervec.source_named(p_source);
     v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
+    perform evervec.check_sees_all(v_source);
     perform evervec.check_request(v_priority, p_metadata, 'p_metadata');
     perform evervec.check_option(format('the storage of "%s", for the queue,', v_source.name), v_source.storage, array['table', 'column']);
     return query
@@ -34,7 +35,7 @@ end
 $$;
 
 comment on function evervec.enqueue(text, jsonb[], text, integer, text, jsonb) is
-$$Queues rows of a source by their keys and returns one job id a key, in their order; see job_status. p_operation: create (priority 1), update (5), bulk (8) or retry (5); p_priority: another priority, 1 (first) to 10. p_triggered_by and p_metadata (a JSON object): kept with the job. A row that is queued already keeps its job. An unchanged text is not embedded again, a row that does not exist is settled as gone. Raises VE101, VE111, VE202, VE302, VE303.$$;
+$$Queues rows of a source by their keys and returns one job id a key, in their order; see job_status. p_operation: create (priority 1), update (5), bulk (8) or retry (5); p_priority: another priority, 1 (first) to 10. p_triggered_by and p_metadata (a JSON object): kept with the job. A row that is queued already keeps its job. An unchanged text is not embedded again, a row that does not exist is settled as gone. Raises VE101, VE111, VE202, VE213, VE302, VE303.$$;
 
 revoke execute on function evervec.enqueue(text, jsonb[], text, integer, text, jsonb) from public;
 
@@ -53,7 +54,7 @@ as $$
 declare
     v_priority integer := evervec.operation_priority(p_operation, p_priority);
 begin
-    perform evervec.source_named(p_source);
+    perform evervec.check_sees_all(evervec.source_named(p_source));
     if p_row_keys is null or p_row_keys not in ('all', 'missing') then
         raise exception using
             errcode = 'VE302',
@@ -70,6 +71,6 @@ end
 $$;
 
 comment on function evervec.enqueue(text, text, text, integer, text, jsonb) is
-$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset): texts that the cache has are not paid for again. 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE302, VE303.$$;
+$$The same for a whole source: p_row_keys 'all' throws every vector away and makes it anew (task regenerate, see reset): texts that the cache has are not paid for again. 'missing' finds the rows that have none (task batch, see backfill). Returns the id of that one job, which ends when its work is done. Raises VE101, VE111, VE202, VE213, VE302, VE303.$$;
 
 revoke execute on function evervec.enqueue(text, text, text, integer, text, jsonb) from public;

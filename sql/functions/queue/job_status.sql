@@ -1,6 +1,7 @@
 -- job_status: what became of a job: in the queue, in its receipt (kept for 24 hours), or among the dead letters.
 --
 -- Locks:  none.
+-- needs: functions/access/is_confined.sql
 -- needs: functions/queue/policy_of.sql
 -- needs: functions/queue/task_progress.sql
 create or replace function evervec.job_status(p_job_id bigint)
@@ -59,11 +60,17 @@ as $$
     select p_job_id, coalesce(k.state, 'unknown'), k.task_type, s.name, k.row_key, k.progress::real, k.attempt::integer,
            k.max_attempts::integer, k.next_try_at, k.last_error, k.queued_at, k.started_at, k.ended_at, k.metadata, k.note
       from (values (1)) as one (row)
-      left join (select * from known order by place limit 1) k on true
+      left join (
+        select *
+          from known n
+         -- Whoever may not see every row is told of none.
+         where not coalesce((select evervec.is_confined(s.relation) from evervec.source s where s.source_id = n.source_id), false)
+         order by place
+         limit 1) k on true
       left join evervec.source s on s.source_id = k.source_id
 $$;
 
 comment on function evervec.job_status(bigint) is
-$$One row about a job. state: queued, processing, retrying (after an error, at next_try_at), completed (note says when no call was needed), superseded (something else took its place), gone (the row does not exist), dead (see dead_letters), unknown (never there, or done more than 24 hours ago). progress: 0 to 1; of a task that started other jobs, how far they are. attempt of max_attempts: by the policy of the last error; NULL never gives up. A job lives on while its row changes.$$;
+$$One row about a job. state: queued, processing, retrying (after an error, at next_try_at), completed (note says when no call was needed), superseded (something else took its place), gone (the row does not exist), dead (see dead_letters), unknown (never there, or done more than 24 hours ago; or of a table whose row-level security applies to you). progress: 0 to 1; of a task that started other jobs, how far they are. attempt of max_attempts: by the policy of the last error; NULL never gives up. A job lives on while its row changes.$$;
 
 revoke execute on function evervec.job_status(bigint) from public;

@@ -6,7 +6,7 @@
 -- Raises: VE101 unknown source
 create or replace function evervec.reconcile(p_source text, p_limit integer default 10000)
 returns table (examined bigint, missing bigint, stale bigint, orphaned bigint)
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare

@@ -1,5 +1,5 @@
 -- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
--- calls, dead letters, and cached vectors of texts and queries.
+-- calls, dead letters, cached vectors of texts and queries, and results of searches.
 --
 -- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
 -- needs: functions/control/setting_interval.sql
@@ -36,12 +36,12 @@ begin
         returning 1
     )
     select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_days) + (select count(*) from old_calls)
-           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries()
+           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries() + evervec.forget_results()
       into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most). Call it again while it returns anything but zeros.$$;
+$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most), and results of searches likewise (search_cache_keep, search_cache_most). Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;

@@ -4,7 +4,7 @@
 -- Raises: VE101 unknown source · VE202 not a key
 create or replace function evervec.parse_key(p_source text, p_key text)
 returns jsonb
-language plpgsql stable
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare

@@ -4,7 +4,7 @@
 -- Raises: VE101 unknown source · VE202 bad row_key
 create or replace function evervec.render_rows(p_source text, p_row_keys jsonb[])
 returns table (row_key jsonb, content text)
-language plpgsql stable
+language plpgsql stable security definer
 set search_path from current
 as $$
 declare

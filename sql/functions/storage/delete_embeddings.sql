@@ -1,7 +1,7 @@
 -- delete_embeddings: takes away vectors that the application brought.
 --
 -- Locks:  the vectors; waited for two seconds at most.
--- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · 55P03 a vector stays locked
+-- Raises: VE101 unknown source · VE202 bad row_key · VE205 not a manual source · VE213 row-level security applies to the caller · 55P03 a vector stays locked
 create or replace function evervec.delete_embeddings(p_source text, p_row_keys jsonb[])
 returns bigint
 language plpgsql security definer
@@ -13,6 +13,7 @@ declare
     v_keys    jsonb[] := array(select evervec.check_row_key(v_source, k) from unnest(p_row_keys) k);
     v_removed bigint;
 begin
+    perform evervec.check_sees_all(v_source);
     execute format('select evervec.%I($1)', 'remove_' || v_source.name) into v_removed using v_keys;
     return v_removed;
 exception when lock_not_available then
@@ -25,6 +26,6 @@ end
 $$;
 
 comment on function evervec.delete_embeddings(text, jsonb[]) is
-$$Removes the vectors of some rows of a manual source; returns how many there were. Raises VE101, VE202, VE205, 55P03.$$;
+$$Removes the vectors of some rows of a manual source; returns how many there were. Raises VE101, VE202, VE205, VE213, 55P03.$$;
 
 revoke execute on function evervec.delete_embeddings(text, jsonb[]) from public;

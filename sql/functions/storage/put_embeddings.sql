@@ -4,7 +4,7 @@
 -- holds is waited for, two seconds at most.
 -- Locks:  the rows FOR KEY SHARE, their vectors; to the end of the caller's transaction.
 -- Raises: VE101 unknown source · VE108 unknown model · VE109 a model of other dimensions · VE111 lists of different lengths, or metadata
---         that is no object · VE201 bad vector · VE202 bad row_key · VE205 not a manual source · 55P03 a row stays locked
+--         that is no object · VE201 bad vector · VE202 bad row_key · VE205 not a manual source · VE213 row-level security applies to the caller · 55P03 a row stays locked
 create or replace function evervec.put_embeddings(
     p_source     text,
     p_row_keys   jsonb[],
@@ -24,6 +24,7 @@ declare
     v_keys   jsonb[];
     v_stored bigint;
 begin
+    perform evervec.check_sees_all(v_source);
     select * into v_own from evervec.model m where m.model_id = v_source.model_id;
     v_model := evervec.model_named(coalesce(p_model, v_own.name));
     if v_model.dimensions <> v_own.dimensions then
@@ -53,6 +54,9 @@ begin
     execute format('select evervec.%I($1, $2, $3, $4)', 'put_' || v_source.name)
     into v_stored
     using v_keys, p_embeddings, p_metadata, v_model.model_id;
+    if v_stored > 0 then
+        perform evervec.note_change(v_source.source_id);
+    end if;
     return v_stored;
 exception when lock_not_available then
     raise exception using
@@ -64,6 +68,6 @@ end
 $$;
 
 comment on function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]) is
-$$Stores one vector of yours for each row_key of a manual source, replacing a former one, and returns for how many a row was there; keys without a row are passed over. p_model: whose vectors they are; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object each. evervec never embeds these rows and removes their vectors with them. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, 55P03.$$;
+$$Stores one vector of yours for each row_key of a manual source, replacing a former one, and returns for how many a row was there; keys without a row are passed over. p_model: whose vectors they are; default: the source's model; another one must have as many dimensions. p_metadata: a JSON object each. evervec never embeds these rows and removes their vectors with them. Waits two seconds at most for a locked row. Raises VE101, VE108, VE109, VE111, VE201, VE202, VE205, VE213, 55P03.$$;
 
 revoke execute on function evervec.put_embeddings(text, jsonb[], vector[], text, jsonb[]) from public;

@@ -7,6 +7,7 @@
 -- slice_<source>, orphans_<source> → see create_pass_functions
 -- hashes_<source>, clear_<source> → see create_vector_functions
 -- sample_<source>(percent, characters) → see create_sample_function
+-- document_<source>, redocument_<source> → see create_document_functions
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
 -- put_<source>, remove_<source> → see create_manual_functions
 --
@@ -27,6 +28,9 @@ begin
     if p_source.storage = 'manual' then
         perform evervec.create_manual_functions(p_source);
     end if;
+    if p_source.text_search is not null then
+        perform evervec.create_document_functions(p_source);
+    end if;
     perform evervec.create_vector_functions(p_source);
     perform evervec.create_pass_functions(p_source);
     perform evervec.create_sample_function(p_source);
@@ -37,6 +41,6 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;

@@ -1,7 +1,8 @@
 -- create_search_function: nearest_<source>, the search that inlines into the caller's plan.
 --
--- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be
--- wrong with the arguments is checked in the LIMIT, which is evaluated once an execution.
+-- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be wrong with the
+-- query vector is checked by a condition on no column, which is evaluated once an execution; a limit that is a constant stays one, so that
+-- one plan does for all query vectors.
 -- A body that is parsed at once follows renames, but makes PostgreSQL refuse to drop what it reads. That is right for our own table;
 -- over the user's (column storage) the body is text, in which everything is qualified, and inlines too.
 -- Locks:  none.
@@ -23,9 +24,10 @@ begin
         %8$s
             select %3$s, %4$s
               from %5$s e
-             %7$s
+             where %7$s case when %11$I.vector_dims(p_query) = %6$s and (%10$L <> 'cosine' or %11$I.vector_norm(p_query) > 0) then true
+                             else evervec.search_size(p_query, %6$s, %10$L, 0, null, null) = 0 end
              order by %4$s
-             limit evervec.query_limit(p_query, %6$s, p_limit);
+             limit case when p_limit >= 0 then p_limit else evervec.query_limit(p_query, %6$s, p_limit) end;
         %9$s
         $sql$,
         'nearest_' || p_source.name,
@@ -33,9 +35,10 @@ begin
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
         evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
-        case when p_source.storage = 'column' then format('where e.%I is not null', p_source.vector_column) end,
+        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end,
         case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
-        case when p_source.storage = 'column' then '$nearest$' else 'end' end);
+        case when p_source.storage = 'column' then '$nearest$' else 'end' end,
+        p_source.distance, (select n.nspname from pg_extension x join pg_namespace n on n.oid = x.extnamespace where x.extname = 'vector'));
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));

@@ -9,10 +9,14 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_sql  record;
-    v_keys record;
+    v_sql     record;
+    v_keys    record;
+    -- Where texts are searched for their words, the recipe is evaluated once for both: OFFSET keeps the planner from copying it.
+    v_words   boolean := p_source.text_search is not null;
+    v_content text;
 begin
     select * into v_sql from evervec.fragments(p_source);
+    v_content := case when v_words then 't.content' else v_sql.content end;
     select string_agg(format('s.%I as key_%s', c.name, c.ordinality), ', ' order by c.ordinality) as read,
            string_agg(format('l.key_%s', c.ordinality), ', ' order by c.ordinality) as written,
            evervec.key_list(p_source, null, true) as target
@@ -30,14 +34,14 @@ begin
                   from unnest($1, $2, $3, $5) with ordinality
                        as k (row_key, content_hash, embedding, note, ordinality)
                   cross join lateral (
-                    select sha256(convert_to(%1$s, 'UTF8')) = k.content_hash as still_true, %2$s
-                      from %3$s s
+                    select sha256(convert_to(%1$s, 'UTF8')) = k.content_hash as still_true, %2$s %8$s
+                      from %3$s s %9$s
                      where %4$s
                        for key share of s skip locked
                   ) s
             ), written as (
-                insert into %5$s (content_hash, model_id, embedding, note, %6$s)
-                select l.content_hash, $4, l.embedding, l.note, %7$s
+                insert into %5$s (content_hash, model_id, embedding, note, %6$s %10$s)
+                select l.content_hash, $4, l.embedding, l.note, %7$s %11$s
                   from locked l
                  where l.still_true
                 on conflict (%6$s) do update
@@ -45,7 +49,7 @@ begin
                        model_id     = excluded.model_id,
                        embedding    = excluded.embedding,
                        note         = excluded.note,
-                       updated_at   = now()
+                       updated_at   = now() %12$s
             )
             select k.ordinality::integer,
                    case when l.still_true then 'completed'
@@ -56,8 +60,13 @@ begin
               left join locked l on l.ordinality = k.ordinality;
         end
             $body$,
-            v_sql.content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
-            v_keys.written),
+            v_content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
+            v_keys.written,
+            case when v_words then format(', evervec.%I(t.content) as document', 'document_' || p_source.name) end,
+            case when v_words then format('cross join lateral (select %s as content offset 0) t', v_sql.content) end,
+            case when v_words then ', document' end,
+            case when v_words then ', l.document' end,
+            case when v_words then ', document = excluded.document' end),
         'set enable_seqscan = off set jit = off');
     perform evervec.create_row_function(
         p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,

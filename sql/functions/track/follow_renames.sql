@@ -11,6 +11,7 @@ as $$
 declare
     v_former evervec.source;
     v_source evervec.source;
+    v_filter evervec.filter;
 begin
     for v_former in
         select s.*
@@ -18,8 +19,8 @@ begin
           join pg_class c on c.oid = s.relation
          where s.source_id = any (p_sources)
            and (evervec.qualified_name(s.relation), evervec.qualified_name(s.target), evervec.attribute_names(s.relation, s.key_attributes),
-                evervec.attribute_names(s.relation, s.watched_attributes))
-               is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns)
+                evervec.attribute_names(s.relation, s.watched_attributes), evervec.attribute_names(s.relation, s.return_attributes))
+               is distinct from (s.relation_name, s.target_name, s.key_columns, s.watched_columns, s.return_columns)
             or s.source_id = any (p_sources)
            and not exists (
                select from pg_index i
@@ -43,7 +44,8 @@ begin
             v_source := evervec.with_present_names(v_former);
             v_source := evervec.with_recipe(v_source);
         exception when others then
-            v_source := evervec.with_key(v_former);
+            v_source := evervec.with_return_columns(evervec.with_key(v_former),
+                                                    evervec.attribute_names(v_former.relation, v_former.return_attributes));
             v_source.last_error := sqlerrm;
         end;
         perform evervec.update_source(v_source);
@@ -51,6 +53,23 @@ begin
         if v_source.storage = 'column' then
             perform evervec.create_search_function(v_source);
         end if;
+        begin
+            perform evervec.create_similar_functions(v_source);
+            if v_source.text_search is not null then
+                perform evervec.create_hybrid_function(v_source);
+            end if;
+        exception when dependent_objects_still_exist then
+            -- A view of somebody's uses a function whose columns are named otherwise now.
+            update evervec.source s set last_error = coalesce(s.last_error, sqlerrm) where s.source_id = v_source.source_id;
+        end;
+        for v_filter in select * from evervec.filter f where f.source_id = v_source.source_id loop
+            begin
+                perform evervec.create_filter_functions(v_source, v_filter);
+            exception when others then
+                -- Its words cannot be followed: doctor tells.
+                continue;
+            end;
+        end loop;
         perform evervec.create_trigger_functions(v_source);
         if v_source.key_columns <> v_former.key_columns then
             delete from evervec.processing_queue q where q.source_id = v_source.source_id;

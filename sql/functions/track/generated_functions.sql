@@ -1,14 +1,20 @@
 -- generated_functions: the names of all functions that a source has of its own.
 --
 -- Locks:  none.
+-- needs: functions/track/filter_functions.sql
 create or replace function evervec.generated_functions(p_source text)
 returns text[]
 language sql stable
 set search_path from current
 as $$
-    select array_agg(prefix || '_' || p_source)
+    select array_agg(g.prefix || '_' || p_source) || coalesce(
+               (select array_agg(n.name)
+                  from evervec.source s
+                  join evervec.filter f using (source_id)
+                  cross join unnest(evervec.filter_functions(s.name, f.name)) as n (name)
+                 where s.name = p_source), '{}')
       from (
-        select unnest(array['nearest', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)

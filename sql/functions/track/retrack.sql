@@ -1,24 +1,28 @@
 -- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
--- Locks:  those of track and untrack.
--- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · 55P03 the table stays locked
+-- Locks:  those of track and untrack; with another p_text_search, ACCESS EXCLUSIVE on the embedding table.
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
 create or replace function evervec.retrack(
-    p_source     text,
-    p_columns    text[] default null,
-    p_template   text default null,
-    p_text_sql   text default null,
-    p_where      text default null,
-    p_depends_on jsonb default null,
-    p_too_long   text default null,
-    p_cache      boolean default null
+    p_source         text,
+    p_columns        text[] default null,
+    p_template       text default null,
+    p_text_sql       text default null,
+    p_where          text default null,
+    p_depends_on     jsonb default null,
+    p_too_long       text default null,
+    p_cache          boolean default null,
+    p_return_columns text[] default null,
+    p_text_search    text default null
 )
 returns void
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_source evervec.source := evervec.source_named(p_source);
+    v_source    evervec.source := evervec.source_named(p_source);
+    v_former    text := v_source.text_search;
+    v_protected boolean;
 begin
     perform evervec.check_relation(v_source.relation);
     perform evervec.drop_triggers(v_source);
@@ -44,7 +48,17 @@ begin
     v_source.too_long := coalesce(p_too_long, v_source.too_long);
     v_source.cache := coalesce(p_cache, v_source.cache);
     perform evervec.check_option('p_too_long', v_source.too_long, array['cut', 'dead_letter']);
+    v_protected := evervec.is_protected(v_source)
+                   or v_source.storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = v_source.relation);
+    if v_protected then
+        perform evervec.drop_policies(v_source, array['evervec_visible']);
+    end if;
     perform evervec.match_key_types(v_source);
+    v_source := evervec.with_return_columns(v_source, coalesce(p_return_columns, v_source.return_columns));
+    v_source := evervec.with_text_search(v_source, p_text_search);
+    if v_source.text_search is distinct from v_former then
+        perform evervec.create_document(v_source, false);
+    end if;
     if v_source.state = 'suspended' then
         v_source.state := 'active';
     end if;
@@ -57,12 +71,23 @@ begin
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_function(v_source);
+    perform evervec.create_similar_functions(v_source);
+    if v_source.text_search is not null then
+        perform evervec.create_hybrid_function(v_source);
+    end if;
+    perform evervec.create_filter_functions(v_source, f) from evervec.filter f where f.source_id = v_source.source_id;
     perform evervec.create_triggers(v_source);
+    if v_protected then
+        perform evervec.create_policies(v_source);
+    end if;
+    perform evervec.renew_access();
     perform evervec.start_pass(v_source.source_id, 'reconcile');
+    -- Keys of kept results may be of another type now.
+    perform evervec.note_change(v_source.source_id);
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache as in track; NULL keeps what it has, p_where => '' wants every row. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search as in track; NULL keeps what it has, p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) from public;

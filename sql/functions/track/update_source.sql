@@ -25,6 +25,9 @@ as $$
            text_expression    = p_source.text_expression,
            too_long           = p_source.too_long,
            cache              = p_source.cache,
+           return_columns     = p_source.return_columns,
+           return_attributes  = p_source.return_attributes,
+           text_search        = p_source.text_search,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id

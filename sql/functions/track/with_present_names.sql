@@ -30,11 +30,11 @@ begin
         end if;
         p_source.watched_columns := v_now;
     end if;
-    return evervec.with_key(p_source);
+    return evervec.with_return_columns(evervec.with_key(p_source), evervec.attribute_names(p_source.relation, p_source.return_attributes));
 end
 $$;
 
 comment on function evervec.with_present_names(evervec.source) is
-$$Internal. The source with present names of table, key and watched columns, in its columns and template too.$$;
+$$Internal. The source with present names of table, key, watched and returned columns, in its columns and template too.$$;
 
 revoke execute on function evervec.with_present_names(evervec.source) from public;

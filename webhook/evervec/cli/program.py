@@ -13,6 +13,7 @@ import click
 import psycopg
 
 from evervec import __version__, logs
+from evervec.cli.access import grant, revoke
 from evervec.cli.app import App, Group, common_options
 from evervec.cli.backfill import backfill
 from evervec.cli.budget import budget
@@ -27,6 +28,7 @@ from evervec.cli.health import alerts, doctor
 from evervec.cli.job import job
 from evervec.cli.migrate import migrate
 from evervec.cli.pause import pause, resume
+from evervec.cli.protect import protect, unprotect
 from evervec.cli.reconcile import reconcile
 from evervec.cli.reset import reset
 from evervec.cli.retrack import retrack
@@ -89,6 +91,10 @@ for command in (
     suspend,
     retrack,
     reset,
+    protect,
+    unprotect,
+    grant,
+    revoke,
     search,
     similar,
     embedded,

@@ -16,6 +16,11 @@ from evervec.cli.recipe import named_columns, recipe_options
 @recipe_options
 @click.option("--too-long", help="A text beyond the model's limit: cut, or dead_letter.")
 @click.option("--cache/--no-cache", default=None, help="Keep vectors by text, or not any more.")
+@click.option(
+    "--text-search",
+    metavar="CONFIG",
+    help="Keep the words of each text too: english, simple, …; '': not any more.",
+)
 @common_options
 @pass_app
 def retrack(
@@ -28,6 +33,7 @@ def retrack(
     depends_on: str | None,
     too_long: str | None,
     cache: bool | None,
+    text_search: str | None,
 ) -> None:
     """Bring SOURCE back after `evervec suspend`, or change how its text is made.
 
@@ -43,6 +49,7 @@ def retrack(
             depends_on=depends_on,
             too_long=too_long,
             cache=cache,
+            text_search=text_search,
         )
     if app.as_json:
         app.print_json({"source": source, "state": "active"})

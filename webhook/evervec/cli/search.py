@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from evervec import queries
 from evervec.cli import results
 from evervec.cli.app import App, Command, common_options, pass_app
-from evervec.queries import query_vector
 
 
 @click.command(
@@ -42,12 +42,21 @@ def search(
 ) -> None:
     """Find rows of SOURCE by their meaning: nearest to WORDS.
 
-    The vector of the words is kept for 24 hours, so that the same search is not paid for again.
+    The vector of the words is kept for 24 hours, so that the same search is not paid for again, and
+    what they find while no vector of SOURCE changes.
     """
     text = " ".join(words).strip()
     if not text:
         raise click.UsageError("The words to search for are empty.")
     with app.database() as db:
-        model = db.get_model(db.get_source(source).model)
-        query = query_vector(db, app.providers(), model, text, tenant, cached=not no_cache)
-        results.show(app, db, source, db.find_similar(source, query, limit, min_similarity))
+        found = queries.search(
+            db,
+            app.providers(),
+            source,
+            text,
+            limit,
+            min_similarity,
+            tenant=tenant,
+            cached=not no_cache,
+        )
+        results.show(app, db, source, found)

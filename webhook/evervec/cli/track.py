@@ -50,6 +50,11 @@ from evervec.cli.recipe import named_columns, recipe_options
     help="A text beyond the model's limit: cut, or dead_letter.",
 )
 @click.option("--no-cache", is_flag=True, help="Keep no vectors of its texts apart from its rows.")
+@click.option(
+    "--text-search",
+    metavar="CONFIG",
+    help="Keep the words of each text too, for hybrid_search: english, simple, ….",
+)
 @click.option("--no-backfill", is_flag=True, help="Leave the rows that are there alone.")
 @common_options
 @pass_app
@@ -71,6 +76,7 @@ def track(
     foreign_key: bool,
     too_long: str,
     no_cache: bool,
+    text_search: str | None,
     no_backfill: bool,
 ) -> None:
     """Keep an embedding of every row of TABLE from now on."""
@@ -92,6 +98,7 @@ def track(
             foreign_key=foreign_key,
             too_long=too_long,
             cache=not no_cache,
+            text_search=text_search,
             backfill=not no_backfill,
         )
     if app.as_json:

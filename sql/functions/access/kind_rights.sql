@@ -1,0 +1,47 @@
+-- kind_rights: what each kind of access is made of; the one place where that is said.
+--
+-- object: function (name: in schema evervec), source function (name: the prefix of a source's own), relation (name: in schema evervec),
+-- vectors (the embedding table of every source; tables of yours are yours to grant). docs/security.md has the same as a table.
+-- Locks:  none.
+create or replace function evervec.kind_rights()
+returns table (kind text, object text, name text, privilege text)
+language sql immutable
+set search_path from current
+as $$
+    select r.kind, r.object, n.name, r.privilege
+      from (values
+        ('reader', 'function', 'execute',
+         'find_similar find_similar_to search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
+         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of words_of hybrid_pool known_result keep_result '
+         'duplicates_of vector_lookup vectors_lookup'),
+        ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
+        ('reader', 'vectors', 'select', '*'),
+
+        ('writer', 'function', 'execute',
+         'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
+
+        ('worker', 'function', 'execute',
+         'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick pending due_indexes '
+         'get_source get_model index_of estimated_rows partitions_of'),
+        ('worker', 'relation', 'select', 'status'),
+
+        ('admin', 'function', 'execute',
+         'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
+         'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
+         'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
+         'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
+         'partitions_of template_parts setting_interval setting_number'),
+        ('admin', 'relation', 'select',
+         'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
+         'model model_call processing_queue retry_policy schema_version setting source spending'),
+        ('admin', 'relation', 'update', 'model retry_policy setting'),
+        ('admin', 'relation', 'insert', 'retry_policy'),
+        ('admin', 'relation', 'delete', 'retry_policy')
+      ) as r (kind, object, privilege, names)
+      cross join lateral string_to_table(r.names, ' ') as n (name)
+$$;
+
+comment on function evervec.kind_rights() is
+$$Internal. The rights of reader, writer, worker and admin: privilege on object (function, source function, relation, vectors) by name.$$;
+
+revoke execute on function evervec.kind_rights() from public;

@@ -1,0 +1,147 @@
+-- search_body: the body of a generated search function, with or without a filter.
+--
+-- First the n nearest are fetched into arrays. The statement for the index is planned once a session and for any limit, so sorting is
+-- made dear to the planner (a SET clause of the function) and the index is what is left. Where it gives fewer rows than are wanted, or is
+-- not worth asking, all that qualifies is read; + 0 keeps that from being answered by the index again. Then what was fetched is
+-- sorted, because a relaxed iterative scan is only almost in order, and gets threshold, returned columns and diversity, which
+-- cannot keep the index from being used any more.
+--
+-- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each costs microseconds, so ef_search is
+-- only touched where it has to be. Good arguments are told by operators; search_size has the words for bad ones.
+--
+-- Columns stand behind the aliases e, f, n and s, variables stand alone, and parameters are $1, $2, …: no name of a user's can be taken for
+-- one of ours.
+--
+-- p_limit:    number of the parameter p_limit; p_min_similarity, p_exclude and p_diversity follow
+-- p_excluded: condition on e: it is one of those to leave out
+-- p_filter:   a join that leaves of e what qualifies, or NULL
+-- p_visits:   how many vectors a scan of the index would have to look at; NULL where an exact search is cheaper
+-- p_result, p_join: what is returned of n, what was found, and of s, joined to it
+-- Locks:  none.
+-- needs: functions/search/metric.sql
+-- needs: functions/core/qualified_name.sql
+create or replace function evervec.search_body(
+    p_source   evervec.source,
+    p_limit    integer,
+    p_excluded text,
+    p_filter   text,
+    p_visits   text,
+    p_result   text,
+    p_join     text
+)
+returns text
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+    v_metric     record := evervec.metric(p_source.distance);
+    v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
+    v_keys       record;
+    v_fetch      text;
+    v_found      text;
+begin
+    -- There are no arrays of arrays, and unnest takes rows to pieces: such a key is kept as text.
+    select string_agg(format('v_key_%s %s[];', k.ordinality, t.held), ' ' order by k.ordinality) as declared,
+           string_agg(format('v_key_%s', k.ordinality), ', ' order by k.ordinality) as variables,
+           string_agg(format('key_%s', k.ordinality), ', ' order by k.ordinality) as names,
+           string_agg(format('array_agg(n.key_%s)', k.ordinality), ', ' order by k.ordinality) as collected,
+           string_agg(format('e.%I::%s as key_%s', k.name, t.held, k.ordinality), ', ' order by k.ordinality) as fetched,
+           string_agg(format('e.%I', k.name), ', ' order by k.ordinality) as stored,
+           string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality) as found
+      into v_keys
+      from unnest(p_source.target_key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
+      cross join lateral (select case when evervec.is_scalar(k.type) then k.type else 'text' end as held) t;
+    v_fetch := format(
+        $sql$
+            select %1$s, array_agg(n.distance), array_agg(n.embedding)
+              into %2$s, v_distance, v_embedding
+              from (
+                select %3$s, %4$s as distance, case when $%5$s is not null then e.%6$I end as embedding
+                  from %7$s e %8$s
+                 where %9$s ($%10$s is null or (%11$s) is not true)
+        $sql$,
+        v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, p_limit + 3, p_source.vector_column,
+        evervec.qualified_name(p_source.target), p_filter,
+        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_limit + 2, p_excluded);
+    v_found := format(
+        $sql$
+                select n.*, (%1$s)::real as similarity
+                  from unnest(%2$s, v_distance, v_embedding) as n (%3$s, distance, embedding)
+                 where n.distance <> 'NaN' and ($%4$s is null or (%1$s)::real >= $%4$s)
+        $sql$,
+        format(v_metric.similarity, 'n.distance'), v_keys.variables, v_keys.names, p_limit + 1);
+    return format(
+        $body$
+        #variable_conflict use_variable
+        declare
+            v_fetch  bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
+                                         and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
+                                    else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
+            v_ef     bigint := current_setting('hnsw.ef_search');
+            v_scan   text := current_setting('hnsw.iterative_scan');
+            v_visits bigint := %7$s;
+            v_lift   bigint := least(greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
+            v_done   text;
+            %8$s
+            v_distance  double precision[];
+            v_embedding vector[];
+        begin
+            if v_visits is not null then
+                v_done := set_config('hnsw.iterative_scan', 'relaxed_order', true);
+                if v_lift > v_ef then
+                    v_done := set_config('hnsw.ef_search', v_lift::text, true);
+                end if;
+                %9$s
+                 order by %10$s
+                 limit v_fetch
+              ) n;
+                v_done := set_config('hnsw.iterative_scan', v_scan, true);
+                if v_lift > v_ef then
+                    v_done := set_config('hnsw.ef_search', v_ef::text, true);
+                end if;
+            end if;
+            if v_visits is null
+               or coalesce(cardinality(v_distance), 0) < v_fetch and evervec.may_search_exactly(coalesce(cardinality(v_distance), 0), v_fetch) then
+                %11$s
+                %9$s
+                 order by (%10$s) + 0, %12$s
+                 limit v_fetch
+              ) n;
+            end if;
+            if $%6$s is null then
+                return query
+                select %13$s, n.similarity, n.distance::real
+                  from (%14$s) n %15$s
+                 order by n.distance, %16$s
+                 limit $%3$s;
+            else
+                return query
+                with candidate as materialized (
+                    select n.*, row_number() over (order by n.distance, %16$s) as place
+                      from (%14$s) n
+                )
+                select %13$s, n.similarity, n.distance::real
+                  from unnest(evervec.diversify(
+                           (select array_agg(n.embedding order by n.place) from candidate n),
+                           (select array_agg(n.similarity order by n.place) from candidate n),
+                           %2$L, $%3$s, $%6$s)) with ordinality as d (place, ordinal)
+                  join candidate n on n.place = d.place %15$s
+                 order by d.ordinal;
+            end if;
+        end
+        $body$,
+        v_dimensions, p_source.distance, p_limit, p_limit + 1, p_limit + 2, p_limit + 3, p_visits,
+        v_keys.declared, v_fetch, v_distance,
+        -- What is best depends on the values that a filter gets.
+        case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
+        v_keys.stored, p_result, v_found, p_join, v_keys.found,
+        -- Of what the index gives in its first go, more is near than of what it adds later.
+        case when p_filter is not null then 2 else 1 end);
+end
+$$;
+
+comment on function evervec.search_body(evervec.source, integer, text, text, text, text, text) is
+$$Internal. PL/pgSQL of a search over a source, for create_search.$$;
+
+revoke execute on function evervec.search_body(evervec.source, integer, text, text, text, text, text) from public;
