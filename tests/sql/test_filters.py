@@ -133,6 +133,26 @@ def test_an_answer_that_the_index_cannot_fill_is_searched_exactly(
     assert keys(items, call) == truth(items, "mod(id, 400) = 77", 7)
 
 
+def test_peer_33_the_index_goes_on_until_enough_qualify(items: psycopg.Connection) -> None:
+    """The planner takes a third of the rows for rare; it is a twentieth."""
+    items.execute(
+        """
+        create function is_rare(integer) returns boolean stable language plpgsql as
+            'begin return mod($1, 20) = 7; end';
+        select evervec.add_filter('item', 'rare', 'public.is_rare(id)');
+        set evervec.exact_search = off;
+        """
+    )
+    heard: list[str | None] = []
+    items.add_notice_handler(lambda d: heard.append(d.message_primary))
+
+    found = keys(items, f"rare('{QUERY}')")
+
+    assert len(found) == 10
+    assert len(set(found) & set(truth(items, "mod(id, 20) = 7"))) >= 9
+    assert heard == []
+
+
 def test_a_search_that_may_not_read_everything_says_that_it_was_cut(
     items: psycopg.Connection,
 ) -> None:
