@@ -6160,11 +6160,12 @@ $$Rows of a source that are near in meaning to p_text, that contain its words, o
 revoke execute on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) from public;
 
 -- file: functions/search/index_visits.sql
--- index_visits: how many vectors a scan of the index has to look at before it has found enough that qualify; NULL where it is cheaper to read
--- all that qualifies and to sort.
+-- index_visits: how many vectors a scan of the index has to look at to find enough that qualify; NULL where it is cheaper to read all that
+-- qualifies and to sort.
 --
+-- As many that qualify as hnsw.ef_search, or twice those wanted: so what is found is as near as without a filter.
 -- By the planner's estimate, made as the caller and for these very values. Pages are taken to be in memory, as the index has to be anyway;
--- then a unit of the planner's cost is about six microseconds, reading a vector by its key 0.4 units, and a step of the index two.
+-- then a unit of the planner's cost is about six microseconds, reading a vector by its key 0.4 units, and a step of the index one.
 -- VOLATILE, because EXPLAIN may not stand in a function that is not.
 -- Locks:  none that matter.
 create or replace function evervec.index_visits(p_qualifying text, p_target regclass, p_fetch bigint)
@@ -6186,8 +6187,8 @@ begin
     end if;
     execute 'explain (format json) ' || p_qualifying into v_plan;
     v_rows := greatest((v_plan #>> '{0,Plan,Plan Rows}')::real, 1);
-    v_visits := p_fetch * greatest(v_vectors / v_rows, 1);
-    return case when (v_plan #>> '{0,Plan,Total Cost}')::real + 0.4 * v_rows > 2 * greatest(v_visits, 40) then least(v_visits, 1e9) end;
+    v_visits := greatest(2 * p_fetch, current_setting('hnsw.ef_search')::bigint) * greatest(v_vectors / v_rows, 1);
+    return case when (v_plan #>> '{0,Plan,Total Cost}')::real + 0.4 * v_rows > v_visits then least(v_visits, 1e9) end;
 end
 $$;
 
@@ -9687,7 +9688,7 @@ begin
             v_ef     bigint := current_setting('hnsw.ef_search');
             v_scan   text := current_setting('hnsw.iterative_scan');
             v_visits bigint := %7$s;
-            v_lift   bigint := least(greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
+            v_lift   bigint := least(greatest(v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
             v_done   text;
             %8$s
             v_distance  double precision[];
@@ -9741,9 +9742,7 @@ begin
         v_keys.declared, v_fetch, v_distance,
         -- What is best depends on the values that a filter gets.
         case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
-        v_keys.stored, p_result, v_found, p_join, v_keys.found,
-        -- Of what the index gives in its first go, more is near than of what it adds later.
-        case when p_filter is not null then 2 else 1 end);
+        v_keys.stored, p_result, v_found, p_join, v_keys.found);
 end
 $$;
 
@@ -10605,4 +10604,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '09f1be8fd70a794db3e321489bfcb45b4c189bc2e1970bf7cbbb64bc60ddb988');
+values ('evervec_0002_functions', '81a2187954dd2e6f530d9dcdbaeb5755435bc4072fe06a85410db24654c9042f');

@@ -127,8 +127,8 @@ def test_a_reader_needs_the_functions_and_the_embedding_table(
             set role {OWNER};
             grant usage on schema evervec to {reader};
             grant execute on function evervec.search, evervec.query_of, evervec.known_result,
-                evervec.keep_result, evervec.find_similar, evervec.similar_film, evervec.search_size,
-                evervec.may_search_exactly, evervec.key_film to {reader};
+                evervec.keep_result, evervec.find_similar, evervec.similar_film,
+                evervec.search_size, evervec.may_search_exactly, evervec.key_film to {reader};
             set role {reader};
             """
         )

@@ -1,8 +1,9 @@
--- index_visits: how many vectors a scan of the index has to look at before it has found enough that qualify; NULL where it is cheaper to read
--- all that qualifies and to sort.
+-- index_visits: how many vectors a scan of the index has to look at to find enough that qualify; NULL where it is cheaper to read all that
+-- qualifies and to sort.
 --
+-- As many that qualify as hnsw.ef_search, or twice those wanted: so what is found is as near as without a filter.
 -- By the planner's estimate, made as the caller and for these very values. Pages are taken to be in memory, as the index has to be anyway;
--- then a unit of the planner's cost is about six microseconds, reading a vector by its key 0.4 units, and a step of the index two.
+-- then a unit of the planner's cost is about six microseconds, reading a vector by its key 0.4 units, and a step of the index one.
 -- VOLATILE, because EXPLAIN may not stand in a function that is not.
 -- Locks:  none that matter.
 create or replace function evervec.index_visits(p_qualifying text, p_target regclass, p_fetch bigint)
@@ -24,8 +25,8 @@ begin
     end if;
     execute 'explain (format json) ' || p_qualifying into v_plan;
     v_rows := greatest((v_plan #>> '{0,Plan,Plan Rows}')::real, 1);
-    v_visits := p_fetch * greatest(v_vectors / v_rows, 1);
-    return case when (v_plan #>> '{0,Plan,Total Cost}')::real + 0.4 * v_rows > 2 * greatest(v_visits, 40) then least(v_visits, 1e9) end;
+    v_visits := greatest(2 * p_fetch, current_setting('hnsw.ef_search')::bigint) * greatest(v_vectors / v_rows, 1);
+    return case when (v_plan #>> '{0,Plan,Total Cost}')::real + 0.4 * v_rows > v_visits then least(v_visits, 1e9) end;
 end
 $$;
 

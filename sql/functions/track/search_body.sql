@@ -81,7 +81,7 @@ begin
             v_ef     bigint := current_setting('hnsw.ef_search');
             v_scan   text := current_setting('hnsw.iterative_scan');
             v_visits bigint := %7$s;
-            v_lift   bigint := least(greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
+            v_lift   bigint := least(greatest(v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
             v_done   text;
             %8$s
             v_distance  double precision[];
@@ -135,9 +135,7 @@ begin
         v_keys.declared, v_fetch, v_distance,
         -- What is best depends on the values that a filter gets.
         case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
-        v_keys.stored, p_result, v_found, p_join, v_keys.found,
-        -- Of what the index gives in its first go, more is near than of what it adds later.
-        case when p_filter is not null then 2 else 1 end);
+        v_keys.stored, p_result, v_found, p_join, v_keys.found);
 end
 $$;
 
