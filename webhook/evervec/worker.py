@@ -144,7 +144,6 @@ class Worker:
     def run(self) -> Summary:
         """Work until told to stop. A database that goes away is waited for."""
         builder = IndexBuilder(self._db)
-        self._prepare()
         over = threading.Event()
         look_out = threading.Thread(
             target=self._look_out, args=(over,), name="evervec-look-out", daemon=True
@@ -198,8 +197,8 @@ class Worker:
             if self._at_work:
                 self._crew.call()
 
-    def _prepare(self) -> None:
-        """Load what the models need now: the first change should not wait a second for it."""
+    def prepare(self) -> None:
+        """Load what the models need, before `run`: the first change should not wait for it."""
         try:
             models = [
                 self._db.get_model(name) for name in {source.model for source in self._db.status()}

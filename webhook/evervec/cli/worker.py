@@ -59,8 +59,10 @@ def worker(
     with app.database() as db, stopping_on_signals(stop):
         for name in sources:
             db.get_source(name)
-        logs.info("started", worker=config.worker_name)
         run = Worker(db, app.providers(), config, sources=sources or None, stop=stop)
+        if not (drain or once):
+            run.prepare()
+        logs.info("started", worker=config.worker_name)
         try:
             if drain:
                 run.drain()
