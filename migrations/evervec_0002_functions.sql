@@ -7161,7 +7161,7 @@ begin
         v_visits := 'v_fetch';
     elsif p_filter.name is null then
         -- 20 kB are read and compared in the time of one step of the index. In the user's own table, vectors may be out of line.
-        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
+        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_former[1]::bigint) then v_fetch end',
                            case when p_source.storage = 'column' then 'pg_table_size' else 'pg_relation_size' end,
                            evervec.qualified_name(p_source.target));
     end if;
@@ -8258,8 +8258,8 @@ revoke execute on function evervec.row_differs(regclass, text[]) from public;
 -- sorted, because a relaxed iterative scan is only almost in order, and gets threshold, returned columns and diversity, which
 -- cannot keep the index from being used any more.
 --
--- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each costs microseconds, so ef_search is
--- only touched where it has to be. Good arguments are told by operators; search_size has the words for bad ones.
+-- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each setting, statement and expression costs
+-- microseconds that show beside a search of half a millisecond: hence few of them. Good arguments are told by operators; search_size has the words for bad ones.
 --
 -- Columns stand behind the aliases e, f, n and s, variables stand alone, and parameters are $1, $2, …: no name of a user's can be taken for
 -- one of ours.
@@ -8289,6 +8289,7 @@ declare
     v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
     v_metric     record := evervec.metric(p_source.distance);
     v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
+    v_target     text := evervec.qualified_name(p_source.target);
     v_keys       record;
     v_fetch      text;
     v_found      text;
@@ -8300,26 +8301,26 @@ begin
            string_agg(format('array_agg(n.key_%s)', k.ordinality), ', ' order by k.ordinality) as collected,
            string_agg(format('e.%I::%s as key_%s', k.name, t.held, k.ordinality), ', ' order by k.ordinality) as fetched,
            string_agg(format('e.%I', k.name), ', ' order by k.ordinality) as stored,
+           string_agg(format('e.%I %s n.key_%s::%s', k.name, k.operator, k.ordinality, k.type), ' and ' order by k.ordinality) as matched,
            string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality) as found
       into v_keys
-      from unnest(p_source.target_key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
+      from unnest(p_source.target_key_columns, p_source.key_types, p_source.key_operators) with ordinality as k (name, type, operator, ordinality)
       cross join lateral (select case when evervec.is_scalar(k.type) then k.type else 'text' end as held) t;
     v_fetch := format(
         $sql$
-            select %1$s, array_agg(n.distance), array_agg(n.embedding)
-              into %2$s, v_distance, v_embedding
+            select %1$s, array_agg(n.distance)
+              into %2$s, v_distance
               from (
-                select %3$s, %4$s as distance, case when $%5$s is not null then e.%6$I end as embedding
-                  from %7$s e %8$s
-                 where %9$s ($%10$s is null or (%11$s) is not true)
+                select %3$s, %4$s as distance
+                  from %5$s e %6$s
+                 where %7$s ($%8$s is null or (%9$s) is not true)
         $sql$,
-        v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, p_limit + 3, p_source.vector_column,
-        evervec.qualified_name(p_source.target), p_filter,
+        v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, v_target, p_filter,
         case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_limit + 2, p_excluded);
     v_found := format(
         $sql$
                 select n.*, (%1$s)::real as similarity
-                  from unnest(%2$s, v_distance, v_embedding) as n (%3$s, distance, embedding)
+                  from unnest(%2$s, v_distance) as n (%3$s, distance)
                  where n.distance <> 'NaN' and ($%4$s is null or (%1$s)::real >= $%4$s)
         $sql$,
         format(v_metric.similarity, 'n.distance'), v_keys.variables, v_keys.names, p_limit + 1);
@@ -8330,28 +8331,25 @@ begin
             v_fetch  bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
                                          and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
                                     else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
-            v_ef     bigint := current_setting('hnsw.ef_search');
-            v_scan   text := current_setting('hnsw.iterative_scan');
+            v_former text[] := array[current_setting('hnsw.ef_search'), current_setting('hnsw.iterative_scan')];
             v_visits bigint := %7$s;
-            v_lift   bigint := least(greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
-            v_done   text;
+            v_lifted text;
             %8$s
-            v_distance  double precision[];
-            v_embedding vector[];
+            v_distance double precision[];
         begin
             if v_visits is not null then
-                v_done := set_config('hnsw.iterative_scan', 'relaxed_order', true);
-                if v_lift > v_ef then
-                    v_done := set_config('hnsw.ef_search', v_lift::text, true);
-                end if;
+                -- NULL where ef_search is wide enough.
+                v_lifted := set_config('hnsw.iterative_scan', 'relaxed_order', true)
+                            || case when greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0) > v_former[1]::bigint
+                                    then set_config('hnsw.ef_search',
+                                                    greatest(least(greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000),
+                                                             v_former[1]::bigint)::text, true) end;
                 %9$s
                  order by %10$s
                  limit v_fetch
               ) n;
-                v_done := set_config('hnsw.iterative_scan', v_scan, true);
-                if v_lift > v_ef then
-                    v_done := set_config('hnsw.ef_search', v_ef::text, true);
-                end if;
+                v_lifted := set_config('hnsw.iterative_scan', v_former[2], true)
+                            || case when v_lifted is not null then set_config('hnsw.ef_search', v_former[1], true) end;
             end if;
             if v_visits is null
                or coalesce(cardinality(v_distance), 0) < v_fetch and evervec.may_search_exactly(coalesce(cardinality(v_distance), 0), v_fetch) then
@@ -8370,8 +8368,9 @@ begin
             else
                 return query
                 with candidate as materialized (
-                    select n.*, row_number() over (order by n.distance, %16$s) as place
+                    select n.*, e.embedding, row_number() over (order by n.distance, %16$s) as place
                       from (%14$s) n
+                      cross join lateral (select e.%18$I as embedding from %19$s e where %20$s offset 0) e
                 )
                 select %13$s, n.similarity, n.distance::real
                   from unnest(evervec.diversify(
@@ -8386,10 +8385,11 @@ begin
         v_dimensions, p_source.distance, p_limit, p_limit + 1, p_limit + 2, p_limit + 3, p_visits,
         v_keys.declared, v_fetch, v_distance,
         -- What is best depends on the values that a filter gets.
-        case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
+        case when p_filter is not null then 'v_lifted := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
         v_keys.stored, p_result, v_found, p_join, v_keys.found,
         -- Of what the index gives in its first go, more is near than of what it adds later.
-        case when p_filter is not null then 2 else 1 end);
+        case when p_filter is not null then 2 else 1 end,
+        p_source.vector_column, v_target, v_keys.matched);
 end
 $$;
 
@@ -9172,4 +9172,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'ad71aed826fbe224f2002525d6fcad60901a525633099ff7ca951074234deac3');
+values ('evervec_0002_functions', '0abd22fc209a0de97c1b1144ae21dab7fd7cc69f2dcbc52df7d7d4f0efc47099');
