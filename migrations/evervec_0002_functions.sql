@@ -7161,7 +7161,7 @@ begin
         v_visits := 'v_fetch';
     elsif p_filter.name is null then
         -- 20 kB are read and compared in the time of one step of the index. In the user's own table, vectors may be out of line.
-        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_former[1]::bigint) then v_fetch end',
+        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
                            case when p_source.storage = 'column' then 'pg_table_size' else 'pg_relation_size' end,
                            evervec.qualified_name(p_source.target));
     end if;
@@ -8259,7 +8259,8 @@ revoke execute on function evervec.row_differs(regclass, text[]) from public;
 -- cannot keep the index from being used any more.
 --
 -- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each setting, statement and expression costs
--- microseconds that show beside a search of half a millisecond: hence few of them. Good arguments are told by operators; search_size has the words for bad ones.
+-- microseconds that show beside a search of half a millisecond: so they are touched where something keeps rows from being found (a filter,
+-- policies, rows to leave out), or else when the first go was not enough, as after a mass deletion. Good arguments are told by operators; search_size has the words for bad ones.
 --
 -- Columns stand behind the aliases e, f, n and s, variables stand alone, and parameters are $1, $2, …: no name of a user's can be taken for
 -- one of ours.
@@ -8290,6 +8291,9 @@ declare
     v_metric     record := evervec.metric(p_source.distance);
     v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
     v_target     text := evervec.qualified_name(p_source.target);
+    -- Of what the index gives in its first go, more is near than of what it adds later.
+    v_reach      text := format('(greatest(%s * v_visits, v_fetch) + coalesce(cardinality($%s), 0))',
+                                case when p_filter is not null then 2 else 1 end, p_limit + 2);
     v_keys       record;
     v_fetch      text;
     v_found      text;
@@ -8328,28 +8332,35 @@ begin
         $body$
         #variable_conflict use_variable
         declare
-            v_fetch  bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
+            v_fetch   bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
                                          and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
                                     else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
-            v_former text[] := array[current_setting('hnsw.ef_search'), current_setting('hnsw.iterative_scan')];
-            v_visits bigint := %7$s;
-            v_lifted text;
+            v_ef      bigint := current_setting('hnsw.ef_search');
+            v_visits  bigint := %7$s;
+            v_scan    text;
+            v_done    text;
+            v_iterate boolean;
             %8$s
             v_distance double precision[];
         begin
             if v_visits is not null then
-                -- NULL where ef_search is wide enough.
-                v_lifted := set_config('hnsw.iterative_scan', 'relaxed_order', true)
-                            || case when greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0) > v_former[1]::bigint
-                                    then set_config('hnsw.ef_search',
-                                                    greatest(least(greatest(%17$s * v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000),
-                                                             v_former[1]::bigint)::text, true) end;
-                %9$s
-                 order by %10$s
-                 limit v_fetch
-              ) n;
-                v_lifted := set_config('hnsw.iterative_scan', v_former[2], true)
-                            || case when v_lifted is not null then set_config('hnsw.ef_search', v_former[1], true) end;
+                v_iterate := %17$s;
+                loop
+                    if v_iterate then
+                        v_scan := current_setting('hnsw.iterative_scan');
+                        v_done := set_config('hnsw.iterative_scan', 'relaxed_order', true)
+                                  || set_config('hnsw.ef_search', greatest(v_ef, least(%18$s, 1000))::text, true);
+                    end if;
+                    %9$s
+                     order by %10$s
+                     limit v_fetch
+                  ) n;
+                    exit when v_iterate or cardinality(v_distance) >= v_fetch;
+                    v_iterate := true;
+                end loop;
+                if v_iterate then
+                    v_done := set_config('hnsw.iterative_scan', v_scan, true) || set_config('hnsw.ef_search', v_ef::text, true);
+                end if;
             end if;
             if v_visits is null
                or coalesce(cardinality(v_distance), 0) < v_fetch and evervec.may_search_exactly(coalesce(cardinality(v_distance), 0), v_fetch) then
@@ -8370,7 +8381,7 @@ begin
                 with candidate as materialized (
                     select n.*, e.embedding, row_number() over (order by n.distance, %16$s) as place
                       from (%14$s) n
-                      cross join lateral (select e.%18$I as embedding from %19$s e where %20$s offset 0) e
+                      cross join lateral (select e.%19$I as embedding from %20$s e where %21$s offset 0) e
                 )
                 select %13$s, n.similarity, n.distance::real
                   from unnest(evervec.diversify(
@@ -8385,10 +8396,11 @@ begin
         v_dimensions, p_source.distance, p_limit, p_limit + 1, p_limit + 2, p_limit + 3, p_visits,
         v_keys.declared, v_fetch, v_distance,
         -- What is best depends on the values that a filter gets.
-        case when p_filter is not null then 'v_lifted := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
+        case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
         v_keys.stored, p_result, v_found, p_join, v_keys.found,
-        -- Of what the index gives in its first go, more is near than of what it adds later.
-        case when p_filter is not null then 2 else 1 end,
+        case when p_filter is not null then 'true'
+             else format('%s > v_ef or cardinality($%s) > 0 or row_security_active(%L::regclass)', v_reach, p_limit + 2, v_target) end,
+        v_reach,
         p_source.vector_column, v_target, v_keys.matched);
 end
 $$;
@@ -9172,4 +9184,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '0abd22fc209a0de97c1b1144ae21dab7fd7cc69f2dcbc52df7d7d4f0efc47099');
+values ('evervec_0002_functions', '9009350a9b8df4dac26a9020944887ead846148cc2ab072aa2739c75e8c9b691');

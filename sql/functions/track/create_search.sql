@@ -46,7 +46,7 @@ begin
         v_visits := 'v_fetch';
     elsif p_filter.name is null then
         -- 20 kB are read and compared in the time of one step of the index. In the user's own table, vectors may be out of line.
-        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_former[1]::bigint) then v_fetch end',
+        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
                            case when p_source.storage = 'column' then 'pg_table_size' else 'pg_relation_size' end,
                            evervec.qualified_name(p_source.target));
     end if;
