@@ -130,14 +130,14 @@ def test_the_indexes_of_all_partitions_are_asked(conn: psycopg.Connection) -> No
     conn.execute("select evervec.add_model('toy', 'toy', 4)")
     conn.execute(
         """
-        create table item (id integer primary key, title text) partition by hash (id);
+        create table item (id integer primary key, title text, embedding vector(4))
+               partition by hash (id);
         create table item_0 partition of item for values with (modulus 2, remainder 0);
         create table item_1 partition of item for values with (modulus 2, remainder 1);
-        insert into item select g, 'Item ' || g from generate_series(1, 200) g;
+        insert into item
+        select g, 'Item ' || g, array[g, 1, 1, 1]::vector from generate_series(1, 200) g;
         select evervec.track('item', '{title}', p_model => 'toy', p_storage => 'column',
                              p_backfill => false);
-        set evervec.bypass = on;
-        update item set embedding = array[id, 1, 1, 1]::vector;
         create index on item using hnsw (embedding vector_cosine_ops);
         select evervec.add_filter('item', 'even', 'mod(id, 2) = 0');
         analyze item;

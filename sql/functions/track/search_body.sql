@@ -6,8 +6,9 @@
 -- sorted, because a relaxed iterative scan is only almost in order, and gets threshold, returned columns and diversity, which
 -- cannot keep the index from being used any more.
 --
--- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each costs microseconds, so ef_search is
--- only touched where it has to be. Good arguments are told by operators; search_size has the words for bad ones.
+-- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each setting, statement and expression costs
+-- microseconds that show beside a search of half a millisecond: so they are touched where something keeps rows from being found (a filter,
+-- policies, rows to leave out), or else when the first go was not enough, as after a mass deletion. Good arguments are told by operators; search_size has the words for bad ones.
 --
 -- Columns stand behind the aliases e, f, n and s, variables stand alone, and parameters are $1, $2, …: no name of a user's can be taken for
 -- one of ours.
@@ -37,6 +38,9 @@ declare
     v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
     v_metric     record := evervec.metric(p_source.distance);
     v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
+    v_target     text := evervec.qualified_name(p_source.target);
+    -- Of what the index gives in its first go, more is near than of what it adds later.
+    v_reach      text := format('(greatest(v_visits, v_fetch) + coalesce(cardinality($%s), 0))', p_limit + 2);
     v_keys       record;
     v_fetch      text;
     v_found      text;
@@ -48,26 +52,26 @@ begin
            string_agg(format('array_agg(n.key_%s)', k.ordinality), ', ' order by k.ordinality) as collected,
            string_agg(format('e.%I::%s as key_%s', k.name, t.held, k.ordinality), ', ' order by k.ordinality) as fetched,
            string_agg(format('e.%I', k.name), ', ' order by k.ordinality) as stored,
+           string_agg(format('e.%I %s n.key_%s::%s', k.name, k.operator, k.ordinality, k.type), ' and ' order by k.ordinality) as matched,
            string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality) as found
       into v_keys
-      from unnest(p_source.target_key_columns, p_source.key_types) with ordinality as k (name, type, ordinality)
+      from unnest(p_source.target_key_columns, p_source.key_types, p_source.key_operators) with ordinality as k (name, type, operator, ordinality)
       cross join lateral (select case when evervec.is_scalar(k.type) then k.type else 'text' end as held) t;
     v_fetch := format(
         $sql$
-            select %1$s, array_agg(n.distance), array_agg(n.embedding)
-              into %2$s, v_distance, v_embedding
+            select %1$s, array_agg(n.distance)
+              into %2$s, v_distance
               from (
-                select %3$s, %4$s as distance, case when $%5$s is not null then e.%6$I end as embedding
-                  from %7$s e %8$s
-                 where %9$s ($%10$s is null or (%11$s) is not true)
+                select %3$s, %4$s as distance
+                  from %5$s e %6$s
+                 where %7$s ($%8$s is null or (%9$s) is not true)
         $sql$,
-        v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, p_limit + 3, p_source.vector_column,
-        evervec.qualified_name(p_source.target), p_filter,
+        v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, v_target, p_filter,
         case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_limit + 2, p_excluded);
     v_found := format(
         $sql$
                 select n.*, (%1$s)::real as similarity
-                  from unnest(%2$s, v_distance, v_embedding) as n (%3$s, distance, embedding)
+                  from unnest(%2$s, v_distance) as n (%3$s, distance)
                  where n.distance <> 'NaN' and ($%4$s is null or (%1$s)::real >= $%4$s)
         $sql$,
         format(v_metric.similarity, 'n.distance'), v_keys.variables, v_keys.names, p_limit + 1);
@@ -75,30 +79,34 @@ begin
         $body$
         #variable_conflict use_variable
         declare
-            v_fetch  bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
+            v_fetch   bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
                                          and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
                                     else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
-            v_ef     bigint := current_setting('hnsw.ef_search');
-            v_scan   text := current_setting('hnsw.iterative_scan');
-            v_visits bigint := %7$s;
-            v_lift   bigint := least(greatest(v_visits, v_fetch) + coalesce(cardinality($%5$s), 0), 1000);
-            v_done   text;
+            v_ef      bigint := current_setting('hnsw.ef_search');
+            v_visits  bigint := %7$s;
+            v_scan    text;
+            v_done    text;
+            v_iterate boolean;
             %8$s
-            v_distance  double precision[];
-            v_embedding vector[];
+            v_distance double precision[];
         begin
             if v_visits is not null then
-                v_done := set_config('hnsw.iterative_scan', 'relaxed_order', true);
-                if v_lift > v_ef then
-                    v_done := set_config('hnsw.ef_search', v_lift::text, true);
-                end if;
-                %9$s
-                 order by %10$s
-                 limit v_fetch
-              ) n;
-                v_done := set_config('hnsw.iterative_scan', v_scan, true);
-                if v_lift > v_ef then
-                    v_done := set_config('hnsw.ef_search', v_ef::text, true);
+                v_iterate := %17$s;
+                loop
+                    if v_iterate then
+                        v_scan := current_setting('hnsw.iterative_scan');
+                        v_done := set_config('hnsw.iterative_scan', 'relaxed_order', true)
+                                  || set_config('hnsw.ef_search', greatest(v_ef, least(%18$s, 1000))::text, true);
+                    end if;
+                    %9$s
+                     order by %10$s
+                     limit v_fetch
+                  ) n;
+                    exit when v_iterate or cardinality(v_distance) >= v_fetch;
+                    v_iterate := true;
+                end loop;
+                if v_iterate then
+                    v_done := set_config('hnsw.iterative_scan', v_scan, true) || set_config('hnsw.ef_search', v_ef::text, true);
                 end if;
             end if;
             if v_visits is null
@@ -118,8 +126,9 @@ begin
             else
                 return query
                 with candidate as materialized (
-                    select n.*, row_number() over (order by n.distance, %16$s) as place
+                    select n.*, e.embedding, row_number() over (order by n.distance, %16$s) as place
                       from (%14$s) n
+                      cross join lateral (select e.%19$I as embedding from %20$s e where %21$s offset 0) e
                 )
                 select %13$s, n.similarity, n.distance::real
                   from unnest(evervec.diversify(
@@ -135,7 +144,11 @@ begin
         v_keys.declared, v_fetch, v_distance,
         -- What is best depends on the values that a filter gets.
         case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
-        v_keys.stored, p_result, v_found, p_join, v_keys.found);
+        v_keys.stored, p_result, v_found, p_join, v_keys.found,
+        case when p_filter is not null then 'true'
+             else format('%s > v_ef or cardinality($%s) > 0 or row_security_active(%L::regclass)', v_reach, p_limit + 2, v_target) end,
+        v_reach,
+        p_source.vector_column, v_target, v_keys.matched);
 end
 $$;
 
