@@ -9646,7 +9646,6 @@ declare
     v_metric     record := evervec.metric(p_source.distance);
     v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
     v_target     text := evervec.qualified_name(p_source.target);
-    -- Of what the index gives in its first go, more is near than of what it adds later.
     v_reach      text := format('(greatest(v_visits, v_fetch) + coalesce(cardinality($%s), 0))', p_limit + 2);
     v_keys       record;
     v_fetch      text;
@@ -10617,4 +10616,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '28b7fa4c9665666f362d323fb6da2a0e76f0847e56c3418a20e02ef0470fbd42');
+values ('evervec_0002_functions', '7ba800a46566829ef2400310241184290d9cc84b90f2bb557823757adccbdcb7');

@@ -39,7 +39,6 @@ declare
     v_metric     record := evervec.metric(p_source.distance);
     v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
     v_target     text := evervec.qualified_name(p_source.target);
-    -- Of what the index gives in its first go, more is near than of what it adds later.
     v_reach      text := format('(greatest(v_visits, v_fetch) + coalesce(cardinality($%s), 0))', p_limit + 2);
     v_keys       record;
     v_fetch      text;
