@@ -212,6 +212,7 @@ drop function evervec.lock_key(text);
 drop function evervec.resume(text);
 drop function evervec.reset(text);
 drop function evervec.pause(text);
+drop function evervec.doctor_words(evervec.source);
 drop function evervec.doctor_updates(evervec.source);
 drop function evervec.doctor_triggers(evervec.source);
 drop function evervec.expected_triggers(evervec.source);
@@ -364,6 +365,8 @@ drop function evervec.kind_rights();
 -- removed: functions/control/doctor_triggers.sql
 
 -- removed: functions/control/doctor_updates.sql
+
+-- removed: functions/control/doctor_words.sql
 
 -- removed: functions/control/expected_triggers.sql
 

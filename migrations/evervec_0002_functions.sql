@@ -299,10 +299,11 @@ as $$
 declare
     v_target text := evervec.qualified_name(p_source.target);
     v_alias  text := (select quote_ident(c.relname) from pg_class c where c.oid = p_source.target);
+    v_row    text := case when v_alias = 's' then 'r' else 's' end;
 begin
     perform evervec.drop_policies(p_source, array['evervec_visible', 'evervec_care']);
-    execute format('create policy evervec_visible on %s using ((select true from %s s where %s))', v_target,
-                   (evervec.fragments(p_source)).relation, evervec.key_match(p_source, 's', false, v_alias, true));
+    execute format('create policy evervec_visible on %s using ((select true from %s %s where %s))', v_target,
+                   (evervec.fragments(p_source)).relation, v_row, evervec.key_match(p_source, v_row, false, v_alias, true));
     execute format('create policy evervec_care on %s to %s using (true)', v_target,
                    (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
     execute format('alter table %s enable row level security', v_target);
@@ -847,6 +848,8 @@ as $$
             select c.ctid
               from evervec.source_change c
              where c.source_id in (select n.source_id from evervec.source_change n group by n.source_id having count(*) > 100)
+                -- From another cluster, by a dump.
+                or c.xid > pg_current_xact_id()
              limit p_limit
                for update skip locked))
         returning d.source_id
@@ -913,6 +916,10 @@ begin
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
        or current_setting('evervec.exact_search', true) = 'off'
        or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
+       -- There rows may come, and keys change, with their vectors: nothing is stored then.
+       or p_source.storage = 'column' or p_source.foreign_key
+       -- Whose rights a function lends cannot be told from what its caller says.
+       or p_user is distinct from coalesce(nullif(current_setting('role'), 'none'), session_user)
        or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
         return null;
     end if;
@@ -956,7 +963,8 @@ declare
     v_hash   bytea := evervec.result_hash(v_source, p_query, p_limit, p_min_similarity, p_exclude, p_user);
 begin
     -- A great answer costs more to keep than to find.
-    if v_hash is null or cardinality(p_row_keys) > 1000 then
+    if v_hash is null or cardinality(p_row_keys) > least(p_limit, 1000)
+       or cardinality(p_row_keys) <> all (array[cardinality(p_similarities), cardinality(p_distances)]) then
         return false;
     end if;
     delete from evervec.search_cache d
@@ -1098,7 +1106,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe', 'filters'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe', 'filters', 'words'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -2097,6 +2105,30 @@ comment on function evervec.doctor_updates(evervec.source) is
 $$Internal. Finding of doctor: updates of column storage that are not HOT.$$;
 
 revoke execute on function evervec.doctor_updates(evervec.source) from public;
+
+-- file: functions/control/doctor_words.sql
+-- doctor_words: finding: words cannot be kept, because the text search configuration of a source is gone.
+--
+-- Locks:  none.
+create or replace function evervec.doctor_words(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    perform p_source.text_search::regconfig;
+exception when others then
+    return query
+    select 'broken words', 'error',
+           format('The words of "%s" cannot be told: %s. Its vectors are stored without them.', p_source.name, rtrim(sqlerrm, '.')),
+           format('select evervec.retrack(%L, p_text_search => %L);', p_source.name, 'simple');
+end
+$$;
+
+comment on function evervec.doctor_words(evervec.source) is
+$$Internal. Finding of doctor: a text search configuration that is not there.$$;
+
+revoke execute on function evervec.doctor_words(evervec.source) from public;
 
 -- file: functions/control/pause.sql
 -- pause: no more work on a source, or on all, until resume; changes are logged and queued meanwhile.
@@ -5022,8 +5054,13 @@ begin
 
     if p_source.text_search is not null then
         -- Its vector is right; the words may have to be written yet, or anew: that costs nothing but the writing.
-        execute format('select evervec.%I($1)', 'redocument_' || p_source.name)
-        using array(select u.row_key from unnest(v_keys, v_states) as u (row_key, state) where u.state = 'unchanged');
+        begin
+            execute format('select evervec.%I($1)', 'redocument_' || p_source.name)
+            using array(select u.row_key from unnest(v_keys, v_states) as u (row_key, state) where u.state = 'unchanged');
+        exception when others then
+            -- No reason to keep these jobs, or the other sources: a reconcile finds what is missing.
+            null;
+        end;
     end if;
 
     perform evervec.finish_jobs(array_agg(u.job_id), array_agg(u.state))
@@ -5744,6 +5781,7 @@ declare
     v_filter    evervec.filter;
     v_parameter text;
     v_parts     text[];
+    v_type      regtype;
     v_taken     text;
 begin
     if p_name is null or p_name !~ '\S' or octet_length(format('hybrid_search_%s_%s', p_source, p_name)) > 63 then
@@ -5774,17 +5812,25 @@ begin
 
     foreach v_parameter in array coalesce(p_parameters, '{}') loop
         v_parts := regexp_match(v_parameter, '^\s*([a-z_][a-z0-9_]*)\s+(\S.*?)\s*$');
-        if v_parts is null or to_regtype(v_parts[2]) is null
+        begin
+            v_type := to_regtype(v_parts[2]);
+        exception when syntax_error then
+            v_type := null;
+        end;
+        if v_type is null
            or v_parts[1] = any (array['p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity',
-                                'p_text', 'p_vector_weight', 'p_text_weight', 'p_k'] || v_filter.parameter_names) then
+                                'p_text', 'p_vector_weight', 'p_text_weight', 'p_k', 'similarity', 'distance', 'row_key', 'score',
+                                'vector_rank', 'text_rank', 'text_score'] || v_filter.parameter_names)
+           -- In the condition, the column would be meant.
+           or exists (select from pg_attribute a where a.attrelid = v_source.relation and a.attname = v_parts[1]) then
             raise exception using
                 errcode = 'VE210',
                 message = format('%s is not a parameter for a filter', coalesce(quote_literal(v_parameter), 'NULL')),
-                detail  = 'A parameter is a name, in lower case and different from those that every search has, and a type.',
+                detail  = 'A parameter is a name, in lower case, not that of a column or of what every search has, and a type.',
                 hint    = 'Write it as in ''p_from integer''; name types of your own with their schema.';
         end if;
         v_filter.parameter_names := v_filter.parameter_names || v_parts[1];
-        v_filter.parameter_types := v_filter.parameter_types || format_type(to_regtype(v_parts[2]), null);
+        v_filter.parameter_types := v_filter.parameter_types || format_type(v_type, null);
     end loop;
     insert into evervec.filter (source_id, name, condition, parameter_names, parameter_types)
     values (v_source.source_id, p_name, coalesce(p_condition, ''), coalesce(v_filter.parameter_names, '{}'),
@@ -5974,7 +6020,7 @@ begin
               ) n
              where (%9$s) > (%10$s) and n.distance <> 'NaN'
           ) p
-         where %6$s >= $4
+         where (%6$s)::real >= $4
         union all
         select (array_agg(%5$s order by %10$s))[count(*)], null, null, null
           from slice s
@@ -6014,7 +6060,7 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
-    if to_regproc(format('evervec.%I', 'similar_' || p_source)) is null then
+    if p_source is null or to_regproc(format('evervec.%I', 'similar_' || p_source)) is null then
         perform evervec.get_source(p_source);
     end if;
     return query execute format('select * from evervec.%I($1, $2, $3, $4, $5)', 'similar_' || p_source)
@@ -6142,7 +6188,7 @@ set search_path from current
 as $$
 begin
     perform evervec.hybrid_pool(p_text, p_limit, p_vector_weight, p_text_weight, p_k, p_exclude);
-    if to_regproc(format('evervec.%I', 'hybrid_search_' || p_source)) is null then
+    if p_source is null or to_regproc(format('evervec.%I', 'hybrid_search_' || p_source)) is null then
         perform evervec.get_source(p_source);
         raise exception using
             errcode = 'VE219', message = format('source "%s" keeps no words beside its vectors', p_source),
@@ -6187,7 +6233,7 @@ begin
     end if;
     execute 'explain (format json) ' || p_qualifying into v_plan;
     v_rows := greatest((v_plan #>> '{0,Plan,Plan Rows}')::real, 1);
-    v_visits := greatest(2 * p_fetch, current_setting('hnsw.ef_search')::bigint) * greatest(v_vectors / v_rows, 1);
+    v_visits := greatest(2 * p_fetch, coalesce(current_setting('hnsw.ef_search', true), '40')::bigint) * greatest(v_vectors / v_rows, 1);
     return case when (v_plan #>> '{0,Plan,Total Cost}')::real + 0.4 * v_rows > v_visits then least(v_visits, 1e9) end;
 end
 $$;
@@ -6553,17 +6599,27 @@ revoke execute on function evervec.vector_lookup(text, jsonb) from public;
 -- Locks:  none.
 create or replace function evervec.words_of(p_text_search text, p_text text)
 returns tsquery
-language sql stable
+language plpgsql stable
 set search_path from current
 set client_min_messages = warning
 as $$
-    select q.words
-      from (select websearch_to_tsquery(p_text_search::regconfig, left(p_text, 10000))) as q (words)
-     where querytree(q.words) not in ('', 'T')
+declare
+    v_words tsquery;
+begin
+    -- Lines of dashes are no words that are excluded, and too many of those are too deep for PostgreSQL.
+    v_words := websearch_to_tsquery(p_text_search::regconfig, regexp_replace(left(p_text, 10000), '(-\s*){2,}', ' ', 'g'));
+    return case when querytree(v_words) not in ('', 'T') then v_words end;
+exception when undefined_object or internal_error then
+    raise exception using
+        errcode = 'VE219',
+        message = format('text search configuration %s does not work: %s', p_text_search, sqlerrm),
+        detail  = 'Vectors are stored and searched all the same.',
+        hint    = 'Create it again, or call evervec.retrack with another p_text_search.';
+end
 $$;
 
 comment on function evervec.words_of(text, text) is
-$$Internal. websearch_to_tsquery of the first 10,000 characters; NULL for stop words alone, and for words that are all excluded.$$;
+$$Internal. websearch_to_tsquery of the first 10,000 characters; NULL for stop words alone, and for words that are all excluded. Raises VE219.$$;
 
 revoke execute on function evervec.words_of(text, text) from public;
 
@@ -7834,8 +7890,12 @@ begin
             loop
                 begin
                     return to_tsvector(%L::regconfig, left($1, v_characters));
-                exception when program_limit_exceeded then
-                    v_characters := v_characters / 2;
+                exception
+                    when program_limit_exceeded then
+                        v_characters := v_characters / 2;
+                    when others then
+                        -- The configuration is gone, or its dictionary: the vector is stored without words, and doctor tells.
+                        return null;
                 end;
             end loop;
         end
@@ -8042,7 +8102,7 @@ begin
             with vector_leg as materialized (
                 select n.row_key, n.similarity, row_number() over (order by n.distance, n.row_key) as place
                   from (select %11$s as row_key, n.similarity, n.distance from evervec.%12$I(%13$s) n where v_query is not null) n
-                 where n.row_key <> all ($%8$s)
+                 where (n.row_key = any ($%8$s)) is not true
             ), text_leg as materialized (
                 select t.row_key, t.score, row_number() over (order by t.score desc, t.row_key) as place
                   from (
@@ -8055,7 +8115,7 @@ begin
                          limit v_most
                       ) w
                   ) t
-                 where t.row_key <> all ($%8$s)
+                 where (t.row_key = any ($%8$s)) is not true
             )
             select x.row_key, x.score, x.vector_place::integer, x.similarity, x.text_place::integer, x.text_score
               from (
@@ -8586,6 +8646,9 @@ begin
           into v_former, v_grantees
           from pg_proc p
          where p.pronamespace = 'evervec'::regnamespace and p.proname = p_name;
+        if v_former is null then
+            raise;
+        end if;
         execute format('drop function %s', v_former);
         execute v_definition;
     end;
@@ -9212,8 +9275,8 @@ begin
             if v_source.text_search is not null then
                 perform evervec.create_hybrid_function(v_source);
             end if;
-        exception when dependent_objects_still_exist then
-            -- A view of somebody's uses a function whose columns are named otherwise now.
+        exception when others then
+            -- A view of somebody's uses a function whose columns are named otherwise now, or two of them would have the same name.
             update evervec.source s set last_error = coalesce(s.last_error, sqlerrm) where s.source_id = v_source.source_id;
         end;
         for v_filter in select * from evervec.filter f where f.source_id = v_source.source_id loop
@@ -9996,7 +10059,7 @@ end
 $$;
 
 comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
 revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text) from public;
 
@@ -10616,4 +10679,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '7ba800a46566829ef2400310241184290d9cc84b90f2bb557823757adccbdcb7');
+values ('evervec_0002_functions', '3b28ba39b582f24aed0a1e3832a4458ac5606ca3ef582fb6d9d33b1b9950a549');

@@ -310,6 +310,9 @@ def test_untrack_takes_filters_away_and_retrack_keeps_them(items: psycopg.Connec
         ("'item', 'f', 'true', '{P_Year integer}'", "VE210", "is not a parameter"),
         ("'item', 'f', 'true', '{p_limit integer}'", "VE210", "is not a parameter"),
         ("'item', 'f', 'true', '{a integer,a integer}'", "VE210", "is not a parameter"),
+        ("'item', 'f', 'year = year', '{year integer}'", "VE210", "is not a parameter"),
+        ("'item', 'f', 'true', '{distance real}'", "VE210", "is not a parameter"),
+        ("'item', 'f', 'true', '{a integer default 0}'", "VE210", "is not a parameter"),
         ("'item', 'f', 'true', '{null}'", "VE210", "NULL is not a parameter"),
     ],
 )

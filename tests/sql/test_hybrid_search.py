@@ -641,3 +641,37 @@ def test_nothing_is_written_for_words_by_an_outcome_that_is_not_completed(
     assert "duck" in (documents(film)[1] or "")
     drain(film)
     assert documents(film) == expected(film)
+
+
+def test_a_configuration_that_is_gone_stops_nobody(conn: psycopg.Connection) -> None:
+    """Vectors go on, for this source and others; doctor and the search tell."""
+    conn.execute("create text search configuration mine (copy = english)")
+    track(conn, text_search="public.mine")
+    conn.execute("create table other (id integer primary key, title text)")
+    conn.execute("select evervec.track('other', '{title}', p_model => 'toy')")
+    drain(conn)
+    conn.execute("drop text search configuration mine")
+    conn.execute("update film set title = title || '!' where id = 1; update film set id = id")
+    conn.execute("insert into other values (1, 'x')")
+    conn.execute("select evervec.reconcile('film')")
+    drain(conn)
+
+    assert value(conn, "select count(*) from film_embedding") == len(TITLES)
+    assert value(conn, "select count(*) from other_embedding") == 1
+    assert value(conn, "select count(*) from evervec.dead_letter") == 0
+    found = {row["finding"] for row in rows(conn, "select * from evervec.doctor('film')")}
+    assert "broken words" in found
+    with raises(conn, "VE219", "does not work"):
+        hybrid(conn, "duck")
+
+
+@pytest.mark.parametrize("words", ["-" * 60, "- " * 60, "-" * 40 + "duck", "duck -- --- west"])
+def test_dashes_are_no_exclusions(film: psycopg.Connection, words: str) -> None:
+    assert hybrid(film, words)
+
+
+def test_null_among_the_excluded_excludes_nothing(film: psycopg.Connection) -> None:
+    found = rows(
+        film, TOP.replace("%s)", "%s, p_exclude => array[null]::jsonb[])"), "duck", QUERY, 10
+    )
+    assert len(found) == len(TITLES)

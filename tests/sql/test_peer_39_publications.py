@@ -33,7 +33,7 @@ def test_peer_39_every_table_of_ours_has_a_replica_identity(film: psycopg.Connec
         select c.oid::regclass::text
           from pg_class c
          where (c.relnamespace = 'evervec'::regnamespace or c.relname = 'film_embedding')
-           and c.relkind in ('r', 'p') and c.relreplident <> 'f'
+           and c.relkind in ('r', 'p') and c.relpersistence = 'p' and c.relreplident <> 'f'
            and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
         """,
     )

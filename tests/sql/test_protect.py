@@ -427,3 +427,15 @@ def test_who_sees_a_tenth_of_the_rows_gets_full_answers(
 
     assert len(typed) == len(general) == len(exact)
     assert len({row["id"] for row in typed} & {row["id"] for row in exact}) >= 0.95 * len(exact)
+
+
+def test_an_embedding_table_of_any_name_is_protected(
+    note: psycopg.Connection, database: Database, tenant: str
+) -> None:
+    track(note, tenant)
+    for name in ("s", "r", "e"):
+        table = value(note, "select target::regclass::text from evervec.source")
+        note.execute(f"alter table {table} rename to {name}".encode())
+        note.execute("select evervec.protect('note')")
+        with session_of(database, tenant) as session:
+            assert keys(session, f"select id from {name}") == [1, 2, 3]

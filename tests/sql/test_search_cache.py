@@ -289,6 +289,16 @@ def test_a_function_of_somebody_elses_rights_shares_no_result_with_its_caller(
     assert len(rows(superuser_conn, "select * from nearest_three(%s)", WORDS)) == 3
 
 
+def test_nobody_keeps_a_result_for_another_role(filled: psycopg.Connection) -> None:
+    """Who lends its rights by a function would find it."""
+    kept_for = """
+        select evervec.keep_result('film', evervec.cached_query('toy', %s), 1, 0.5, '{}', %s,
+                                   pg_current_snapshot(), array['{"id": 1}'::jsonb], '{1}', '{0}')
+    """
+    assert not value(filled, kept_for, WORDS, "postgres")
+    assert value(filled, kept_for, WORDS, value(filled, "select current_user"))
+
+
 def test_how_long_is_a_setting(filled: psycopg.Connection) -> None:
     assert kept(filled)
     filled.execute("update evervec.search_cache set created_at = now() - interval '2 hours'")

@@ -13,10 +13,11 @@ as $$
 declare
     v_target text := evervec.qualified_name(p_source.target);
     v_alias  text := (select quote_ident(c.relname) from pg_class c where c.oid = p_source.target);
+    v_row    text := case when v_alias = 's' then 'r' else 's' end;
 begin
     perform evervec.drop_policies(p_source, array['evervec_visible', 'evervec_care']);
-    execute format('create policy evervec_visible on %s using ((select true from %s s where %s))', v_target,
-                   (evervec.fragments(p_source)).relation, evervec.key_match(p_source, 's', false, v_alias, true));
+    execute format('create policy evervec_visible on %s using ((select true from %s %s where %s))', v_target,
+                   (evervec.fragments(p_source)).relation, v_row, evervec.key_match(p_source, v_row, false, v_alias, true));
     execute format('create policy evervec_care on %s to %s using (true)', v_target,
                    (select c.relowner::regrole from pg_class c where c.oid = p_source.relation));
     execute format('alter table %s enable row level security', v_target);

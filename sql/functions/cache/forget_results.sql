@@ -36,6 +36,8 @@ as $$
             select c.ctid
               from evervec.source_change c
              where c.source_id in (select n.source_id from evervec.source_change n group by n.source_id having count(*) > 100)
+                -- From another cluster, by a dump.
+                or c.xid > pg_current_xact_id()
              limit p_limit
                for update skip locked))
         returning d.source_id

@@ -25,7 +25,8 @@ declare
     v_hash   bytea := evervec.result_hash(v_source, p_query, p_limit, p_min_similarity, p_exclude, p_user);
 begin
     -- A great answer costs more to keep than to find.
-    if v_hash is null or cardinality(p_row_keys) > 1000 then
+    if v_hash is null or cardinality(p_row_keys) > least(p_limit, 1000)
+       or cardinality(p_row_keys) <> all (array[cardinality(p_similarities), cardinality(p_distances)]) then
         return false;
     end if;
     delete from evervec.search_cache d

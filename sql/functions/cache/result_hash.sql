@@ -24,6 +24,10 @@ begin
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
        or current_setting('evervec.exact_search', true) = 'off'
        or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
+       -- There rows may come, and keys change, with their vectors: nothing is stored then.
+       or p_source.storage = 'column' or p_source.foreign_key
+       -- Whose rights a function lends cannot be told from what its caller says.
+       or p_user is distinct from coalesce(nullif(current_setting('role'), 'none'), session_user)
        or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
         return null;
     end if;

@@ -70,8 +70,13 @@ begin
 
     if p_source.text_search is not null then
         -- Its vector is right; the words may have to be written yet, or anew: that costs nothing but the writing.
-        execute format('select evervec.%I($1)', 'redocument_' || p_source.name)
-        using array(select u.row_key from unnest(v_keys, v_states) as u (row_key, state) where u.state = 'unchanged');
+        begin
+            execute format('select evervec.%I($1)', 'redocument_' || p_source.name)
+            using array(select u.row_key from unnest(v_keys, v_states) as u (row_key, state) where u.state = 'unchanged');
+        exception when others then
+            -- No reason to keep these jobs, or the other sources: a reconcile finds what is missing.
+            null;
+        end;
     end if;
 
     perform evervec.finish_jobs(array_agg(u.job_id), array_agg(u.state))

@@ -20,6 +20,7 @@ declare
     v_filter    evervec.filter;
     v_parameter text;
     v_parts     text[];
+    v_type      regtype;
     v_taken     text;
 begin
     if p_name is null or p_name !~ '\S' or octet_length(format('hybrid_search_%s_%s', p_source, p_name)) > 63 then
@@ -50,17 +51,25 @@ begin
 
     foreach v_parameter in array coalesce(p_parameters, '{}') loop
         v_parts := regexp_match(v_parameter, '^\s*([a-z_][a-z0-9_]*)\s+(\S.*?)\s*$');
-        if v_parts is null or to_regtype(v_parts[2]) is null
+        begin
+            v_type := to_regtype(v_parts[2]);
+        exception when syntax_error then
+            v_type := null;
+        end;
+        if v_type is null
            or v_parts[1] = any (array['p_query', 'p_limit', 'p_min_similarity', 'p_exclude', 'p_diversity',
-                                'p_text', 'p_vector_weight', 'p_text_weight', 'p_k'] || v_filter.parameter_names) then
+                                'p_text', 'p_vector_weight', 'p_text_weight', 'p_k', 'similarity', 'distance', 'row_key', 'score',
+                                'vector_rank', 'text_rank', 'text_score'] || v_filter.parameter_names)
+           -- In the condition, the column would be meant.
+           or exists (select from pg_attribute a where a.attrelid = v_source.relation and a.attname = v_parts[1]) then
             raise exception using
                 errcode = 'VE210',
                 message = format('%s is not a parameter for a filter', coalesce(quote_literal(v_parameter), 'NULL')),
-                detail  = 'A parameter is a name, in lower case and different from those that every search has, and a type.',
+                detail  = 'A parameter is a name, in lower case, not that of a column or of what every search has, and a type.',
                 hint    = 'Write it as in ''p_from integer''; name types of your own with their schema.';
         end if;
         v_filter.parameter_names := v_filter.parameter_names || v_parts[1];
-        v_filter.parameter_types := v_filter.parameter_types || format_type(to_regtype(v_parts[2]), null);
+        v_filter.parameter_types := v_filter.parameter_types || format_type(v_type, null);
     end loop;
     insert into evervec.filter (source_id, name, condition, parameter_names, parameter_types)
     values (v_source.source_id, p_name, coalesce(p_condition, ''), coalesce(v_filter.parameter_names, '{}'),

@@ -35,7 +35,7 @@ begin
               ) n
              where (%9$s) > (%10$s) and n.distance <> 'NaN'
           ) p
-         where %6$s >= $4
+         where (%6$s)::real >= $4
         union all
         select (array_agg(%5$s order by %10$s))[count(*)], null, null, null
           from slice s

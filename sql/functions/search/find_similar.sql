@@ -18,7 +18,7 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
-    if to_regproc(format('evervec.%I', 'similar_' || p_source)) is null then
+    if p_source is null or to_regproc(format('evervec.%I', 'similar_' || p_source)) is null then
         perform evervec.get_source(p_source);
     end if;
     return query execute format('select * from evervec.%I($1, $2, $3, $4, $5)', 'similar_' || p_source)

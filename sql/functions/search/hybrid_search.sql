@@ -20,7 +20,7 @@ set search_path from current
 as $$
 begin
     perform evervec.hybrid_pool(p_text, p_limit, p_vector_weight, p_text_weight, p_k, p_exclude);
-    if to_regproc(format('evervec.%I', 'hybrid_search_' || p_source)) is null then
+    if p_source is null or to_regproc(format('evervec.%I', 'hybrid_search_' || p_source)) is null then
         perform evervec.get_source(p_source);
         raise exception using
             errcode = 'VE219', message = format('source "%s" keeps no words beside its vectors', p_source),

@@ -25,7 +25,7 @@ begin
     end if;
     execute 'explain (format json) ' || p_qualifying into v_plan;
     v_rows := greatest((v_plan #>> '{0,Plan,Plan Rows}')::real, 1);
-    v_visits := greatest(2 * p_fetch, current_setting('hnsw.ef_search')::bigint) * greatest(v_vectors / v_rows, 1);
+    v_visits := greatest(2 * p_fetch, coalesce(current_setting('hnsw.ef_search', true), '40')::bigint) * greatest(v_vectors / v_rows, 1);
     return case when (v_plan #>> '{0,Plan,Total Cost}')::real + 0.4 * v_rows > v_visits then least(v_visits, 1e9) end;
 end
 $$;

@@ -3,16 +3,26 @@
 -- Locks:  none.
 create or replace function evervec.words_of(p_text_search text, p_text text)
 returns tsquery
-language sql stable
+language plpgsql stable
 set search_path from current
 set client_min_messages = warning
 as $$
-    select q.words
-      from (select websearch_to_tsquery(p_text_search::regconfig, left(p_text, 10000))) as q (words)
-     where querytree(q.words) not in ('', 'T')
+declare
+    v_words tsquery;
+begin
+    -- Lines of dashes are no words that are excluded, and too many of those are too deep for PostgreSQL.
+    v_words := websearch_to_tsquery(p_text_search::regconfig, regexp_replace(left(p_text, 10000), '(-\s*){2,}', ' ', 'g'));
+    return case when querytree(v_words) not in ('', 'T') then v_words end;
+exception when undefined_object or internal_error then
+    raise exception using
+        errcode = 'VE219',
+        message = format('text search configuration %s does not work: %s', p_text_search, sqlerrm),
+        detail  = 'Vectors are stored and searched all the same.',
+        hint    = 'Create it again, or call evervec.retrack with another p_text_search.';
+end
 $$;
 
 comment on function evervec.words_of(text, text) is
-$$Internal. websearch_to_tsquery of the first 10,000 characters; NULL for stop words alone, and for words that are all excluded.$$;
+$$Internal. websearch_to_tsquery of the first 10,000 characters; NULL for stop words alone, and for words that are all excluded. Raises VE219.$$;
 
 revoke execute on function evervec.words_of(text, text) from public;

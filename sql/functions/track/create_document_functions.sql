@@ -24,8 +24,12 @@ begin
             loop
                 begin
                     return to_tsvector(%L::regconfig, left($1, v_characters));
-                exception when program_limit_exceeded then
-                    v_characters := v_characters / 2;
+                exception
+                    when program_limit_exceeded then
+                        v_characters := v_characters / 2;
+                    when others then
+                        -- The configuration is gone, or its dictionary: the vector is stored without words, and doctor tells.
+                        return null;
                 end;
             end loop;
         end

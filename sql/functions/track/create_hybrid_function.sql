@@ -42,7 +42,7 @@ begin
             with vector_leg as materialized (
                 select n.row_key, n.similarity, row_number() over (order by n.distance, n.row_key) as place
                   from (select %11$s as row_key, n.similarity, n.distance from evervec.%12$I(%13$s) n where v_query is not null) n
-                 where n.row_key <> all ($%8$s)
+                 where (n.row_key = any ($%8$s)) is not true
             ), text_leg as materialized (
                 select t.row_key, t.score, row_number() over (order by t.score desc, t.row_key) as place
                   from (
@@ -55,7 +55,7 @@ begin
                          limit v_most
                       ) w
                   ) t
-                 where t.row_key <> all ($%8$s)
+                 where (t.row_key = any ($%8$s)) is not true
             )
             select x.row_key, x.score, x.vector_place::integer, x.similarity, x.text_place::integer, x.text_score
               from (

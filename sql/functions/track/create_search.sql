@@ -97,6 +97,9 @@ begin
           into v_former, v_grantees
           from pg_proc p
          where p.pronamespace = 'evervec'::regnamespace and p.proname = p_name;
+        if v_former is null then
+            raise;
+        end if;
         execute format('drop function %s', v_former);
         execute v_definition;
     end;

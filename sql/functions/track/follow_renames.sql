@@ -58,8 +58,8 @@ begin
             if v_source.text_search is not null then
                 perform evervec.create_hybrid_function(v_source);
             end if;
-        exception when dependent_objects_still_exist then
-            -- A view of somebody's uses a function whose columns are named otherwise now.
+        exception when others then
+            -- A view of somebody's uses a function whose columns are named otherwise now, or two of them would have the same name.
             update evervec.source s set last_error = coalesce(s.last_error, sqlerrm) where s.source_id = v_source.source_id;
         end;
         for v_filter in select * from evervec.filter f where f.source_id = v_source.source_id loop
