@@ -6597,6 +6597,7 @@ revoke execute on function evervec.vector_lookup(text, jsonb) from public;
 -- words_of: the words of a search as full text search looks them up; NULL where nothing is left that an index could find.
 --
 -- Locks:  none.
+-- Raises: VE219 its text search configuration does not work
 create or replace function evervec.words_of(p_text_search text, p_text text)
 returns tsquery
 language plpgsql stable
@@ -10679,4 +10680,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '3b28ba39b582f24aed0a1e3832a4458ac5606ca3ef582fb6d9d33b1b9950a549');
+values ('evervec_0002_functions', '86ce6d18dc2eaf86e7f78f5329c0f2dfd84ffcae0c1406e20df97e14dc2c9943');

@@ -1,6 +1,7 @@
 -- words_of: the words of a search as full text search looks them up; NULL where nothing is left that an index could find.
 --
 -- Locks:  none.
+-- Raises: VE219 its text search configuration does not work
 create or replace function evervec.words_of(p_text_search text, p_text text)
 returns tsquery
 language plpgsql stable
