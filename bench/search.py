@@ -36,6 +36,9 @@ QUERIES = 200
 SHAPES = ((100_000, 384), (50_000, 1_536))  # vectors, dimensions
 SMALL = 10_000
 SHARES = (500, 100, 10, 1)  # of 1,000 rows, those that qualify
+INTRINSIC = 32
+SPREAD = 0.7  # within a cluster, where centres are 1 apart in each intrinsic dimension
+NOISE = 0.2
 VISIBLE = 100  # of 1,000, under row-level security
 READER = "search_reader"
 
@@ -159,10 +162,17 @@ def filtered(share: int) -> tuple[Way, ...]:
 
 
 def vectors(count: int, dimensions: int, seed: int) -> Vectors:
-    """Unit vectors around a thousand centres; shape (count, dimensions). Always the same."""
-    centres = np.random.default_rng(0).normal(size=(1_000, dimensions))
+    """Unit vectors around a thousand centres; shape (count, dimensions). Always the same.
+
+    They vary in INTRINSIC dimensions, as embeddings do, with a little noise in the others.
+    """
+    common = np.random.default_rng(0)
+    centres = common.normal(size=(1_000, INTRINSIC))
+    turned = common.normal(size=(INTRINSIC, dimensions)) / np.sqrt(dimensions)
     random = np.random.default_rng(seed)
-    found = centres[random.integers(0, 1_000, count)] + random.normal(size=(count, dimensions))
+    latent = centres[random.integers(0, 1_000, count)]
+    latent = latent + SPREAD * random.normal(size=latent.shape)
+    found = latent @ turned + NOISE / np.sqrt(dimensions) * random.normal(size=(count, dimensions))
     found /= np.linalg.norm(found, axis=1, keepdims=True)
     return found.astype(np.float32)
 

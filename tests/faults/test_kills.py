@@ -141,7 +141,8 @@ def test_a_worker_told_to_stop_gives_its_batch_back_at_once(stage: Stage) -> Non
 def test_peer_12_a_worker_that_comes_back_late_is_not_listened_to(stage: Stage) -> None:
     stage.api.script(Answer(held=True))
     stage.write(10)
-    late = stage.workers.start()
+    # One thread, which waits for the provider: stopped in a transaction, another would keep locks.
+    late = stage.workers.start(EVERVEC_CONCURRENCY="1")
     stage.wait_for_requests()
     late.send_signal(signal.SIGSTOP)
     stage.conn.execute("update note set body = 'fresh ' || id where id <= 3")

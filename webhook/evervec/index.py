@@ -62,6 +62,7 @@ class IndexBuilder:
         self._db = db
         self._thread: threading.Thread | None = None
         self._given_up: set[str] = set()
+        self._stopped = False
 
     @property
     def busy(self) -> bool:
@@ -82,6 +83,7 @@ class IndexBuilder:
 
     def stop(self) -> None:
         """Cancel a build under way; what it leaves is dropped by the next one."""
+        self._stopped = True
         if self.busy and self._thread is not None:
             self._db.cancel_index_statement()
             self._thread.join(timeout=5)
@@ -95,4 +97,7 @@ class IndexBuilder:
         except EvervecError as error:
             # Tried again by the next run of the worker, not by this one every second.
             self._given_up.add(source)
+            if self._stopped:
+                logs.info("index_interrupted", source=source, message=error.message)
+                return
             logs.error("index_failed", source=source, message=error.message)
