@@ -174,7 +174,8 @@ def vectors(count: int, dimensions: int, seed: int) -> Vectors:
     latent = latent + SPREAD * random.normal(size=latent.shape)
     found = latent @ turned + NOISE / np.sqrt(dimensions) * random.normal(size=(count, dimensions))
     found /= np.linalg.norm(found, axis=1, keepdims=True)
-    return found.astype(np.float32)
+    unit: Vectors = found.astype(np.float32)
+    return unit
 
 
 def fill(superuser: psycopg.Connection, source: str, given: Vectors) -> None:

@@ -126,6 +126,7 @@ drop function evervec.find_similar(text, vector, integer, real, jsonb[], real);
 drop function evervec.duplicates_of(text, jsonb);
 drop function evervec.drop_filter(text, text);
 drop function evervec.diversify(vector[], real[], text, integer, real);
+drop function evervec.check_words(text);
 drop function evervec.check_row_key(evervec.source, jsonb);
 drop function evervec.add_filter(text, text, text, text[]);
 drop function evervec.add_source(evervec.source);
@@ -549,6 +550,8 @@ drop function evervec.kind_rights();
 -- removed: functions/search/add_filter.sql
 
 -- removed: functions/search/check_row_key.sql
+
+-- removed: functions/search/check_words.sql
 
 -- removed: functions/search/diversify.sql
 

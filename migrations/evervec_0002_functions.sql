@@ -43,7 +43,7 @@ as $$
       from (values
         ('reader', 'function', 'execute',
          'find_similar find_similar_to search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
-         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of words_of hybrid_pool known_result keep_result '
+         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool known_result keep_result '
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
@@ -4525,7 +4525,7 @@ revoke execute on function evervec.lease_jobs(bigint[], bytea[], interval, uuid)
 -- lock_leased: of some jobs those that a lease still holds, locked.
 --
 -- Who holds one of them is a fold of many changes, or a user who has enqueued its row: waited for longer than a table, because the vectors
--- are paid for, and longer than deadlock_timeout.
+-- are paid for, and longer than deadlock_timeout. Who has a lease is processing; said by its status, a kept plan might read all that are.
 -- Locks:  these jobs, in (source_id, task_type, row_key) order, waited for two seconds.
 -- Raises: 55P03 one of them stays locked
 create or replace function evervec.lock_leased(
@@ -5052,7 +5052,7 @@ begin
         end loop;
     end if;
 
-    if p_source.text_search is not null then
+    if p_source.text_search is not null and 'unchanged' = any (v_states) then
         -- Its vector is right; the words may have to be written yet, or anew: that costs nothing but the writing.
         begin
             execute format('select evervec.%I($1)', 'redocument_' || p_source.name)
@@ -5894,6 +5894,31 @@ $$Internal. The canonical form of a row_key. Raises VE202.$$;
 
 revoke execute on function evervec.check_row_key(evervec.source, jsonb) from public;
 
+-- file: functions/search/check_words.sql
+-- check_words: refuses a search without words.
+--
+-- Locks:  none.
+-- Raises: VE218 NULL, or nothing but blanks
+create or replace function evervec.check_words(p_text text)
+returns void
+language plpgsql immutable
+set search_path from current
+as $$
+begin
+    if p_text is null or p_text !~ '\S' then
+        raise exception using
+            errcode = 'VE218', message = 'there are no words to search for',
+            detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
+            hint    = 'Give the words of the search; evervec.find_similar() searches by a vector, evervec.find_similar_to() by a row.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_words(text) is
+$$Internal. Raises VE218 where there are no words to search for.$$;
+
+revoke execute on function evervec.check_words(text) from public;
+
 -- file: functions/search/diversify.sql
 -- diversify: chooses rows that are like the query and unlike each other (maximal marginal relevance).
 --
@@ -6132,12 +6157,8 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
-    if p_text is null or p_text !~ '\S' then
-        raise exception using
-            errcode = 'VE218', message = 'there are no words to search for',
-            detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
-            hint    = 'Give the words of the search; evervec.find_similar() searches by a vector, evervec.find_similar_to() by a row.';
-    elsif p_limit is null or p_limit < 0 then
+    perform evervec.check_words(p_text);
+    if p_limit is null or p_limit < 0 then
         raise exception using
             errcode = 'VE204', message = format('a limit of %s makes no sense', coalesce(p_limit::text, 'NULL')),
             detail  = 'p_limit is the number of rows that a search returns at most.',
@@ -6407,12 +6428,7 @@ declare
     v_model  text := (select m.name from evervec.model m where m.model_id = v_source.model_id);
     v_query  vector;
 begin
-    if p_text is null or p_text !~ '\S' then
-        raise exception using
-            errcode = 'VE218', message = 'there are no words to search for',
-            detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
-            hint    = 'Give the words of the search; evervec.find_similar() searches by a vector, evervec.find_similar_to() by a row.';
-    end if;
+    perform evervec.check_words(p_text);
     v_query := evervec.cached_query(v_model, p_text);
     if v_query is null then
         raise exception using
@@ -8811,10 +8827,10 @@ begin
             $body$,
             v_content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
             v_keys.written,
-            case when v_words then format(', evervec.%I(t.content) as document', 'document_' || p_source.name) end,
+            case when v_words then ', t.content' end,
             case when v_words then format('cross join lateral (select %s as content offset 0) t', v_sql.content) end,
             case when v_words then ', document' end,
-            case when v_words then ', l.document' end,
+            case when v_words then format(', evervec.%I(l.content)', 'document_' || p_source.name) end,
             case when v_words then ', document = excluded.document' end),
         'set enable_seqscan = off set jit = off');
     perform evervec.create_row_function(
@@ -10680,4 +10696,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '86ce6d18dc2eaf86e7f78f5329c0f2dfd84ffcae0c1406e20df97e14dc2c9943');
+values ('evervec_0002_functions', 'b133f1ed42cbbc9e66c2c57d5abfd7e486a297d06b1c28d7a4784467311bec59');

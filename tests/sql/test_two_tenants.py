@@ -63,6 +63,7 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     # About words and models, which are nobody's.
     "cached_query": [("('toy', 'words of nobody')", 1)],
     "cache_query": [("('toy', 'words of theirs', '[4,3,2,1]')", 1)],
+    "check_words": [("('words')", 1)],
     "query_of": [("('doc', 'words of nobody')", "VE207")],
     "get_source": [("('doc')", 1)],
     "get_model": [("('toy')", 1)],

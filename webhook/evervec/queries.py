@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from evervec.errors import EvervecError
@@ -64,11 +65,23 @@ def hybrid_search(
     The vector of the words is only asked for where it has a weight. Raises ProviderError,
     EvervecError.
     """
-    vector = None
-    if vector_weight:
-        model = db.get_model(db.get_source(source).model)
-        vector = query_vector(db, providers, model, words, tenant)
-    return db.hybrid_search(source, words, vector, limit, vector_weight, text_weight, exclude)
+    find = partial(
+        db.hybrid_search,
+        source,
+        words,
+        limit=limit,
+        vector_weight=vector_weight,
+        text_weight=text_weight,
+        exclude=exclude,
+    )
+    if not vector_weight:
+        return find()
+    if tenant is None:
+        found = _unless((_INSUFFICIENT_PRIVILEGE, _VECTOR_NOT_KNOWN), find)
+        if found is not None:
+            return found
+    model = db.get_model(db.get_source(source).model)
+    return find(query=query_vector(db, providers, model, words, tenant))
 
 
 def query_vector(

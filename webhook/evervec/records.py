@@ -385,17 +385,11 @@ class Ticked:
     cleaned: int
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """One row of a search, nearest first.
+class _Keyed:
+    """A row that a search found, by its row_key."""
 
-    row_key     the key as JSON text exactly as the database wrote it, to be given back unchanged
-    similarity  1 − cosine distance for cosine sources, in [-1, 1]
-    """
-
+    __slots__ = ()
     row_key: str
-    similarity: float
-    distance: float
 
     @property
     def key(self) -> dict[str, Any]:
@@ -407,7 +401,20 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class Neighbour(_Keyed):
+    """One row of a search, nearest first.
+
+    row_key     the key as JSON text exactly as the database wrote it, to be given back unchanged
+    similarity  1 − cosine distance for cosine sources, in [-1, 1]
+    """
+
+    row_key: str
+    similarity: float
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match(_Keyed):
     """One row of a search by meaning and words, best first.
 
     row_key       the key as JSON text exactly as the database wrote it
@@ -422,9 +429,3 @@ class Match:
     similarity: float | None
     text_rank: int | None
     text_score: float | None
-
-    @property
-    def key(self) -> dict[str, Any]:
-        """The key's columns, as those of a Neighbour."""
-        decoded: dict[str, Any] = json.loads(self.row_key)
-        return decoded

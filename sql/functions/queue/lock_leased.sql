@@ -1,7 +1,7 @@
 -- lock_leased: of some jobs those that a lease still holds, locked.
 --
 -- Who holds one of them is a fold of many changes, or a user who has enqueued its row: waited for longer than a table, because the vectors
--- are paid for, and longer than deadlock_timeout.
+-- are paid for, and longer than deadlock_timeout. Who has a lease is processing; said by its status, a kept plan might read all that are.
 -- Locks:  these jobs, in (source_id, task_type, row_key) order, waited for two seconds.
 -- Raises: 55P03 one of them stays locked
 create or replace function evervec.lock_leased(

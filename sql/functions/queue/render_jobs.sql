@@ -68,7 +68,7 @@ begin
         end loop;
     end if;
 
-    if p_source.text_search is not null then
+    if p_source.text_search is not null and 'unchanged' = any (v_states) then
         -- Its vector is right; the words may have to be written yet, or anew: that costs nothing but the writing.
         begin
             execute format('select evervec.%I($1)', 'redocument_' || p_source.name)

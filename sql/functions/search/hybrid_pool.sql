@@ -15,12 +15,8 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
-    if p_text is null or p_text !~ '\S' then
-        raise exception using
-            errcode = 'VE218', message = 'there are no words to search for',
-            detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
-            hint    = 'Give the words of the search; evervec.find_similar() searches by a vector, evervec.find_similar_to() by a row.';
-    elsif p_limit is null or p_limit < 0 then
+    perform evervec.check_words(p_text);
+    if p_limit is null or p_limit < 0 then
         raise exception using
             errcode = 'VE204', message = format('a limit of %s makes no sense', coalesce(p_limit::text, 'NULL')),
             detail  = 'p_limit is the number of rows that a search returns at most.',

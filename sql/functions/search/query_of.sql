@@ -14,12 +14,7 @@ declare
     v_model  text := (select m.name from evervec.model m where m.model_id = v_source.model_id);
     v_query  vector;
 begin
-    if p_text is null or p_text !~ '\S' then
-        raise exception using
-            errcode = 'VE218', message = 'there are no words to search for',
-            detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
-            hint    = 'Give the words of the search; evervec.find_similar() searches by a vector, evervec.find_similar_to() by a row.';
-    end if;
+    perform evervec.check_words(p_text);
     v_query := evervec.cached_query(v_model, p_text);
     if v_query is null then
         raise exception using

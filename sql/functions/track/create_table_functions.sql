@@ -62,10 +62,10 @@ begin
             $body$,
             v_content, v_keys.read, v_sql.relation, evervec.key_match(p_source, 's', false), v_sql.target, v_keys.target,
             v_keys.written,
-            case when v_words then format(', evervec.%I(t.content) as document', 'document_' || p_source.name) end,
+            case when v_words then ', t.content' end,
             case when v_words then format('cross join lateral (select %s as content offset 0) t', v_sql.content) end,
             case when v_words then ', document' end,
-            case when v_words then ', l.document' end,
+            case when v_words then format(', evervec.%I(l.content)', 'document_' || p_source.name) end,
             case when v_words then ', document = excluded.document' end),
         'set enable_seqscan = off set jit = off');
     perform evervec.create_row_function(
