@@ -298,6 +298,22 @@ select source, relation, column_name, provider, leaves from evervec.egress;
 -- example: tick
 select * from evervec.tick();
 
+-- example: cleanup_expired
+select evervec.cleanup_expired();
+
+-- example: maintain
+select * from evervec.maintain();
+
+-- example: maintenance_jobs
+select name, schedule, command from evervec.maintenance_jobs();
+
+-- example: schedule_maintenance
+-- Where pg_cron is in this database, and USAGE on its schema granted to evervec's owner.
+select name, schedule from evervec.schedule_maintenance();
+
+-- example: unschedule_maintenance
+select evervec.unschedule_maintenance();
+
 -- example: grant_access
 -- On what there is and on what is tracked later. Role and table stay yours: it sees what the table's policies let it see.
 select evervec.grant_access('shop_web', 'reader');

@@ -1,5 +1,6 @@
 -- By now no source is tracked (0003) and no function stands (0002): nothing outside the schema depends on it.
 drop table
+    evervec.maintenance,
     evervec.access,
     evervec.batch_log,
     evervec.spending,

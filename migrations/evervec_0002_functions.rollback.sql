@@ -130,6 +130,13 @@ drop function evervec.check_words(text);
 drop function evervec.check_row_key(evervec.source, jsonb);
 drop function evervec.add_filter(text, text, text, text[]);
 drop function evervec.add_source(evervec.source);
+drop function evervec.unschedule_maintenance();
+drop function evervec.schedule_maintenance();
+drop function evervec.maintenance_jobs();
+drop function evervec.maintain();
+drop function evervec.has_cron();
+drop function evervec.cron_schedule(interval);
+drop function evervec.cleanup_expired(integer);
 drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.with_failure(jsonb, text, text, integer);
 drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
@@ -164,6 +171,7 @@ drop function evervec.lease_jobs(bigint[], bytea[], interval, uuid);
 drop function evervec.job_status(bigint);
 drop function evervec.task_progress(evervec.processing_queue);
 drop function evervec.policy_of(integer, text);
+drop function evervec.forget_receipts(integer);
 drop function evervec.forget_letters(integer);
 drop function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean);
 drop function evervec.fold(integer);
@@ -196,6 +204,7 @@ drop function evervec.hold_model(integer, timestamptz, text, text);
 drop function evervec.get_model(text);
 drop function evervec.model_named(text);
 drop function evervec.free_model(integer);
+drop function evervec.forget_calls(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
@@ -206,6 +215,7 @@ drop function evervec.metric(text);
 drop function evervec.due_indexes(text[]);
 drop function evervec.build_index(text);
 drop function evervec.set_budget(text, text, bigint, numeric);
+drop function evervec.forget_batches(integer);
 drop function evervec.estimate(text);
 drop function evervec.source_named(text);
 drop function evervec.lock_relation(regclass, text, integer, interval);
@@ -225,6 +235,7 @@ drop function evervec.doctor_protection(evervec.source);
 drop function evervec.doctor_privileges(evervec.source);
 drop function evervec.doctor_pgvector();
 drop function evervec.doctor_model(evervec.source);
+drop function evervec.doctor_maintenance();
 drop function evervec.doctor_log();
 drop function evervec.doctor_leases(evervec.source);
 drop function evervec.doctor_key(evervec.source);
@@ -349,6 +360,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/control/doctor_log.sql
 
+-- removed: functions/control/doctor_maintenance.sql
+
 -- removed: functions/control/doctor_model.sql
 
 -- removed: functions/control/doctor_pgvector.sql
@@ -393,6 +406,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/cost/estimate.sql
 
+-- removed: functions/cost/forget_batches.sql
+
 -- removed: functions/cost/set_budget.sql
 
 -- removed: functions/index/build_index.sql
@@ -414,6 +429,8 @@ drop function evervec.kind_rights();
 -- removed: functions/model/begin_call.sql
 
 -- removed: functions/model/end_call.sql
+
+-- removed: functions/model/forget_calls.sql
 
 -- removed: functions/model/free_model.sql
 
@@ -478,6 +495,8 @@ drop function evervec.kind_rights();
 -- removed: functions/queue/fold_source.sql
 
 -- removed: functions/queue/forget_letters.sql
+
+-- removed: functions/queue/forget_receipts.sql
 
 -- removed: functions/queue/job_status.sql
 
@@ -546,6 +565,20 @@ drop function evervec.kind_rights();
 -- removed: functions/queue/with_failure.sql
 
 -- removed: functions/queue/write_vectors.sql
+
+-- removed: functions/schedule/cleanup_expired.sql
+
+-- removed: functions/schedule/cron_schedule.sql
+
+-- removed: functions/schedule/has_cron.sql
+
+-- removed: functions/schedule/maintain.sql
+
+-- removed: functions/schedule/maintenance_jobs.sql
+
+-- removed: functions/schedule/schedule_maintenance.sql
+
+-- removed: functions/schedule/unschedule_maintenance.sql
 
 -- removed: functions/search/add_filter.sql
 

@@ -52,7 +52,7 @@ as $$
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
 
         ('worker', 'function', 'execute',
-         'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick pending due_indexes '
+         'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of'),
         ('worker', 'relation', 'select', 'status'),
 
@@ -60,11 +60,12 @@ as $$
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
          'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
+         'cleanup_expired maintenance_jobs schedule_maintenance unschedule_maintenance '
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number'),
         ('admin', 'relation', 'select',
          'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
-         'model model_call processing_queue retry_policy schema_version setting source spending'),
+         'maintenance model model_call processing_queue retry_policy schema_version setting source spending'),
         ('admin', 'relation', 'update', 'model retry_policy setting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
         ('admin', 'relation', 'delete', 'retry_policy')
@@ -1125,6 +1126,7 @@ begin
     end loop;
     if p_source is null then
         return query select null, f.* from evervec.doctor_log() f;
+        return query select null, f.* from evervec.doctor_maintenance() f;
         return query select null, f.* from evervec.doctor_access() f;
         return query select null, f.* from evervec.doctor_pgvector() f;
     end if;
@@ -1132,7 +1134,7 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, failing upkeep, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
 
@@ -1711,6 +1713,27 @@ comment on function evervec.doctor_log() is
 $$Internal. Finding of doctor: a change log of more rows than setting alert_change_log_rows.$$;
 
 revoke execute on function evervec.doctor_log() from public;
+
+-- file: functions/control/doctor_maintenance.sql
+-- doctor_maintenance: finding: upkeep that failed when a worker ran it last.
+--
+-- Locks:  none.
+create or replace function evervec.doctor_maintenance()
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'failing upkeep', 'error',
+           format('%s failed when it was last run: %s.', m.job, rtrim(m.error, '.')),
+           format('select * from evervec.%I();', m.job)
+      from evervec.maintenance m
+     where m.error is not null
+$$;
+
+comment on function evervec.doctor_maintenance() is
+$$Internal. Finding of doctor: upkeep that fails.$$;
+
+revoke execute on function evervec.doctor_maintenance() from public;
 
 -- file: functions/control/doctor_model.sql
 -- doctor_model: finding: a source whose model is paused, by whom or by what.
@@ -2405,6 +2428,41 @@ $$What it would cost to give every row its vector, without sending or queueing a
 
 revoke execute on function evervec.estimate(text) from public;
 
+-- file: functions/cost/forget_batches.sql
+-- forget_batches: removes batches, and the days that sum them up, that are older than the setting batch_log_keep.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.forget_batches(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with oldest as (
+        select now() - evervec.setting_interval('batch_log_keep', '400 days') as kept_at
+    ), batches as (
+        delete from evervec.batch_log b
+         where b.ctid = any (array(
+            select o.ctid from evervec.batch_log o where o.finished_at < (select k.kept_at from oldest k) limit p_limit for update skip locked))
+        returning 1
+    ), days as (
+        delete from evervec.spending p
+         where p.ctid = any (array(
+            select o.ctid
+              from evervec.spending o
+             where o.day < (select (k.kept_at at time zone 'UTC')::date from oldest k)
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select (select count(*) from batches) + (select count(*) from days)
+$$;
+
+comment on function evervec.forget_batches(integer) is
+$$Internal. Removes up to p_limit old batches, and as many old days of the view cost; returns how many of both.$$;
+
+revoke execute on function evervec.forget_batches(integer) from public;
+
 -- file: functions/cost/set_budget.sql
 -- set_budget: how much a model, or a source, may spend on a day.
 --
@@ -2823,6 +2881,34 @@ comment on function evervec.end_call(bigint, bigint) is
 $$Ends a call of begin_call; p_tokens: what it really had (NULL: what was said then). Returns false for one that is not known or has ended already.$$;
 
 revoke execute on function evervec.end_call(bigint, bigint) from public;
+
+-- file: functions/model/forget_calls.sql
+-- forget_calls: removes calls to limited models that ended, or expired, more than an hour ago.
+--
+-- begin_call does so for the model that it is asked about; this is for those that nobody uses any more.
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_calls(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.model_call c
+         where c.ctid = any (array(
+            select o.ctid
+              from evervec.model_call o
+             where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour'
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_calls(integer) is
+$$Internal. Removes up to p_limit old calls to limited models; returns how many.$$;
+
+revoke execute on function evervec.forget_calls(integer) from public;
 
 -- file: functions/model/free_model.sql
 -- free_model: a success shows that what paused a model by an error is over.
@@ -4358,6 +4444,29 @@ $$Internal. Removes up to p_limit dead letters that are past their time or beyon
 
 revoke execute on function evervec.forget_letters(integer) from public;
 
+-- file: functions/queue/forget_receipts.sql
+-- forget_receipts: removes receipts of jobs that ended more than 24 hours ago.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_receipts(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.job_receipt r
+         where r.ctid = any (array(
+            select o.ctid from evervec.job_receipt o where o.finished_at < now() - interval '24 hours' limit p_limit for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_receipts(integer) is
+$$Internal. Removes up to p_limit old receipts; returns how many.$$;
+
+revoke execute on function evervec.forget_receipts(integer) from public;
+
 -- file: functions/queue/policy_of.sql
 -- policy_of: how an error of some class is retried for a source: by the source's own row, or by the one for all.
 --
@@ -5542,51 +5651,27 @@ $$Internal. One step of a task; true when it is done. Raises VE101, 55P03, and w
 revoke execute on function evervec.task_step(evervec.processing_queue) from public;
 
 -- file: functions/queue/tick.sql
--- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
--- calls, dead letters, cached vectors of texts and queries, and results of searches.
+-- tick: the upkeep of the queue that needs no provider: folds, follows renames and new partitions, takes back expired leases.
 --
--- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
--- needs: functions/control/setting_interval.sql
--- Locks:  those of fold, reclaim, and rows of what is forgotten.
+-- Workers do the first two on every claim; a schedule calls this where workers may be away. What is past its time is forgotten by
+-- cleanup_expired, less often.
+-- Locks:  those of fold and reclaim.
 create or replace function evervec.tick(
     out folded    bigint,
-    out reclaimed bigint,
-    out cleaned   bigint
+    out reclaimed bigint
 )
 language plpgsql security definer
 set search_path from current
 as $$
-declare
-    v_oldest timestamptz := now() - evervec.setting_interval('batch_log_keep', '400 days');
 begin
     folded := evervec.fold(100000);
     perform evervec.follow_renames(evervec.active_sources());
     reclaimed := evervec.reclaim(10000);
-    with old_receipts as (
-        delete from evervec.job_receipt r
-         where r.ctid in (select o.ctid from evervec.job_receipt o where o.finished_at < now() - interval '24 hours' limit 10000)
-        returning 1
-    ), old_batches as (
-        delete from evervec.batch_log b
-         where b.ctid = any (array(select o.ctid from evervec.batch_log o where o.finished_at < v_oldest limit 10000 for update skip locked))
-        returning 1
-    ), old_days as (
-        delete from evervec.spending p
-         where p.ctid = any (array(select o.ctid from evervec.spending o where o.day < (v_oldest at time zone 'UTC')::date limit 10000 for update skip locked))
-        returning 1
-    ), old_calls as (
-        delete from evervec.model_call c
-         where c.ctid in (select o.ctid from evervec.model_call o where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour' limit 10000)
-        returning 1
-    )
-    select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_days) + (select count(*) from old_calls)
-           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries() + evervec.forget_results()
-      into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most), and results of searches likewise (search_cache_keep, search_cache_most). Call it again while it returns anything but zeros.$$;
+$$Upkeep of the queue in one short call: folds up to 100,000 changes, and takes back up to 10,000 expired leases. Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -5723,6 +5808,232 @@ comment on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vect
 $$Internal. Stores vectors of one source; returns completed, superseded, locked or gone a key, in order. Raises VE109.$$;
 
 revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
+
+-- file: functions/schedule/cleanup_expired.sql
+-- cleanup_expired: forgets what is past its time, a slice of each kind; each kind has a function that says when that is.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/cache/forget_cached.sql
+-- needs: functions/cache/forget_queries.sql
+-- needs: functions/cache/forget_results.sql
+-- needs: functions/cost/forget_batches.sql
+-- needs: functions/model/forget_calls.sql
+-- needs: functions/queue/forget_letters.sql
+-- needs: functions/queue/forget_receipts.sql
+create or replace function evervec.cleanup_expired(p_limit integer default 50000)
+returns bigint
+language sql volatile security definer
+set search_path from current
+as $$
+    select evervec.forget_receipts(p_limit)
+         + evervec.forget_batches(p_limit)
+         + evervec.forget_calls(p_limit)
+         + evervec.forget_letters(p_limit)
+         + evervec.forget_cached(p_limit)
+         + evervec.forget_queries(p_limit)
+         + evervec.forget_results(p_limit)
+$$;
+
+comment on function evervec.cleanup_expired(integer) is
+$$Forgets what is past its time, and returns how many rows that were: receipts of jobs older than 24 hours; batches, and days of the view cost, older than 400 days (batch_log_keep); calls to limited models older than an hour; dead letters resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); cached vectors that were not used for 30 days (cache_keep); vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); results of searches likewise (search_cache_keep, search_cache_most). The names are those of evervec.setting. p_limit: at most so many of each kind (default 50,000); call it again while it returns anything but 0.$$;
+
+revoke execute on function evervec.cleanup_expired(integer) from public;
+
+-- file: functions/schedule/cron_schedule.sql
+-- cron_schedule: how pg_cron writes "every so often".
+--
+-- Under a minute in seconds, which pg_cron has from 1.5 on; otherwise in whole minutes or hours, rounded down.
+-- Locks:  none.
+create or replace function evervec.cron_schedule(p_every interval)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select case when s.seconds < 60 then format('%s seconds', greatest(s.seconds, 1))
+                when s.seconds < 3600 then format('*/%s * * * *', s.seconds / 60)
+                when s.seconds < 86400 then format('0 */%s * * *', s.seconds / 3600)
+                else '0 0 * * *' end
+      from (select extract(epoch from p_every)::integer as seconds) s
+$$;
+
+comment on function evervec.cron_schedule(interval) is
+$$Internal. A schedule of pg_cron for an interval of a second to a day.$$;
+
+revoke execute on function evervec.cron_schedule(interval) from public;
+
+-- file: functions/schedule/has_cron.sql
+-- has_cron: whether pg_cron is in this database, and the current role may use it.
+--
+-- Locks:  none.
+create or replace function evervec.has_cron()
+returns boolean
+language sql stable
+set search_path from current
+as $$
+    select exists (select from pg_namespace n where n.nspname = 'cron' and has_schema_privilege(n.oid, 'usage'))
+$$;
+
+comment on function evervec.has_cron() is
+$$Internal. Whether pg_cron can be used here by the current role.$$;
+
+revoke execute on function evervec.has_cron() from public;
+
+-- file: functions/schedule/maintain.sql
+-- maintain: runs the piece of upkeep that has been due longest, for workers where no scheduler does.
+--
+-- However many workers ask, each piece runs once in its time: whoever runs it holds its row, and the others skip that. A piece that
+-- fails waits for its next turn like any other, so that it keeps none from being done; nothing of what it did stays.
+-- Locks:  the piece's row of evervec.maintenance, SKIP LOCKED, and those of what it runs.
+create or replace function evervec.maintain(
+    out job    text,
+    out result jsonb,
+    out error  text
+)
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    select m.job
+      into job
+      from evervec.maintenance m
+     where m.ran_at <= clock_timestamp() - m.every
+     order by m.ran_at + m.every
+     limit 1
+       for update skip locked;
+    if not found then
+        return;
+    end if;
+    begin
+        execute format('select to_jsonb(r) from (select * from evervec.%I()) r', job) into result;
+    exception when others then
+        error := sqlerrm;
+    end;
+    update evervec.maintenance m set ran_at = clock_timestamp(), error = maintain.error where m.job = maintain.job;
+end
+$$;
+
+comment on function evervec.maintain() is
+$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every minute), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
+
+revoke execute on function evervec.maintain() from public;
+
+-- file: functions/schedule/maintenance_jobs.sql
+-- maintenance_jobs: the upkeep of this database as jobs of pg_cron: evervec.maintenance, and the pruning of what pg_cron keeps about them.
+--
+-- Pruning is a plain statement, because it runs in pg_cron's database, where evervec may not be. It leaves alone what other jobs did,
+-- and takes by number, because runs that a crash cut short have no times.
+-- Locks:  none.
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/schedule/cron_schedule.sql
+create or replace function evervec.maintenance_jobs()
+returns table (name text, schedule text, command text, database name, role name)
+language sql stable security definer
+set search_path from current
+as $$
+    with job as (
+        select m.job, m.every, format('select * from evervec.%I()', m.job) as command
+          from evervec.maintenance m
+        union all
+        select 'prune', interval '1 hour', null
+    ), named as (
+        select format('evervec.%s@%s', j.job, current_database()) as name, j.every, j.command
+          from job j
+    ), prune as (
+        select format('delete from cron.job_run_details where runid in (select d.runid from cron.job_run_details d join cron.job j using (jobid) '
+                      'where j.jobname::text = any (%L) and d.runid <= (select max(o.runid) from cron.job_run_details o '
+                      'where o.end_time < now() - interval %L) order by d.runid limit 50000)',
+                      array_agg(n.name order by n.name), evervec.setting_interval('cron_history_keep', '2 days')) as command
+          from named n
+    )
+    select n.name, evervec.cron_schedule(n.every), coalesce(n.command, p.command),
+           case when n.command is not null then current_database() end,
+           case when n.command is not null then current_user end
+      from named n
+      cross join prune p
+     order by n.name
+$$;
+
+comment on function evervec.maintenance_jobs() is
+$$The jobs that schedule_maintenance gives to pg_cron, for those who schedule otherwise. name: unique on the server; schedule: in pg_cron's words, from evervec.maintenance; command: SQL; database, role: where the job runs, and as whom; NULL: where pg_cron is, as whoever schedules it, which is so for pruning what pg_cron keeps about these jobs (setting cron_history_keep, 2 days).$$;
+
+revoke execute on function evervec.maintenance_jobs() from public;
+
+-- file: functions/schedule/schedule_maintenance.sql
+-- schedule_maintenance: gives the upkeep of this database to pg_cron.
+--
+-- A job of the same name and role is replaced, so this may be repeated, after a change of evervec.maintenance too. pg_cron before 1.5
+-- refuses seconds: those jobs run every minute.
+-- Locks:  rows of cron.job.
+-- Raises: VE411 pg_cron is not here, or not for evervec's owner
+-- needs: functions/schedule/has_cron.sql
+-- needs: functions/schedule/maintenance_jobs.sql
+create or replace function evervec.schedule_maintenance()
+returns table (name text, schedule text)
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    c_schedule constant text := 'select cron.schedule($1, $2, $3)';
+    v_job      record;
+begin
+    if not evervec.has_cron() then
+        raise exception using
+            errcode = 'VE411',
+            message = format('pg_cron cannot be used in database "%s"', current_database()),
+            detail  = format('There is no schema cron here, or %I has no USAGE on it.', current_user),
+            hint    = format('CREATE EXTENSION pg_cron; GRANT USAGE ON SCHEMA cron TO %I; as a superuser, or "evervec schedule --cron-dsn URL" where '
+                             'pg_cron is in another database. Without pg_cron, workers do the same.', current_user);
+    end if;
+    for v_job in select * from evervec.maintenance_jobs() loop
+        name := v_job.name;
+        schedule := v_job.schedule;
+        begin
+            execute c_schedule using name, schedule, v_job.command;
+        exception when invalid_parameter_value then
+            schedule := '* * * * *';
+            execute c_schedule using name, schedule, v_job.command;
+        end;
+        return next;
+    end loop;
+end
+$$;
+
+comment on function evervec.schedule_maintenance() is
+$$Gives the upkeep of this database (see maintenance_jobs) to pg_cron, to be run as evervec's owner; returns the jobs with their schedules. May be repeated. Where pg_cron is in another database: "evervec schedule --cron-dsn". Raises VE411.$$;
+
+revoke execute on function evervec.schedule_maintenance() from public;
+
+-- file: functions/schedule/unschedule_maintenance.sql
+-- unschedule_maintenance: takes the upkeep of this database from pg_cron again, with what pg_cron kept about it.
+--
+-- Locks:  rows of cron.job and cron.job_run_details.
+-- needs: functions/schedule/has_cron.sql
+-- needs: functions/schedule/maintenance_jobs.sql
+create or replace function evervec.unschedule_maintenance()
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_jobs  bigint[];
+    v_count bigint;
+begin
+    if not evervec.has_cron() then
+        return 0;
+    end if;
+    execute 'select array_agg(j.jobid) from cron.job j where j.jobname::text = any ($1)'
+       into v_jobs
+      using array(select m.name from evervec.maintenance_jobs() m);
+    execute 'delete from cron.job_run_details d where d.jobid = any ($1)' using v_jobs;
+    execute 'select count(cron.unschedule(j.jobid)) from unnest($1) as j (jobid)' into v_count using v_jobs;
+    return v_count;
+end
+$$;
+
+comment on function evervec.unschedule_maintenance() is
+$$Takes the jobs of schedule_maintenance from pg_cron; returns how many there were, 0 also where pg_cron is not.$$;
+
+revoke execute on function evervec.unschedule_maintenance() from public;
 
 -- file: functions/track/add_source.sql
 -- add_source: the row of a new source, with defaults for what track does not say.
@@ -10696,4 +11007,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'b133f1ed42cbbc9e66c2c57d5abfd7e486a297d06b1c28d7a4784467311bec59');
+values ('evervec_0002_functions', 'd9688e3aad09d89624cb694c2b300590dad2433727086f743d006ba749007025');

@@ -30,6 +30,7 @@ AREAS = {
     "queue": "Working and watching",
     "cache": "What is remembered by text",
     "cost": "What it costs",
+    "schedule": "Upkeep",
     "index": "Vector indexes",
     "views": "Views",
 }

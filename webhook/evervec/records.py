@@ -382,7 +382,26 @@ class Ticked:
 
     folded: int
     reclaimed: int
-    cleaned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """One piece of upkeep that was due: what it returned, by its columns, or why it failed."""
+
+    job: str
+    result: dict[str, int] | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceJob:
+    """One job for pg_cron; database and role: None where pg_cron is, as whoever schedules it."""
+
+    name: str
+    schedule: str
+    command: str
+    database: str | None
+    role: str | None
 
 
 class _Keyed:

@@ -33,6 +33,7 @@ from evervec.cli.reconcile import reconcile
 from evervec.cli.reset import reset
 from evervec.cli.retrack import retrack
 from evervec.cli.rollback import rollback
+from evervec.cli.schedule import schedule, unschedule
 from evervec.cli.search import search
 from evervec.cli.similar import similar
 from evervec.cli.status import status
@@ -95,6 +96,8 @@ for command in (
     unprotect,
     grant,
     revoke,
+    schedule,
+    unschedule,
     search,
     similar,
     embedded,
