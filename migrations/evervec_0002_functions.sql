@@ -914,7 +914,7 @@ as $$
 begin
     if current_setting('transaction_read_only')::boolean
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
-       or current_setting('evervec.exact_search', true) = 'off'
+       or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
        or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
        -- There rows may come, and keys change, with their vectors: nothing is stored then.
        or p_source.storage = 'column' or p_source.foreign_key
@@ -6275,7 +6275,7 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
-    if current_setting('evervec.exact_search', true) is distinct from 'off' then
+    if coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true) then
         return true;
     end if;
     raise warning using
@@ -10696,4 +10696,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'b133f1ed42cbbc9e66c2c57d5abfd7e486a297d06b1c28d7a4784467311bec59');
+values ('evervec_0002_functions', '291c8c6c944c6c4ef8377608161c87d9cb729d12865783387c66793854c2666c');
