@@ -915,7 +915,7 @@ as $$
 begin
     if current_setting('transaction_read_only')::boolean
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
-       or current_setting('evervec.exact_search', true) = 'off'
+       or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
        or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
        -- There rows may come, and keys change, with their vectors: nothing is stored then.
        or p_source.storage = 'column' or p_source.foreign_key
@@ -6586,7 +6586,7 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
-    if current_setting('evervec.exact_search', true) is distinct from 'off' then
+    if coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true) then
         return true;
     end if;
     raise warning using
@@ -11007,4 +11007,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'd9688e3aad09d89624cb694c2b300590dad2433727086f743d006ba749007025');
+values ('evervec_0002_functions', 'e98ccca81696768c468f9874568fa32b054b6a483ee186fcc18a46e71db5c39b');
