@@ -5,36 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from dataclasses import astuple, dataclass, replace
+from dataclasses import replace
 
 import psycopg
 import pytest
 
+from tests.support.rings import BODY, Ring, checked, signed
 from tests.support.sessions import in_thread, sessions
-from tests.support.sql_worker import raises, rows, value
+from tests.support.sql_worker import raises, value
 
-BODY = b'{"evervec": "ring"}'
 SIGN = "select evervec.ring_signature(%s, %s, %s, %s)"
-
-
-@dataclass(frozen=True)
-class Ring:
-    """What a webhook receives, in the order of check_ring's parameters."""
-
-    timestamp: int
-    nonce: str
-    body: bytes
-    signature: str
-
-
-def signed(conn: psycopg.Connection, body: bytes = BODY) -> Ring:
-    """A ring as the database sends it."""
-    (row,) = rows(conn, 'select "timestamp", nonce, signature from evervec.sign_ring(%s)', body)
-    return Ring(row["timestamp"], row["nonce"], body, row["signature"])
-
-
-def checked(conn: psycopg.Connection, ring: Ring) -> str:
-    return str(value(conn, "select evervec.check_ring(%s, %s, %s, %s)", *astuple(ring)))
 
 
 def nonces(conn: psycopg.Connection) -> int:

@@ -9,8 +9,8 @@ import pytest
 
 from evervec import embedded, migrate
 from evervec.db import Database as Client
-from tests.sql.test_rings import checked, signed
 from tests.support.cluster import OWNER, Cluster, Database, running_own_cluster
+from tests.support.rings import checked, signed
 from tests.support.sessions import in_thread, sessions
 from tests.support.sql_worker import rows, value
 
