@@ -1344,7 +1344,7 @@ as $$
 begin
     if current_setting('transaction_read_only')::boolean
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
-       or current_setting('evervec.exact_search', true) = 'off'
+       or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
        or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
        -- There rows may come, and keys change, with their vectors: nothing is stored then.
        or p_source.storage = 'column' or p_source.foreign_key
@@ -6705,7 +6705,7 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
-    if current_setting('evervec.exact_search', true) is distinct from 'off' then
+    if coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true) then
         return true;
     end if;
     raise warning using
@@ -11126,4 +11126,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'b40d1713ca53d264adcfed30fb604be1fe2b48313b02fd6fd381d1abc7f700f9');
+values ('evervec_0002_functions', 'acea01459997e13147556d85dfb593802579e377f19e38ea44ba4224d72f39be');
