@@ -115,10 +115,10 @@ def test_an_interval_in_the_words_of_pg_cron(
 def test_without_pg_cron_the_error_says_what_to_do(
     conn: psycopg.Connection, superuser_conn: psycopg.Connection
 ) -> None:
-    with raises(conn, "VE411", "pg_cron cannot be used"):
+    with raises(conn, "VE421", "pg_cron cannot be used"):
         conn.execute("select evervec.schedule_maintenance()")
     pg_cron.install(superuser_conn)
-    with raises(conn, "VE411", "pg_cron cannot be used"):
+    with raises(conn, "VE421", "pg_cron cannot be used"):
         conn.execute("select evervec.schedule_maintenance()")
     assert value(conn, "select evervec.unschedule_maintenance()") == 0
 

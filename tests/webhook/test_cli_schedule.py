@@ -90,7 +90,7 @@ def test_without_pg_cron_there_is_one_message(
     nonsense = program.run("schedule", "--cron-dsn", "postgresql://[")
 
     assert (here.code, there.code, nonsense.code) == (1, 1, 1)
-    assert "VE411" in here.err
+    assert "VE421" in here.err
     assert "pg_cron is not in the database of --cron-dsn" in there.err
     assert "SHOW cron.database_name" in there.err
     assert "--cron-dsn is neither a PostgreSQL URL nor" in nonsense.err

@@ -3,7 +3,7 @@
 -- A job of the same name and role is replaced, so this may be repeated, after a change of evervec.maintenance too. pg_cron before 1.5
 -- refuses seconds: those jobs run every minute.
 -- Locks:  rows of cron.job.
--- Raises: VE411 pg_cron is not here, or not for evervec's owner
+-- Raises: VE421 pg_cron is not here, or not for evervec's owner
 -- needs: functions/schedule/has_cron.sql
 -- needs: functions/schedule/maintenance_jobs.sql
 create or replace function evervec.schedule_maintenance()
@@ -17,7 +17,7 @@ declare
 begin
     if not evervec.has_cron() then
         raise exception using
-            errcode = 'VE411',
+            errcode = 'VE421',
             message = format('pg_cron cannot be used in database "%s"', current_database()),
             detail  = format('There is no schema cron here, or %I has no USAGE on it.', current_user),
             hint    = format('CREATE EXTENSION pg_cron; GRANT USAGE ON SCHEMA cron TO %I; as a superuser, or "evervec schedule --cron-dsn URL" where '
@@ -38,6 +38,6 @@ end
 $$;
 
 comment on function evervec.schedule_maintenance() is
-$$Gives the upkeep of this database (see maintenance_jobs) to pg_cron, to be run as evervec's owner; returns the jobs with their schedules. May be repeated. Where pg_cron is in another database: "evervec schedule --cron-dsn". Raises VE411.$$;
+$$Gives the upkeep of this database (see maintenance_jobs) to pg_cron, to be run as evervec's owner; returns the jobs with their schedules. May be repeated. Where pg_cron is in another database: "evervec schedule --cron-dsn". Raises VE421.$$;
 
 revoke execute on function evervec.schedule_maintenance() from public;
