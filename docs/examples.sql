@@ -301,6 +301,16 @@ select * from evervec.tick();
 -- example: cleanup_expired
 select evervec.cleanup_expired();
 
+-- example: configure_push
+-- Rings by pg_net or pgsql-http, whichever is there; without both, none does.
+select evervec.configure_push('https://webhook.example.org');
+
+-- example: ring
+select * from evervec.ring();
+
+-- example: push_off
+select evervec.push_off();
+
 -- example: maintain
 select * from evervec.maintain();
 

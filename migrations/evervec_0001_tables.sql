@@ -563,18 +563,40 @@ $$Who was given which rights by grant_access: so that what is made later, for an
 
 -- What upkeep there is, and when a worker ran it last; a job is the name of a function without arguments.
 create table evervec.maintenance (
-    job    text        not null,
-    every  interval    not null,
-    ran_at timestamptz not null default '-infinity',
-    error  text,
+    job       text        not null,
+    every     interval    not null,
+    by_worker boolean     not null default true,
+    ran_at    timestamptz not null default '-infinity',
+    error     text,
     constraint maintenance_pkey primary key (job),
     constraint maintenance_every_check check (every between '1 second' and '1 day')
 );
 comment on table evervec.maintenance is
 $$Upkeep and how often it is done; every is editable, and schedule_maintenance tells pg_cron. ran_at, error: when a worker ran it last (maintain), and why it failed.$$;
-insert into evervec.maintenance (job, every)
-values ('cleanup_expired', '1 minute'),
-       ('tick', '15 seconds');
+comment on column evervec.maintenance.by_worker is
+$$false: pg_cron only; a worker does the work that it would ring for.$$;
+insert into evervec.maintenance (job, every, by_worker)
+values ('cleanup_expired', '1 minute', true),
+       ('ring', '5 seconds', false),
+       ('tick', '15 seconds', true);
+
+-- What configure_push was told; no row: push is off.
+create table evervec.push (
+    only_row  boolean  not null default true,
+    url       text     not null,
+    transport text     not null,
+    debounce  interval not null,
+    search    boolean  not null,
+    problem   text,
+    constraint push_pkey primary key (only_row),
+    constraint push_only_row_check check (only_row)
+);
+comment on table evervec.push is
+$$Which webhook is rung, by what it may be, and how often; search: whether it is asked for vectors. problem: why the last ring() failed.$$;
+
+create sequence evervec.next_ring;
+comment on sequence evervec.next_ring is
+$$When a trigger may ring the webhook again, in milliseconds since 1970: a value that all sessions see at once, and none waits for.$$;
 
 -- The webhook: what signs its rings, and who may call it. No kind of access has a right on these tables.
 create table evervec.secret (
@@ -618,4 +640,4 @@ comment on table evervec.api_token is
 $$Who may call the webhook: the SHA-256 of each token, never the token.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '8cb56223fbe0a28faa943720999185051d16bfb2b273fb2402a37f06d70b983c');
+values ('evervec_0001_tables', 'd88f69ca5f0d3bd52e2fc0cf065ebd4249b00e5cda89d0a3a008ce07ab05d111');

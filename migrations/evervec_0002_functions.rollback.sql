@@ -89,7 +89,6 @@ drop function evervec.compile_recipe(regclass, text[], text, text, text);
 drop function evervec.columns_text(regclass, text[]);
 drop function evervec.column_text(regclass, text);
 drop function evervec.check_relation(regclass);
-drop function evervec.check_option(text, text, text[]);
 drop function evervec.check_name(text);
 drop function evervec.changed_keys(evervec.source, text, text);
 drop function evervec.key_decoy(evervec.source);
@@ -197,7 +196,17 @@ drop function evervec.check_request(integer, jsonb, text);
 drop function evervec.bury_jobs(bigint[], text, text, integer);
 drop function evervec.backfill(text);
 drop function evervec.add_task(text, jsonb, integer, text, jsonb);
+drop function evervec.ring();
+drop function evervec.has_work();
 drop function evervec.active_sources(text[]);
+drop function evervec.embed_by_service(text, text);
+drop function evervec.configure_push(text, text, interval, boolean);
+drop function evervec.check_option(text, text, text[]);
+drop function evervec.ring_after_change();
+drop function evervec.ring_once();
+drop function evervec.send_ring(text);
+drop function evervec.post_json(text, jsonb, text, interval);
+drop function evervec.push_off();
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
 drop function evervec.hold_model(integer, timestamptz, text, text);
@@ -231,6 +240,11 @@ drop function evervec.partitions_of(regclass);
 drop function evervec.doctor_tables(evervec.source);
 drop function evervec.doctor_state(evervec.source);
 drop function evervec.doctor_recipe(evervec.source);
+drop function evervec.doctor_push();
+drop function evervec.push_transport();
+drop function evervec.pgsql_http();
+drop function evervec.pg_net();
+drop function evervec.trusted_function(name, name[]);
 drop function evervec.doctor_protection(evervec.source);
 drop function evervec.doctor_privileges(evervec.source);
 drop function evervec.doctor_pgvector();
@@ -412,6 +426,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/control/doctor_protection.sql
 
+-- removed: functions/control/doctor_push.sql
+
 -- removed: functions/control/doctor_recipe.sql
 
 -- removed: functions/control/doctor_state.sql
@@ -445,6 +461,8 @@ drop function evervec.kind_rights();
 -- removed: functions/core/qualified_name.sql
 
 -- removed: functions/core/source_named.sql
+
+-- removed: functions/core/trusted_function.sql
 
 -- removed: functions/cost/estimate.sql
 
@@ -485,6 +503,30 @@ drop function evervec.kind_rights();
 -- removed: functions/model/pause_model.sql
 
 -- removed: functions/model/resume_model.sql
+
+-- removed: functions/push/configure_push.sql
+
+-- removed: functions/push/embed_by_service.sql
+
+-- removed: functions/push/has_work.sql
+
+-- removed: functions/push/pg_net.sql
+
+-- removed: functions/push/pgsql_http.sql
+
+-- removed: functions/push/post_json.sql
+
+-- removed: functions/push/push_off.sql
+
+-- removed: functions/push/push_transport.sql
+
+-- removed: functions/push/ring.sql
+
+-- removed: functions/push/ring_after_change.sql
+
+-- removed: functions/push/ring_once.sql
+
+-- removed: functions/push/send_ring.sql
 
 -- removed: functions/queue/active_sources.sql
 

@@ -32,6 +32,7 @@ AREAS = {
     "cache": "What is remembered by text",
     "cost": "What it costs",
     "schedule": "Upkeep",
+    "push": "Ringing a webhook",
     "index": "Vector indexes",
     "views": "Views",
 }

@@ -147,7 +147,7 @@ class Finding:
     """Something that doctor found.
 
     source    None when it concerns the whole database
-    severity  "error" or "advice"
+    severity  "error", "advice" or "info"
     problem   a sentence
     remedy    the statement that mends it
     """

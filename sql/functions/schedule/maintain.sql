@@ -15,7 +15,7 @@ begin
     select m.job
       into job
       from evervec.maintenance m
-     where m.ran_at <= clock_timestamp() - m.every
+     where m.by_worker and m.ran_at <= clock_timestamp() - m.every
      order by m.ran_at + m.every
      limit 1
        for update skip locked;
