@@ -23,6 +23,7 @@ $$;
 
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
+drop view evervec.queue_health;
 drop view evervec.status;
 drop view evervec.egress;
 drop view evervec.cost;
@@ -122,12 +123,16 @@ drop function evervec.index_visits(text, regclass, bigint);
 drop function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]);
 drop function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]);
 drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real);
+drop function evervec.find_similar_among(text, text, jsonb, vector, integer, real);
 drop function evervec.find_similar(text, vector, integer, real, jsonb[], real);
+drop function evervec.filter_named(evervec.source, text);
+drop function evervec.filter_arguments(text, text, jsonb);
 drop function evervec.duplicates_of(text, jsonb);
 drop function evervec.drop_filter(text, text);
 drop function evervec.diversify(vector[], real[], text, integer, real);
 drop function evervec.check_words(text);
 drop function evervec.check_row_key(evervec.source, jsonb);
+drop function evervec.among_query(text, text, jsonb);
 drop function evervec.add_filter(text, text, text, text[]);
 drop function evervec.add_source(evervec.source);
 drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
@@ -140,6 +145,7 @@ drop function evervec.task_left(evervec.processing_queue, bigint);
 drop function evervec.start_pass(integer, text);
 drop function evervec.run_task(evervec.processing_queue);
 drop function evervec.row_priorities(evervec.source, jsonb[]);
+drop function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer);
 drop function evervec.retry_delay(evervec.retry_policy, integer);
 drop function evervec.retry_dead_letters(text, text);
 drop function evervec.retry_dead_letter_of_job(bigint);
@@ -157,10 +163,12 @@ drop function evervec.pending(text);
 drop function evervec.operation_priority(text, integer);
 drop function evervec.open_letter(bigint);
 drop function evervec.next_slice(evervec.source, integer);
+drop function evervec.named_jobs(bigint[], bigint, integer[]);
 drop function evervec.log_slice(bigint, integer, bigint);
 drop function evervec.log_batch(text, jsonb, real, real, real);
 drop function evervec.lock_leased(uuid, bigint[]);
 drop function evervec.lease_jobs(bigint[], bytea[], interval, uuid);
+drop function evervec.keys_query(text, boolean, text, jsonb, jsonb);
 drop function evervec.job_status(bigint);
 drop function evervec.task_progress(evervec.processing_queue);
 drop function evervec.policy_of(integer, text);
@@ -179,11 +187,11 @@ drop function evervec.enqueue(text, jsonb[], text, integer, text, jsonb);
 drop function evervec.due_jobs(bigint, integer[]);
 drop function evervec.drop_jobs(integer, text, boolean);
 drop function evervec.dependents(evervec.source, jsonb[]);
-drop function evervec.dead_letters(text, text, boolean, integer);
+drop function evervec.dead_letters(text, text, boolean, integer, bigint);
 drop function evervec.dead_letter_statistics(text);
 drop function evervec.coverage(text);
 drop function evervec.complete_jobs(uuid, bigint[], vector[], text[]);
-drop function evervec.claim_jobs(integer, interval, text, text[], boolean);
+drop function evervec.claim_jobs(integer, interval, text, text[], boolean, bigint[]);
 drop function evervec.checked_keys(evervec.source, jsonb[]);
 drop function evervec.check_request(integer, jsonb, text);
 drop function evervec.bury_jobs(bigint[], text, text, integer);
@@ -244,7 +252,7 @@ drop function evervec.doctor_budget(evervec.source);
 drop view evervec.budget_status;
 drop function evervec.doctor_access();
 drop function evervec.doctor(text);
-drop function evervec.query_hash(evervec.model, text);
+drop function evervec.query_hash(evervec.model, text, text);
 drop function evervec.note_change(integer);
 drop function evervec.known_result(text, vector, integer, real, jsonb[], name);
 drop function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]);
@@ -256,8 +264,8 @@ drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
 drop function evervec.fill_cache(integer[], bytea[], vector[], text[]);
 drop function evervec.setting_interval(text, interval);
-drop function evervec.cached_query(text, text);
-drop function evervec.cache_query(text, text, vector);
+drop function evervec.cached_query(text, text, text);
+drop function evervec.cache_query(text, text, vector, text);
 drop function evervec.cache_delete(text, text, interval);
 drop function evervec.tokens();
 drop function evervec.sign_ring(bytea);
@@ -523,6 +531,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/queue/job_status.sql
 
+-- removed: functions/queue/keys_query.sql
+
 -- removed: functions/queue/lease_jobs.sql
 
 -- removed: functions/queue/lock_leased.sql
@@ -530,6 +540,8 @@ drop function evervec.kind_rights();
 -- removed: functions/queue/log_batch.sql
 
 -- removed: functions/queue/log_slice.sql
+
+-- removed: functions/queue/named_jobs.sql
 
 -- removed: functions/queue/next_slice.sql
 
@@ -567,6 +579,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/queue/retry_delay.sql
 
+-- removed: functions/queue/row_keys.sql
+
 -- removed: functions/queue/row_priorities.sql
 
 -- removed: functions/queue/run_task.sql
@@ -591,6 +605,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/search/add_filter.sql
 
+-- removed: functions/search/among_query.sql
+
 -- removed: functions/search/check_row_key.sql
 
 -- removed: functions/search/check_words.sql
@@ -601,7 +617,13 @@ drop function evervec.kind_rights();
 
 -- removed: functions/search/duplicates_of.sql
 
+-- removed: functions/search/filter_arguments.sql
+
+-- removed: functions/search/filter_named.sql
+
 -- removed: functions/search/find_similar.sql
+
+-- removed: functions/search/find_similar_among.sql
 
 -- removed: functions/search/find_similar_to.sql
 
@@ -820,6 +842,8 @@ drop function evervec.kind_rights();
 -- removed: views/cost.sql
 
 -- removed: views/egress.sql
+
+-- removed: views/queue_health.sql
 
 -- removed: views/status.sql
 

@@ -42,7 +42,7 @@ as $$
     select r.kind, r.object, n.name, r.privilege
       from (values
         ('reader', 'function', 'execute',
-         'find_similar find_similar_to search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
+         'find_similar find_similar_among among_query find_similar_to row_keys keys_query search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
          'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool known_result keep_result '
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
@@ -54,7 +54,7 @@ as $$
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
-        ('worker', 'relation', 'select', 'status'),
+        ('worker', 'relation', 'select', 'status queue_health schema_version'),
 
         ('admin', 'function', 'execute',
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
@@ -63,7 +63,7 @@ as $$
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
         ('admin', 'relation', 'select',
-         'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
+         'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'model model_call processing_queue retry_policy schema_version setting source spending'),
         ('admin', 'relation', 'update', 'model retry_policy setting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
@@ -1049,8 +1049,8 @@ revoke execute on function evervec.cache_delete(text, text, interval) from publi
 --
 -- A vector that is there stays until it expires, whatever another caller brings.
 -- Locks:  its entry.
--- Raises: VE108 unknown model · VE201 NULL vector or wrong number of dimensions
-create or replace function evervec.cache_query(p_model text, p_query text, p_embedding vector)
+-- Raises: VE108 unknown model · VE111 bad kind · VE201 NULL vector or wrong number of dimensions
+create or replace function evervec.cache_query(p_model text, p_query text, p_embedding vector, p_kind text default 'query')
 returns boolean
 language plpgsql security definer
 set search_path from current
@@ -1058,12 +1058,13 @@ as $$
 declare
     v_model evervec.model := evervec.model_named(p_model);
 begin
+    perform evervec.check_option('p_kind', p_kind, array['query', 'document']);
     perform evervec.query_limit(p_embedding, v_model.dimensions, 0);
     if p_query is null or current_setting('transaction_read_only')::boolean then
         return false;
     end if;
     insert into evervec.query_cache as c (model_id, query_hash, embedding)
-    values (v_model.model_id, evervec.query_hash(v_model, p_query), p_embedding)
+    values (v_model.model_id, evervec.query_hash(v_model, p_query, p_kind), p_embedding)
     on conflict (model_id, query_hash) do update
        set embedding = excluded.embedding, created_at = excluded.created_at
      where c.created_at <= now() - evervec.setting_interval('query_cache_keep', '24 hours');
@@ -1071,18 +1072,18 @@ begin
 end
 $$;
 
-comment on function evervec.cache_query(text, text, vector) is
-$$Keeps the vector of a query for cached_query; true when it was stored, false when there is one already, p_query is NULL, or the server or the transaction is read-only. p_query: the words alone, without the model's prefix; only a SHA-256 of them is kept. p_embedding: as the model answered for them. Raises VE108, VE201.$$;
+comment on function evervec.cache_query(text, text, vector, text) is
+$$Keeps the vector of a query for cached_query; true when it was stored, false when there is one already, p_query is NULL, or the server or the transaction is read-only. p_query: the words alone, without the model's prefix; only a SHA-256 of them is kept. p_embedding: as the model answered for them. p_kind: as cached_query. Raises VE108, VE111, VE201.$$;
 
-revoke execute on function evervec.cache_query(text, text, vector) from public;
+revoke execute on function evervec.cache_query(text, text, vector, text) from public;
 
 -- file: functions/cache/cached_query.sql
 -- cached_query: the vector of the words of a search, where somebody has searched for them before.
 --
 -- Writes nothing, not even that it was used: it answers on a standby too, and within functions that are STABLE.
 -- Locks:  none.
--- Raises: VE108 unknown model
-create or replace function evervec.cached_query(p_model text, p_query text)
+-- Raises: VE108 unknown model · VE111 bad kind
+create or replace function evervec.cached_query(p_model text, p_query text, p_kind text default 'query')
 returns vector
 language plpgsql stable security definer
 set search_path from current
@@ -1090,18 +1091,19 @@ as $$
 declare
     v_model evervec.model := evervec.model_named(p_model);
 begin
+    perform evervec.check_option('p_kind', p_kind, array['query', 'document']);
     return (
         select c.embedding
           from evervec.query_cache c
-         where c.model_id = v_model.model_id and c.query_hash = evervec.query_hash(v_model, p_query)
+         where c.model_id = v_model.model_id and c.query_hash = evervec.query_hash(v_model, p_query, p_kind)
            and c.created_at > now() - evervec.setting_interval('query_cache_keep', '24 hours'));
 end
 $$;
 
-comment on function evervec.cached_query(text, text) is
-$$The vector of a query that cache_query was given for this model in the last 24 hours (setting query_cache_keep), or NULL: embed it, then. p_query: the words alone, without the model's prefix. Raises VE108.$$;
+comment on function evervec.cached_query(text, text, text) is
+$$The vector of a query that cache_query was given for this model in the last 24 hours (setting query_cache_keep), or NULL: embed it, then. p_query: the words alone, without the model's prefix. p_kind: query (default), or document for a text that is no search and no row. Raises VE108, VE111.$$;
 
-revoke execute on function evervec.cached_query(text, text) from public;
+revoke execute on function evervec.cached_query(text, text, text) from public;
 
 -- file: functions/control/setting_interval.sql
 -- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
@@ -1497,22 +1499,25 @@ revoke execute on function evervec.note_change(integer) from public;
 -- file: functions/cache/query_hash.sql
 -- query_hash: what a query is known by: the SHA-256 of all that decides its vector, the words as they are sent among it.
 --
+-- Many models place the same words elsewhere as a document than as a query.
+--
 -- A model never changes under its name but by hand; then its former queries are not found any more.
 -- Locks:  none.
-create or replace function evervec.query_hash(p_model evervec.model, p_query text)
+create or replace function evervec.query_hash(p_model evervec.model, p_query text, p_kind text default 'query')
 returns bytea
 language sql stable
 set search_path from current
 as $$
     select sha256(convert_to(
-        jsonb_build_array(p_model.provider, p_model.provider_model, p_model.request, p_model.query_prefix || p_query)::text, 'UTF8'))
+        jsonb_build_array(p_model.provider, p_model.provider_model, p_model.request, p_kind,
+                          case p_kind when 'query' then p_model.query_prefix else p_model.document_prefix end || p_query)::text, 'UTF8'))
      where p_query is not null
 $$;
 
-comment on function evervec.query_hash(evervec.model, text) is
-$$Internal. SHA-256 of a query with its prefix, and of what is sent with it; NULL for a NULL query.$$;
+comment on function evervec.query_hash(evervec.model, text, text) is
+$$Internal. SHA-256 of a query (or document) with its prefix, and of what is sent with it; NULL for a NULL query.$$;
 
-revoke execute on function evervec.query_hash(evervec.model, text) from public;
+revoke execute on function evervec.query_hash(evervec.model, text, text) from public;
 
 -- file: functions/control/doctor.sql
 -- doctor: what is wrong, each with a sentence and the statement that mends it.
@@ -3681,7 +3686,8 @@ create or replace function evervec.claim_jobs(
     p_lease   interval default '5 minutes',
     p_worker  text default null,
     p_sources text[] default null,
-    p_cached  boolean default true
+    p_cached  boolean default true,
+    p_job_ids bigint[] default null
 )
 returns table (
     job_id       bigint,
@@ -3732,8 +3738,11 @@ begin
     v_sources := evervec.active_sources(p_sources);
     perform evervec.follow_renames(v_sources);
 
+    if p_job_ids is not null then
+        v_jobs := array(select n from evervec.named_jobs(p_job_ids, p_limit, v_sources) n);
+    end if;
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
-    loop
+    while p_job_ids is null loop
         select coalesce(array_agg(d.job), '{}'), coalesce(bool_or(d.suspect), false) into v_jobs, v_suspect
           from evervec.due_jobs(p_limit, v_sources) d;
         exit when cardinality(v_jobs) >= p_limit
@@ -3786,10 +3795,10 @@ begin
 end
 $$;
 
-comment on function evervec.claim_jobs(integer, interval, text, text[], boolean) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content, of which no more is given than the model reads (four characters a token of its input_limit) and one character, where there is more; content_hash: SHA-256 of the whole text; cached: the vector of such a text is there, give it to complete_jobs as NULL; unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. p_cached: false for a worker that does not know the state cached, and embeds what is in the cache once more. No rows: nothing is due now. Raises VE301.$$;
+comment on function evervec.claim_jobs(integer, interval, text, text[], boolean, bigint[]) is
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content, of which no more is given than the model reads (four characters a token of its input_limit) and one character, where there is more; content_hash: SHA-256 of the whole text; cached: the vector of such a text is there, give it to complete_jobs as NULL; unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. p_cached: false for a worker that does not know the state cached, and embeds what is in the cache once more. p_job_ids: only these, as far as they are jobs of rows and due; NULL is all. No rows: nothing is due now. Raises VE301.$$;
 
-revoke execute on function evervec.claim_jobs(integer, interval, text, text[], boolean) from public;
+revoke execute on function evervec.claim_jobs(integer, interval, text, text[], boolean, bigint[]) from public;
 
 -- file: functions/queue/complete_jobs.sql
 -- complete_jobs: stores the vectors of leased jobs, each only while it is still true.
@@ -3971,7 +3980,8 @@ create or replace function evervec.dead_letters(
     p_source   text default null,
     p_class    text default null,
     p_resolved boolean default false,
-    p_limit    integer default 100
+    p_limit    integer default 100,
+    p_before   bigint default null
 )
 returns table (
     dead_letter_id  bigint,
@@ -4008,15 +4018,16 @@ begin
      where (p_source is null or d.source_id = v_source_id)
        and (p_class is null or d.error_class = p_class)
        and (p_resolved is null or (d.resolved_at is not null) = p_resolved)
+       and (p_before is null or d.dead_letter_id < p_before)
      order by d.dead_letter_id desc
      limit case when p_limit is not null then greatest(p_limit, 0) end;
 end
 $$;
 
-comment on function evervec.dead_letters(text, text, boolean, integer) is
-$$Jobs that gave up, the newest first: of one source or (NULL) all, of one error class or all. p_resolved: false (default) those that are open, true those that are not, NULL both. p_limit: default 100, NULL all. failures: every attempt with at, class, status and message. Raises VE101.$$;
+comment on function evervec.dead_letters(text, text, boolean, integer, bigint) is
+$$Jobs that gave up, the newest first: of one source or (NULL) all, of one error class or all. p_resolved: false (default) those that are open, true those that are not, NULL both. p_limit: default 100, NULL all. p_before: those whose dead_letter_id is smaller, for the next page. failures: every attempt with at, class, status and message. Raises VE101.$$;
 
-revoke execute on function evervec.dead_letters(text, text, boolean, integer) from public;
+revoke execute on function evervec.dead_letters(text, text, boolean, integer, bigint) from public;
 
 -- file: functions/queue/dependents.sql
 -- dependents: the rows of a source that changed rows of other tables lead to.
@@ -4922,6 +4933,61 @@ $$One row about a job. state: queued, processing, retrying (after an error, at n
 
 revoke execute on function evervec.job_status(bigint) from public;
 
+-- file: functions/queue/keys_query.sql
+-- keys_query: the query by which row_keys reads keys, and the key behind which it begins.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE111 a manual source, or arguments that the filter does not take · VE202 bad row_key · VE208 unknown filter
+create or replace function evervec.keys_query(
+    p_source    text,
+    p_missing   boolean,
+    p_filter    text,
+    p_arguments jsonb,
+    p_after     jsonb,
+    out after   jsonb,
+    out query   text
+)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_sql    record := evervec.fragments(v_source);
+    v_keys   record;
+begin
+    perform evervec.check_option(format('the storage of "%s", for the queue,', v_source.name), v_source.storage, array['table', 'column']);
+    after := case when p_after is not null then evervec.check_row_key(v_source, p_after) end;
+    select string_agg(format('key_%s', c.ordinality), ', ' order by c.ordinality) as names,
+           string_agg(format('k.key_%s', c.ordinality), ', ' order by c.ordinality) as list,
+           string_agg(format('e.%I %s k.key_%s', c.target, c.operator, c.ordinality), ' and ' order by c.ordinality) as match
+      into v_keys
+      from unnest(v_source.target_key_columns, v_source.key_operators) with ordinality as c (target, operator, ordinality);
+    query := format(
+        $sql$
+        select evervec.%1$I(%2$s)
+          from (%3$s) as k (%4$s)
+         where %5$s and %6$s
+         order by %2$s
+         limit $3
+        $sql$,
+        'key_' || v_source.name, v_keys.list,
+        case when p_filter is null then format('select %s from %s s', evervec.key_list(v_source, 's'), v_sql.relation)
+             else format('select f.* from evervec.%I(%s) f', format('filter_%s_%s', v_source.name, p_filter),
+                         evervec.filter_arguments(p_source, p_filter, p_arguments)) end,
+        v_keys.names,
+        case when p_after is null then 'true'
+             else format('(%s) > (%s)', v_keys.list, evervec.key_decoded(v_source, '$2')) end,
+        case when p_missing then format('not exists (select from %s e where %s and e.%I is not null and %s = %s)',
+                                        v_sql.target, v_keys.match, v_source.vector_column, v_sql.stored_model, v_source.model_id)
+             else 'true' end);
+end
+$$;
+
+comment on function evervec.keys_query(text, boolean, text, jsonb, jsonb) is
+$$Internal. The canonical key behind which to begin, and the text of the query over ($1 the filter's arguments, $2 that key, $3 limit). Raises VE101, VE111, VE202, VE208.$$;
+
+revoke execute on function evervec.keys_query(text, boolean, text, jsonb, jsonb) from public;
+
 -- file: functions/queue/lease_jobs.sql
 -- lease_jobs: leases jobs that due_jobs has locked in this transaction.
 --
@@ -5083,6 +5149,30 @@ comment on function evervec.log_slice(bigint, integer, bigint) is
 $$Internal. ctids of up to p_limit rows of change_log from block p_from on, before block p_before (NULL: to the end).$$;
 
 revoke execute on function evervec.log_slice(bigint, integer, bigint) from public;
+
+-- file: functions/queue/named_jobs.sql
+-- named_jobs: those of the given jobs that are due, locked, the most urgent first.
+--
+-- A job whose lease has expired twice in succession is left to due_jobs, which hands it out alone.
+-- Locks:  these jobs, SKIP LOCKED.
+create or replace function evervec.named_jobs(p_job_ids bigint[], p_limit bigint, p_sources integer[])
+returns setof evervec.processing_queue
+language sql
+set search_path from current
+as $$
+    select q.*
+      from evervec.processing_queue q
+     where q.job_id = any (p_job_ids) and q.status = 'pending' and q.available_at <= now() and q.source_id = any (p_sources)
+       and q.task_type = 'embed' and q.expiries < 2
+     order by q.priority, q.job_id
+     limit p_limit
+       for update skip locked
+$$;
+
+comment on function evervec.named_jobs(bigint[], bigint, integer[]) is
+$$Internal. Locks up to p_limit of the given jobs, as far as they are due rows of the given sources, to be leased in this transaction.$$;
+
+revoke execute on function evervec.named_jobs(bigint[], bigint, integer[]) from public;
 
 -- file: functions/queue/next_slice.sql
 -- next_slice: feed_slice, which no row can stop: when a recipe fails on some row, the whole slice is queued, and claim_jobs finds out
@@ -5751,6 +5841,45 @@ $$Internal. base × 2^(attempts − 1), at most max_delay, plus up to the policy
 
 revoke execute on function evervec.retry_delay(evervec.retry_policy, integer) from public;
 
+-- file: functions/queue/row_keys.sql
+-- row_keys: keys of rows to be queued, slice by slice: of a source, or of what a filter leaves of it.
+--
+-- Runs as the caller: it reads the table of the source, and what the filter reads.
+--
+-- Locks:  ACCESS SHARE on the table and its embedding table.
+-- Raises: VE101 unknown source · VE111 a manual source, or arguments that the filter does not take · VE202 bad row_key · VE204 bad limit ·
+--         VE208 unknown filter
+create or replace function evervec.row_keys(
+    p_source    text,
+    p_missing   boolean default true,
+    p_filter    text default null,
+    p_arguments jsonb default '{}',
+    p_after     jsonb default null,
+    p_limit     integer default 100
+)
+returns setof jsonb
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_search record;
+begin
+    select * into v_search from evervec.keys_query(p_source, p_missing, p_filter, p_arguments, p_after);
+    if coalesce(p_limit < 1, true) then
+        raise exception using
+            errcode = 'VE204', message = 'row_keys needs a limit of 1 or more',
+            detail  = format('p_limit is %s.', coalesce(p_limit::text, 'NULL')),
+            hint    = 'For example: SELECT * FROM evervec.row_keys(''film'', p_limit => 100);';
+    end if;
+    return query execute v_search.query using p_arguments, v_search.after, p_limit;
+end
+$$;
+
+comment on function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer) is
+$$Keys of rows, in their order, to be given to enqueue. p_missing: only of rows without a vector of the source's model (default); one whose text is empty is among them. p_filter: among the rows that this filter (see add_filter) leaves, such as one user's; p_arguments: a JSON object with a member for each of its parameters. p_after: the key behind which to begin; NULL: at the first row. p_limit: how many at most, default 100; where there are as many, give the last as p_after next. Runs with the caller's privileges: SELECT on the table is yours to grant. Raises VE101, VE111, VE202, VE204, VE208.$$;
+
+revoke execute on function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer) from public;
+
 -- file: functions/queue/row_priorities.sql
 -- row_priorities: the priorities of rows by the source's expression; NULL where it has none, or fails.
 --
@@ -6277,6 +6406,34 @@ $$Adds a filter to a source and returns the name of its search function, find_si
 
 revoke execute on function evervec.add_filter(text, text, text, text[]) from public;
 
+-- file: functions/search/among_query.sql
+-- among_query: the query by which find_similar_among asks the function that was generated for a filter.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE111 arguments that the filter does not take · VE208 unknown filter
+create or replace function evervec.among_query(p_source text, p_filter text, p_arguments jsonb)
+returns text
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_filter evervec.filter := evervec.filter_named(v_source, p_filter);
+begin
+    return format(
+        'select evervec.%I(%s), n.similarity, n.distance from evervec.%I(%s) n', 'key_' || p_source,
+        (select string_agg(format('n.%I', evervec.result_name(k.name, v_filter)), ', ' order by k.ordinality)
+           from unnest(v_source.key_columns) with ordinality as k (name, ordinality)),
+        format('find_similar_%s_%s', p_source, p_filter),
+        concat_ws(', ', '$2', evervec.filter_arguments(p_source, p_filter, p_arguments), '$3', '$4'));
+end
+$$;
+
+comment on function evervec.among_query(text, text, jsonb) is
+$$Internal. The text of the query over ($1 the filter's arguments, $2 query vector, $3 limit, $4 threshold). Raises VE101, VE111, VE208.$$;
+
+revoke execute on function evervec.among_query(text, text, jsonb) from public;
+
 -- file: functions/search/check_row_key.sql
 -- check_row_key: a row_key in its canonical form, or the reason why it is none.
 --
@@ -6414,15 +6571,7 @@ declare
     v_source   evervec.source := evervec.source_named(p_source);
     v_function regprocedure;
 begin
-    delete from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name;
-    if not found then
-        raise exception using
-            errcode = 'VE208',
-            message = format('source "%s" has no filter "%s"', p_source, p_name),
-            detail  = coalesce((select 'Its filters: ' || string_agg(f.name, ', ' order by f.name) || '.'
-                                  from evervec.filter f where f.source_id = v_source.source_id), 'It has none.'),
-            hint    = 'Names are case-sensitive.';
-    end if;
+    delete from evervec.filter f where f.filter_id = (evervec.filter_named(v_source, p_name)).filter_id;
     for v_function in
         select p.oid from pg_proc p
          where p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.filter_functions(p_source, p_name))
@@ -6494,6 +6643,71 @@ $$Internal. The canonical key after which to begin, and the text of the query ov
 
 revoke execute on function evervec.duplicates_of(text, jsonb) from public;
 
+-- file: functions/search/filter_arguments.sql
+-- filter_arguments: the arguments of a filter's functions, read out of a JSON object, in their order.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE111 arguments that the filter does not take · VE208 unknown filter
+create or replace function evervec.filter_arguments(p_source text, p_filter text, p_arguments jsonb)
+returns text
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_filter evervec.filter := evervec.filter_named(v_source, p_filter);
+begin
+    if jsonb_typeof(p_arguments) is distinct from 'object'
+       or array(select jsonb_object_keys(p_arguments) order by 1) <> array(select unnest(v_filter.parameter_names) order by 1) then
+        raise exception using
+            errcode = 'VE111',
+            message = format('these are not the arguments of filter "%s" of source "%s"', p_filter, p_source),
+            detail  = format('It takes a JSON object with exactly these members: %s.',
+                             coalesce(nullif(array_to_string(v_filter.parameter_names, ', '), ''), 'none')),
+            hint    = 'For example: {"p_from": 1970}; what is no number or boolean is written as PostgreSQL reads it from a string.';
+    end if;
+    return (
+        select string_agg(format('($1->>%L)::%s', p.name, p.type), ', ' order by p.ordinality)
+          from unnest(v_filter.parameter_names, v_filter.parameter_types) with ordinality as p (name, type, ordinality));
+end
+$$;
+
+comment on function evervec.filter_arguments(text, text, jsonb) is
+$$Internal. SQL expressions over $1, a JSON object such as p_arguments, for the parameters of a filter; NULL where it has none. Raises VE101, VE111, VE208.$$;
+
+revoke execute on function evervec.filter_arguments(text, text, jsonb) from public;
+
+-- file: functions/search/filter_named.sql
+-- filter_named: the filter of that name, or an error that says what to do.
+--
+-- Locks:  none.
+-- Raises: VE208 unknown filter
+create or replace function evervec.filter_named(p_source evervec.source, p_name text)
+returns evervec.filter
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_filter evervec.filter;
+begin
+    select f.* into v_filter from evervec.filter f where f.source_id = p_source.source_id and f.name = p_name;
+    if not found then
+        raise exception using
+            errcode = 'VE208',
+            message = format('source "%s" has no filter "%s"', p_source.name, p_name),
+            detail  = coalesce((select 'Its filters: ' || string_agg(f.name, ', ' order by f.name) || '.'
+                                  from evervec.filter f where f.source_id = p_source.source_id), 'It has none.'),
+            hint    = 'Names are case-sensitive.';
+    end if;
+    return v_filter;
+end
+$$;
+
+comment on function evervec.filter_named(evervec.source, text) is
+$$Internal. The row of evervec.filter. Raises VE208.$$;
+
+revoke execute on function evervec.filter_named(evervec.source, text) from public;
+
 -- file: functions/search/find_similar.sql
 -- find_similar: the rows of a source nearest to a query vector, for any source by its name.
 --
@@ -6527,6 +6741,37 @@ comment on function evervec.find_similar(text, vector, integer, real, jsonb[], r
 $$Rows of a source nearest to p_query, nearest first; ties in the order of their keys. p_query: a vector of the model's dimensions. p_limit: default 10. p_min_similarity: leave out what is less similar. p_exclude: row_keys to leave out; others take their places. p_diversity: from 0 to 1, how much rows should be unlike each other rather than like the query (default: not at all; see docs/search.md). similarity: 1 − distance (cosine), the inner product, or 1 / (1 + distance) (l2, l1). Runs with the caller's privileges. Raises VE101, VE201, VE204; warns with VE211 when evervec.exact_search is off and the index gave too few rows.$$;
 
 revoke execute on function evervec.find_similar(text, vector, integer, real, jsonb[], real) from public;
+
+-- file: functions/search/find_similar_among.sql
+-- find_similar_among: find_similar among the rows that a filter leaves, for any source and filter by their names.
+--
+-- Runs as the caller, as the function that was generated for the filter, which does all of it.
+--
+-- Locks:  ACCESS SHARE on the embedding table, and what the filter reads.
+-- Raises: VE101 unknown source · VE111 arguments that the filter does not take · VE201 bad query vector · VE204 bad limit or threshold ·
+--         VE208 unknown filter · VE211 (a WARNING) rows may be missing
+create or replace function evervec.find_similar_among(
+    p_source         text,
+    p_filter         text,
+    p_arguments      jsonb,
+    p_query          vector,
+    p_limit          integer default 10,
+    p_min_similarity real default null
+)
+returns table (row_key jsonb, similarity real, distance real)
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return query execute evervec.among_query(p_source, p_filter, p_arguments)
+    using p_arguments, p_query, p_limit, p_min_similarity;
+end
+$$;
+
+comment on function evervec.find_similar_among(text, text, jsonb, vector, integer, real) is
+$$find_similar among the rows that a filter of the source (see add_filter) leaves. p_arguments: a JSON object with a member for each parameter of the filter, {} where it has none. The other parameters and the result are those of find_similar. Where source and filter are known beforehand, find_similar_<source>_<filter> is the same, typed. Runs with the caller's privileges. Raises VE101, VE111, VE201, VE204, VE208; warns with VE211.$$;
+
+revoke execute on function evervec.find_similar_among(text, text, jsonb, vector, integer, real) from public;
 
 -- file: functions/search/find_similar_to.sql
 -- find_similar_to: rows most like a given row, never the row itself.
@@ -11123,7 +11368,53 @@ select s.name as source,
 comment on view evervec.status is
 $$One row a source. state: active, paused, suspended, model paused, or budget spent (until midnight UTC, see budget_status). pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
 
+-- file: views/queue_health.sql
+-- queue_health: one row a source: what waits, since when, and how fast it is worked off; for monitoring.
+--
+-- needs: views/status.sql
+-- Rates are those of the last five minutes, or of the part of them in which something was done.
+create or replace view evervec.queue_health as
+select s.name as source,
+       t.model,
+       t.state,
+       t.pending,
+       t.processing,
+       t.retrying,
+       t.dead,
+       w.backfill,
+       r.row_count as rows,
+       t.vectors,
+       b.rows_a_minute,
+       b.claim_ms,
+       b.embed_ms,
+       b.complete_ms,
+       least(l.since, j.since) as oldest,
+       case when w.work = 0 then interval '0'
+            when b.rows_a_minute > 0 then make_interval(secs => ceil(60 * w.work / b.rows_a_minute)) end as eta
+  from evervec.source s
+  join evervec.status t on s.name = t.source
+  cross join lateral (select evervec.estimated_rows(s.relation) as row_count) r
+  cross join lateral (select case when s.pass_kind is null then 0 else greatest(r.row_count - s.pass_examined, 1) end as backfill) p
+  cross join lateral (select p.backfill, t.pending + t.processing + t.retrying + p.backfill as work) w
+  left join (select source_id, min(logged_at) as since from evervec.change_log group by source_id) l using (source_id)
+  left join (select source_id, min(created_at) as since from evervec.processing_queue group by source_id) j using (source_id)
+  left join (
+    select g.source,
+           60 * sum(g.claimed - g.failed) / greatest(extract(epoch from now() - min(
+               g.finished_at - make_interval(secs => (coalesce(g.claim_ms, 0) + coalesce(g.embed_ms, 0) + coalesce(g.complete_ms, 0)) / 1000)
+           )), 1)::float8 as rows_a_minute,
+           sum(g.claim_ms) / nullif(sum(g.claimed), 0) as claim_ms,
+           sum(g.embed_ms) / nullif(sum(g.claimed), 0) as embed_ms,
+           sum(g.complete_ms) / nullif(sum(g.claimed), 0) as complete_ms
+      from evervec.batch_log g
+     where g.finished_at > now() - interval '5 minutes'
+     group by g.source
+  ) b on s.name = b.source;
+
+comment on view evervec.queue_health is
+$$One row a source. model, state, pending, processing, retrying, dead, vectors: as in status. backfill: an estimate of the rows that a pass under way has not looked at. oldest: since when the oldest change or job waits. rows: the planner's estimate for the table. rows_a_minute: settled in the last five minutes, by all workers; NULL: none. eta: until all that waits is done at that rate; NULL: nobody works. claim_ms, embed_ms, complete_ms: milliseconds a row, the mean of these minutes.$$;
+
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'acea01459997e13147556d85dfb593802579e377f19e38ea44ba4224d72f39be');
+values ('evervec_0002_functions', 'cab4ee15ad0e5ce01d7d4ba1de54b322b6b2113da6b81e2c534e12d6ad3cb6b5');
