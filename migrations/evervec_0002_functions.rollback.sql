@@ -28,7 +28,7 @@ drop view evervec.status;
 drop view evervec.egress;
 drop view evervec.cost;
 drop view evervec.alerts;
-drop function evervec.with_text_search(evervec.source, text);
+drop function evervec.with_text_search(evervec.source, text, boolean);
 drop function evervec.with_return_columns(evervec.source, text[]);
 drop function evervec.with_recipe(evervec.source);
 drop function evervec.with_priority(evervec.source, text);
@@ -38,14 +38,14 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.search_body(evervec.source, integer, text, text, text, text, text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean);
 drop function evervec.result_name(text, evervec.filter);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
@@ -82,7 +82,7 @@ drop function evervec.create_filter_functions(evervec.source, evervec.filter);
 drop function evervec.create_filter(evervec.source, evervec.filter);
 drop function evervec.create_erase_functions(evervec.source);
 drop function evervec.create_document_functions(evervec.source);
-drop function evervec.create_document(evervec.source, boolean);
+drop function evervec.create_document(evervec.source, boolean, boolean);
 drop function evervec.create_dependents_functions(evervec.source);
 drop function evervec.create_dependency_triggers(evervec.source);
 drop function evervec.create_column_functions(evervec.source);
@@ -132,6 +132,7 @@ drop function evervec.drop_filter(text, text);
 drop function evervec.diversify(vector[], real[], text, integer, real);
 drop function evervec.check_words(text);
 drop function evervec.check_row_key(evervec.source, jsonb);
+drop function evervec.bm25_ranking(regclass, text, text);
 drop function evervec.among_query(text, text, jsonb);
 drop function evervec.add_filter(text, text, text, text[]);
 drop function evervec.add_source(evervec.source);
@@ -207,7 +208,6 @@ drop function evervec.free_model(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
-drop function evervec.wanted_index(evervec.source);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text, text);
 drop function evervec.metric(text);
@@ -242,11 +242,13 @@ drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
 drop function evervec.estimated_rows(regclass);
+drop function evervec.wanted_index(evervec.source);
 drop function evervec.index_of(evervec.source, text);
 drop function evervec.index_due(evervec.source);
 drop function evervec.doctor_filters(evervec.source);
 drop function evervec.doctor_children(evervec.source);
 drop function evervec.track_statement(evervec.source, text, text);
+drop function evervec.bm25_schema();
 drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.doctor_budget(evervec.source);
 drop view evervec.budget_status;
@@ -433,6 +435,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/control/track_statement.sql
 
+-- removed: functions/core/bm25_schema.sql
+
 -- removed: functions/core/lock_key.sql
 
 -- removed: functions/core/lock_relation.sql
@@ -606,6 +610,8 @@ drop function evervec.kind_rights();
 -- removed: functions/search/add_filter.sql
 
 -- removed: functions/search/among_query.sql
+
+-- removed: functions/search/bm25_ranking.sql
 
 -- removed: functions/search/check_row_key.sql
 

@@ -116,6 +116,7 @@ class Database(Session):
         too_long: str = "cut",
         cache: bool = True,
         text_search: str | None = None,
+        bm25: bool | None = None,
     ) -> str:
         """Begin to keep embeddings of a table; the source's name.
 
@@ -128,7 +129,8 @@ class Database(Session):
                 " p_model => %s, p_name => %s, p_distance => %s, p_index => %s, p_backfill => %s,"
                 " p_priority => %s::text, p_text_sql => %s, p_where => %s,"
                 " p_depends_on => %s::jsonb, p_storage => %s, p_storage_columns => %s::jsonb,"
-                " p_foreign_key => %s, p_too_long => %s, p_cache => %s, p_text_search => %s)",
+                " p_foreign_key => %s, p_too_long => %s, p_cache => %s, p_text_search => %s,"
+                " p_bm25 => %s::boolean)",
                 relation,
                 None if columns is None else list(columns),
                 template,
@@ -147,6 +149,7 @@ class Database(Session):
                 too_long,
                 cache,
                 text_search,
+                bm25,
             )
         )
 
@@ -170,12 +173,13 @@ class Database(Session):
         too_long: str | None = None,
         cache: bool | None = None,
         text_search: str | None = None,
+        bm25: bool | None = None,
     ) -> None:
         """Bring a source back, with the recipe that it has or another; depends_on: JSON text."""
         self._value(
             "select evervec.retrack(%s, p_columns => %s::text[], p_template => %s, p_text_sql =>"
             " %s, p_where => %s, p_depends_on => %s::jsonb, p_too_long => %s,"
-            " p_cache => %s::boolean, p_text_search => %s)",
+            " p_cache => %s::boolean, p_text_search => %s, p_bm25 => %s::boolean)",
             source,
             None if columns is None else list(columns),
             template,
@@ -185,6 +189,7 @@ class Database(Session):
             too_long,
             cache,
             text_search,
+            bm25,
         )
 
     def pause(self, source: str | None = None) -> int:

@@ -12,7 +12,7 @@ as $$
       from (values
         ('reader', 'function', 'execute',
          'find_similar find_similar_among among_query find_similar_to row_keys keys_query search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
-         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool known_result keep_result '
+         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool bm25_ranking bm25_schema known_result keep_result '
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
