@@ -1,7 +1,8 @@
 """One PostgreSQL for a whole test run, and databases on it that appear in 15 ms.
 
 The server is embedded and thrown away afterwards; EVERVEC_TEST_URL names a superuser's URL on
-another server to run the suite there (PostgreSQL 15 or newer, with pgvector).
+another server to run the suite there (PostgreSQL 15 or newer, with pgvector), EVERVEC_TEST_DEBIAN
+the folder of a Debian that has one (tools/trixie).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pytest_postgresql.janitor import DatabaseJanitor
 
 from evervec import embedded, migrate
 from evervec.errors import EvervecError
+from tests.support import debian
 
 OWNER = "evervec_owner"
 
@@ -155,9 +157,9 @@ class Cluster:
 
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
-    """The server of EVERVEC_TEST_URL, or an embedded one for the time of the block."""
+    """The server of EVERVEC_TEST_URL, or one for the time of the block: Debian's or embedded."""
     run_id = uuid.uuid4().hex[:12]
-    external = os.environ.get("EVERVEC_TEST_URL")
+    external, root = os.environ.get("EVERVEC_TEST_URL"), debian.folder()
     if external:
         cluster = Cluster(external, run_id)
         _create_owner(cluster)
@@ -166,13 +168,19 @@ def running_cluster() -> Iterator[Cluster]:
         finally:
             cluster.drop_template()
         return
+    with debian.running_server(root, SETTINGS) if root else _running_embedded() as url:
+        cluster = Cluster(url, run_id)
+        _create_owner(cluster)
+        yield cluster
+
+
+@contextmanager
+def _running_embedded() -> Iterator[str]:
     _remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"evervec-tests-{os.getpid()}-"))
     try:
         server = embedded.start(folder / "pgdata", SETTINGS)
-        cluster = Cluster(server.url("postgres", embedded.SUPERUSER), run_id)
-        _create_owner(cluster)
-        yield cluster
+        yield server.url("postgres", embedded.SUPERUSER)
     finally:
         embedded.stop(folder / "pgdata")
         shutil.rmtree(folder)
