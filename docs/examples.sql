@@ -317,6 +317,28 @@ select evervec.protect('film');
 alter table film disable row level security;
 select evervec.unprotect('film');
 
+-- example: create_token
+-- Shown this once.
+select evervec.create_token('shop_web', '{read}', p_expires => '90 days');
+
+-- example: tokens
+select name, scopes, expires_at, last_used_at from evervec.tokens() where revoked_at is null;
+
+-- example: check_token
+-- The webhook sends the hash of what it was given, never the token. (Here one is made on the spot.)
+select * from evervec.check_token(sha256(evervec.create_token('shop_app', '{write}')::bytea));
+
+-- example: revoke_token
+select evervec.revoke_token('shop_web');
+
+-- example: rotate_secret
+-- Rings are signed with a new secret from now on; those on their way are still believed.
+select evervec.rotate_secret();
+
+-- example: check_ring
+-- What the webhook was sent: two headers, the body, and the signature.
+select evervec.check_ring(1767225600, '8f14e45fceea167a5a36dedd4bea2543', '{"evervec": "ring"}', 'v1=…');
+
 -- example: put_embedding
 -- A source whose vectors you bring yourself, of the model that you name.
 select evervec.track('film', p_name => 'film_poster', p_model => 'text-embedding-3-small', p_storage => 'manual');

@@ -1,5 +1,15 @@
 -- By now no source is tracked (0003) and no function stands (0002): nothing outside the schema depends on it.
+do $$
+begin
+    if exists (select from evervec.secret where vault_id is not null) then
+        delete from vault.secrets where id in (select vault_id from evervec.secret);
+    end if;
+end
+$$;
 drop table
+    evervec.secret,
+    evervec.ring_nonce,
+    evervec.api_token,
     evervec.access,
     evervec.batch_log,
     evervec.spending,

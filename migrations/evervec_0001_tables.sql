@@ -560,5 +560,46 @@ create table evervec.access (
 comment on table evervec.access is
 $$Who was given which rights by grant_access: so that what is made later, for another source or by a migration, is open to them as well.$$;
 
+-- The webhook: what signs its rings, and who may call it. No kind of access has a right on these tables.
+create table evervec.secret (
+    secret_id  integer     generated always as identity,
+    name       text        not null,
+    value      text,
+    vault_id   uuid,
+    created_at timestamptz not null default now(),
+    retires_at timestamptz,
+    constraint secret_pkey primary key (secret_id),
+    constraint secret_place_check check (num_nonnulls(value, vault_id) = 1)
+);
+create unique index secret_present_idx on evervec.secret (name) where retires_at is null;
+comment on table evervec.secret is
+$$Secrets of evervec's own, for its owner alone. retires_at: another has taken its place, and it is good until then.$$;
+comment on column evervec.secret.vault_id is
+$$In vault.secrets of Supabase Vault, where that is to be had; value is NULL then.$$;
+
+create table evervec.ring_nonce (
+    nonce   text        not null,
+    seen_at timestamptz not null default now(),
+    constraint ring_nonce_pkey primary key (nonce)
+);
+comment on table evervec.ring_nonce is
+$$Nonces of rings that were accepted: each is good once.$$;
+
+create table evervec.api_token (
+    token_hash   bytea       not null,
+    name         text        not null,
+    scopes       text[]      not null,
+    tenant       text,
+    created_at   timestamptz not null default now(),
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    last_used_at timestamptz,
+    constraint api_token_pkey primary key (token_hash),
+    constraint api_token_scopes_check check (scopes <@ array['read', 'write', 'admin'] and cardinality(scopes) > 0)
+);
+create unique index api_token_in_use_idx on evervec.api_token (name) where revoked_at is null;
+comment on table evervec.api_token is
+$$Who may call the webhook: the SHA-256 of each token, never the token.$$;
+
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'a6a77b7142fc32a85089ef32ef881bc21ef0b4e2ec1d613c71fe7fe6976e6bd2');
+values ('evervec_0001_tables', 'fb6988bb114dec4ce865f93efed0d6baec1b60f4e2d8d3d90afc9dbe45f7223a');

@@ -259,6 +259,20 @@ drop function evervec.setting_interval(text, interval);
 drop function evervec.cached_query(text, text);
 drop function evervec.cache_query(text, text, vector);
 drop function evervec.cache_delete(text, text, interval);
+drop function evervec.tokens();
+drop function evervec.sign_ring(bytea);
+drop function evervec.rotate_secret(interval);
+drop function evervec.revoke_token(text);
+drop function evervec.keep_secret(text, text, interval);
+drop function evervec.forget_secrets();
+drop function evervec.forget_nonces(integer);
+drop function evervec.create_token(text, text[], text, interval);
+drop function evervec.random_key();
+drop function evervec.check_token(bytea);
+drop function evervec.check_ring(bigint, text, bytea, text);
+drop function evervec.secret_values(text);
+drop function evervec.ring_signature(text, bigint, text, bytea);
+drop function evervec.hmac_sha256(bytea, bytea);
 drop function evervec.unprotect(text);
 drop function evervec.revoke_access(name, text);
 drop function evervec.protect(text);
@@ -304,6 +318,34 @@ drop function evervec.kind_rights();
 -- removed: functions/access/revoke_access.sql
 
 -- removed: functions/access/unprotect.sql
+
+-- removed: functions/auth/check_ring.sql
+
+-- removed: functions/auth/check_token.sql
+
+-- removed: functions/auth/create_token.sql
+
+-- removed: functions/auth/forget_nonces.sql
+
+-- removed: functions/auth/forget_secrets.sql
+
+-- removed: functions/auth/hmac_sha256.sql
+
+-- removed: functions/auth/keep_secret.sql
+
+-- removed: functions/auth/random_key.sql
+
+-- removed: functions/auth/revoke_token.sql
+
+-- removed: functions/auth/ring_signature.sql
+
+-- removed: functions/auth/rotate_secret.sql
+
+-- removed: functions/auth/secret_values.sql
+
+-- removed: functions/auth/sign_ring.sql
+
+-- removed: functions/auth/tokens.sql
 
 -- removed: functions/cache/cache_delete.sql
 

@@ -53,7 +53,7 @@ as $$
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick pending due_indexes '
-         'get_source get_model index_of estimated_rows partitions_of'),
+         'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status'),
 
         ('admin', 'function', 'execute',
@@ -61,7 +61,7 @@ as $$
          'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
-         'partitions_of template_parts setting_interval setting_number'),
+         'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
         ('admin', 'relation', 'select',
          'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'model model_call processing_queue retry_policy schema_version setting source spending'),
@@ -548,6 +548,436 @@ $$Takes the policies of protect off the embedding table of a source, so that who
 
 revoke execute on function evervec.unprotect(text) from public;
 
+-- file: functions/auth/hmac_sha256.sql
+-- hmac_sha256: HMAC-SHA256 (RFC 2104) of nothing but pg_catalog's sha256, so that no extension is needed.
+--
+-- Locks:  none.
+create or replace function evervec.hmac_sha256(p_message bytea, p_key bytea)
+returns bytea
+language sql immutable strict parallel safe
+set search_path from current
+as $$
+    with short as (
+        select case when length(p_key) > 64 then sha256(p_key) else p_key end as key
+    ), block as (
+        select s.key || decode(repeat('00', 64 - length(s.key)), 'hex') as key from short s
+    ), pad as (
+        -- The block's bytes against 0x36 and against 0x5c.
+        select string_agg(set_byte('\x00', 0, get_byte(b.key, i) # 54), '' order by i) as inner_pad,
+               string_agg(set_byte('\x00', 0, get_byte(b.key, i) # 92), '' order by i) as outer_pad
+          from block b
+          cross join generate_series(0, 63) i
+    )
+    select sha256(p.outer_pad || sha256(p.inner_pad || p_message)) from pad p
+$$;
+
+comment on function evervec.hmac_sha256(bytea, bytea) is
+$$Internal. HMAC-SHA256 of a message under a key of any length; 32 bytes.$$;
+
+revoke execute on function evervec.hmac_sha256(bytea, bytea) from public;
+
+-- file: functions/auth/ring_signature.sql
+-- ring_signature: what stands in the header X-Evervec-Signature of a ring.
+--
+-- Locks:  none.
+-- needs: functions/auth/hmac_sha256.sql
+create or replace function evervec.ring_signature(p_secret text, p_timestamp bigint, p_nonce text, p_body bytea)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select 'v1=' || encode(
+        evervec.hmac_sha256(convert_to(format('%s.%s.', p_timestamp, p_nonce), 'UTF8') || p_body, convert_to(p_secret, 'UTF8')), 'hex')
+$$;
+
+comment on function evervec.ring_signature(text, bigint, text, bytea) is
+$$Internal. v1= and the hexadecimal HMAC-SHA256 of "<timestamp>.<nonce>.<body>".$$;
+
+revoke execute on function evervec.ring_signature(text, bigint, text, bytea) from public;
+
+-- file: functions/auth/secret_values.sql
+-- secret_values: the secrets of a name that are good now, the present one first.
+--
+-- Locks:  none.
+create or replace function evervec.secret_values(p_name text)
+returns setof text
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_secret evervec.secret;
+begin
+    for v_secret in
+        select *
+          from evervec.secret s
+         where s.name = p_name and (s.retires_at is null or s.retires_at > clock_timestamp())
+         order by s.retires_at desc nulls first
+    loop
+        if v_secret.vault_id is null then
+            return next v_secret.value;
+        else
+            return query execute 'select d.decrypted_secret from vault.decrypted_secrets d where d.id = $1' using v_secret.vault_id;
+        end if;
+    end loop;
+end
+$$;
+
+comment on function evervec.secret_values(text) is
+$$Internal. The values of a secret: the present one, then former ones that are still good. For the owner only.$$;
+
+revoke execute on function evervec.secret_values(text) from public;
+
+-- file: functions/auth/check_ring.sql
+-- check_ring: whether a ring comes from this database, lately, and for the first time.
+--
+-- The signature comes first: who does not know the secret can fill no table. Nonces have one form, without a full stop: else one could move the
+-- border between nonce and body, and the same signature would hold for another nonce. Digests are compared, not signatures: what the time of a
+-- comparison tells is about a digest, from which no signature can be made.
+-- Locks:  the nonce: a second ring with it waits for the first one's transaction.
+-- needs: functions/auth/ring_signature.sql
+-- needs: functions/auth/secret_values.sql
+create or replace function evervec.check_ring(p_timestamp bigint, p_nonce text, p_body bytea, p_signature text)
+returns text
+language plpgsql volatile security definer
+set search_path from current
+as $$
+declare
+    v_given bytea := sha256(convert_to(p_signature, 'UTF8'));
+begin
+    if p_nonce !~ '^[0-9A-Za-z_-]{16,64}$' or not exists (
+        select
+          from evervec.secret_values('ring') as s (value)
+         where sha256(convert_to(evervec.ring_signature(s.value, p_timestamp, p_nonce, p_body), 'UTF8')) = v_given
+    ) then
+        return 'bad';
+    elsif abs(extract(epoch from clock_timestamp()) - p_timestamp) > 300 then
+        return 'expired';
+    end if;
+    insert into evervec.ring_nonce (nonce) values (p_nonce) on conflict do nothing;
+    return case when found then 'ok' else 'replayed' end;
+end
+$$;
+
+comment on function evervec.check_ring(bigint, text, bytea, text) is
+$$Checks a ring, for webhooks: ok, bad (not signed with the secret, or its former one within the overlap), expired (more than 5 minutes from the server's time), or replayed (its nonce was there before). p_timestamp: seconds since 1970; p_nonce: 16 to 64 letters, digits, - or _; p_signature: v1= and the hexadecimal HMAC-SHA256 of "<timestamp>.<nonce>.<body>".$$;
+
+revoke execute on function evervec.check_ring(bigint, text, bytea, text) from public;
+
+-- file: functions/auth/check_token.sql
+-- check_token: whom a bearer token stands for.
+--
+-- By its hash, which the caller computes: so the token is in no statement, no parameter, no log of the server. It is looked up in an index; what
+-- the time of that tells is about a hash, from which no token can be made.
+-- Locks:  the token, SKIP LOCKED, once a minute.
+create or replace function evervec.check_token(p_token_hash bytea)
+returns table (name text, scopes text[], tenant text)
+language plpgsql volatile security definer
+set search_path from current
+as $$
+declare
+    v_minute constant timestamptz := date_trunc('minute', now());
+    v_token  evervec.api_token;
+begin
+    select * into v_token
+      from evervec.api_token t
+     where t.token_hash = p_token_hash and t.revoked_at is null and (t.expires_at is null or t.expires_at > now());
+    if not found then
+        return;
+    end if;
+    if v_token.last_used_at is distinct from v_minute and not current_setting('transaction_read_only')::boolean then
+        update evervec.api_token t
+           set last_used_at = v_minute
+         where t.ctid = (select o.ctid from evervec.api_token o where o.token_hash = p_token_hash for update skip locked);
+    end if;
+    return query select v_token.name, v_token.scopes, v_token.tenant;
+end
+$$;
+
+comment on function evervec.check_token(bytea) is
+$$Whom a token stands for, for webhooks; no row for a token that is unknown, expired or revoked. p_token_hash: the SHA-256 of the token. scopes: each includes those below it (admin, write, read). Notes that the token was used, once a minute.$$;
+
+revoke execute on function evervec.check_token(bytea) from public;
+
+-- file: functions/auth/random_key.sql
+-- random_key: a secret that nobody can guess, as 64 hexadecimal digits.
+--
+-- Two random UUIDs: 244 bits of the server's strong randomness, without pgcrypto.
+-- Locks:  none.
+create or replace function evervec.random_key()
+returns text
+language sql volatile
+set search_path from current
+as $$
+    select replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')
+$$;
+
+comment on function evervec.random_key() is
+$$Internal. 64 hexadecimal digits with 244 random bits.$$;
+
+revoke execute on function evervec.random_key() from public;
+
+-- file: functions/auth/create_token.sql
+-- create_token: lets somebody call the webhook; the only time that the token is shown.
+--
+-- Made here, so that it stands in no statement; only its SHA-256 is kept, which is enough for 244 random bits.
+-- Locks:  none.
+-- Raises: VE111 a blank name, unknown scopes, a time that is over · VE411 there is a token of that name
+-- needs: functions/auth/random_key.sql
+create or replace function evervec.create_token(
+    p_name    text,
+    p_scopes  text[] default '{read}',
+    p_tenant  text default null,
+    p_expires interval default null
+)
+returns text
+language plpgsql
+set search_path from current
+as $$
+declare
+    -- Each holds those before it.
+    v_all   constant text[] := '{read,write,admin}';
+    v_token constant text   := 'evv_' || evervec.random_key();
+    v_scope text;
+begin
+    if p_name is null or p_name !~ '\S' then
+        raise exception using
+            errcode = 'VE111', message = 'the name of a token is empty',
+            detail  = 'It is listed and revoked by its name.',
+            hint    = 'Name it after whoever will hold it.';
+    elsif p_expires <= '0' then
+        raise exception using
+            errcode = 'VE111', message = 'a token cannot have expired already',
+            detail  = format('p_expires is %s from now.', p_expires),
+            hint    = 'For example ''90 days''; NULL: never.';
+    end if;
+    foreach v_scope in array coalesce(nullif(p_scopes, '{}'), '{null}') loop
+        perform evervec.check_option('p_scopes', v_scope, v_all);
+    end loop;
+    insert into evervec.api_token (name, token_hash, scopes, tenant, expires_at)
+    values (p_name, sha256(convert_to(v_token, 'UTF8')),
+            v_all[1 : (select max(array_position(v_all, s)) from unnest(p_scopes) s)],
+            p_tenant, now() + p_expires)
+    on conflict (name) where revoked_at is null do nothing;
+    if not found then
+        raise exception using
+            errcode = 'VE411',
+            message = format('there is a token "%s" already', p_name),
+            detail  = 'A token cannot be shown again.',
+            hint    = format('Give another name, or SELECT evervec.revoke_token(%L); first.', p_name);
+    end if;
+    return v_token;
+end
+$$;
+
+comment on function evervec.create_token(text, text[], text, interval) is
+$$Makes a bearer token for the webhook and returns it, this once: only a hash of it is kept. p_name: whom it is for; unique among those that are not revoked. p_scopes: read (search, embed, look), write (process, generate, queue, retry, wake; and read), admin (resolve; and all else). p_tenant: whose provider profile pays for what is done with it (EVERVEC_PROFILES). p_expires: for how long it is good, NULL: until it is revoked. Raises VE111, VE411.$$;
+
+revoke execute on function evervec.create_token(text, text[], text, interval) from public;
+
+-- file: functions/auth/forget_nonces.sql
+-- forget_nonces: removes nonces of rings that are too old to be accepted again.
+--
+-- A ring may be dated up to 5 minutes ahead, and is good until 5 minutes after its date.
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_nonces(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.ring_nonce n
+         where n.ctid = any (array(
+            select o.ctid from evervec.ring_nonce o where o.seen_at < now() - interval '10 minutes' limit p_limit for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_nonces(integer) is
+$$Internal. Removes up to p_limit nonces of rings that are past their time; returns how many.$$;
+
+revoke execute on function evervec.forget_nonces(integer) from public;
+
+-- file: functions/auth/forget_secrets.sql
+-- forget_secrets: removes secrets that are no longer good.
+--
+-- Locks:  what is forgotten.
+create or replace function evervec.forget_secrets()
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_forgotten bigint;
+    v_vault_ids uuid[];
+begin
+    with gone as (
+        delete from evervec.secret s where s.retires_at <= now() returning s.vault_id
+    )
+    select count(*), array_agg(g.vault_id) filter (where g.vault_id is not null) into v_forgotten, v_vault_ids from gone g;
+    if v_vault_ids is not null then
+        execute 'delete from vault.secrets s where s.id = any ($1)' using v_vault_ids;
+    end if;
+    return v_forgotten;
+end
+$$;
+
+comment on function evervec.forget_secrets() is
+$$Internal. Removes the secrets whose time is over, from the vault too; returns how many.$$;
+
+revoke execute on function evervec.forget_secrets() from public;
+
+-- file: functions/auth/keep_secret.sql
+-- keep_secret: puts a secret in the place of the one of its name, which stays good for the overlap.
+--
+-- In Supabase Vault where the owner of evervec may use it, else in a table that is his alone. The value must have been made in the database,
+-- not written into a statement, which logs and pg_stat_activity would show.
+-- Locks:  evervec.secret against others who keep one; readers go on.
+-- needs: functions/auth/forget_secrets.sql
+create or replace function evervec.keep_secret(p_name text, p_value text, p_overlap interval default '0')
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_vault_id uuid;
+begin
+    lock table evervec.secret in share row exclusive mode;
+    update evervec.secret s set retires_at = now() + p_overlap where s.name = p_name and s.retires_at is null;
+    perform evervec.forget_secrets();
+    -- By its extension: a schema called vault might be anybody's.
+    if exists (select from pg_extension e where e.extname = 'supabase_vault' and has_schema_privilege(e.extnamespace, 'usage')) then
+        execute 'select vault.create_secret($1, $2)' into v_vault_id
+          using p_value, format('evervec %s %s', p_name, gen_random_uuid());
+    end if;
+    insert into evervec.secret (name, value, vault_id)
+    values (p_name, case when v_vault_id is null then p_value end, v_vault_id);
+end
+$$;
+
+comment on function evervec.keep_secret(text, text, interval) is
+$$Internal. Makes p_value the secret p_name; the former one is good for p_overlap longer. For the owner only.$$;
+
+revoke execute on function evervec.keep_secret(text, text, interval) from public;
+
+-- file: functions/auth/revoke_token.sql
+-- revoke_token: nobody gets in with a token any more, at once.
+--
+-- Locks:  the token.
+-- Raises: VE412 no such token, or it is revoked
+create or replace function evervec.revoke_token(p_name text)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    update evervec.api_token t set revoked_at = now() where t.name = p_name and t.revoked_at is null;
+    if not found then
+        raise exception using
+            errcode = 'VE412',
+            message = format('there is no token "%s" to revoke', p_name),
+            detail  = coalesce(
+                (select format('Those in use: %s.', string_agg(t.name, ', ' order by t.name)) from evervec.api_token t where t.revoked_at is null having count(*) > 0),
+                'There are none in use.'),
+            hint    = 'SELECT * FROM evervec.tokens(); lists all.';
+    end if;
+end
+$$;
+
+comment on function evervec.revoke_token(text) is
+$$Makes a token worthless from the next request on; its name is free again. Raises VE412.$$;
+
+revoke execute on function evervec.revoke_token(text) from public;
+
+-- file: functions/auth/rotate_secret.sql
+-- rotate_secret: a new secret for the signatures of rings; the first call makes the first one.
+--
+-- Locks:  evervec.secret against others who rotate; rings are signed and checked meanwhile.
+-- Raises: VE111 an overlap that is NULL, negative or longer than a day
+-- needs: functions/auth/keep_secret.sql
+create or replace function evervec.rotate_secret(p_overlap interval default '10 minutes')
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    if p_overlap is null or p_overlap not between '0' and '1 day' then
+        raise exception using
+            errcode = 'VE111',
+            message = 'the former secret must be good for some time, or not at all',
+            detail  = format('p_overlap is %s.', coalesce(p_overlap::text, 'NULL')),
+            hint    = 'From 0 (the former one has leaked) to 1 day; rings on their way are good for 5 minutes.';
+    end if;
+    perform evervec.keep_secret('ring', evervec.random_key(), p_overlap);
+end
+$$;
+
+comment on function evervec.rotate_secret(interval) is
+$$Makes a new secret for the signatures of rings, which nobody is shown. p_overlap: how long the former one is good, too, default 10 minutes, so that no ring on its way is refused; 0 when it has leaked. Raises VE111.$$;
+
+revoke execute on function evervec.rotate_secret(interval) from public;
+
+-- file: functions/auth/sign_ring.sql
+-- sign_ring: what a ring needs besides its body so that the webhook believes it.
+--
+-- Locks:  none.
+-- Raises: VE410 there is no secret
+-- needs: functions/auth/ring_signature.sql
+-- needs: functions/auth/secret_values.sql
+create or replace function evervec.sign_ring(p_body bytea)
+returns table ("timestamp" bigint, nonce text, signature text)
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_secret text := (select s.value from evervec.secret_values('ring') as s (value) limit 1);
+begin
+    if v_secret is null then
+        raise exception using
+            errcode = 'VE410',
+            message = 'rings cannot be signed: there is no secret',
+            detail  = 'Nobody has called rotate_secret(), or the secret was kept in a vault that did not come along with this database.',
+            hint    = 'SELECT evervec.rotate_secret();';
+    end if;
+    "timestamp" := floor(extract(epoch from clock_timestamp()));
+    nonce := replace(gen_random_uuid()::text, '-', '');
+    signature := evervec.ring_signature(v_secret, "timestamp", nonce, p_body);
+    return next;
+end
+$$;
+
+comment on function evervec.sign_ring(bytea) is
+$$Internal. The headers of a ring with this body: X-Evervec-Timestamp (seconds since 1970), X-Evervec-Nonce and X-Evervec-Signature (v1=…). For the owner only. Raises VE410.$$;
+
+revoke execute on function evervec.sign_ring(bytea) from public;
+
+-- file: functions/auth/tokens.sql
+-- tokens: who may call the webhook.
+--
+-- Locks:  none.
+create or replace function evervec.tokens()
+returns table (
+    name         text,
+    scopes       text[],
+    tenant       text,
+    created_at   timestamptz,
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    last_used_at timestamptz
+)
+language sql stable security definer
+set search_path from current
+as $$
+    select t.name, t.scopes, t.tenant, t.created_at, t.expires_at, t.revoked_at, t.last_used_at
+      from evervec.api_token t
+     order by t.created_at, t.name
+$$;
+
+comment on function evervec.tokens() is
+$$The tokens that were made for the webhook, revoked ones too, the oldest first; not the tokens themselves. expires_at: NULL is never. last_used_at: to the minute.$$;
+
+revoke execute on function evervec.tokens() from public;
+
 -- file: functions/cache/cache_delete.sql
 -- cache_delete: removes vectors of texts from the cache, and of queries; those beside their rows stay.
 --
@@ -914,7 +1344,7 @@ as $$
 begin
     if current_setting('transaction_read_only')::boolean
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
-       or current_setting('evervec.exact_search', true) = 'off'
+       or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
        or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
        -- There rows may come, and keys change, with their vectors: nothing is stored then.
        or p_source.storage = 'column' or p_source.foreign_key
@@ -6270,7 +6700,7 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
-    if current_setting('evervec.exact_search', true) is distinct from 'off' then
+    if coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true) then
         return true;
     end if;
     raise warning using
@@ -10696,4 +11126,4 @@ $$One row a source. state: active, paused, suspended, model paused, or budget sp
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '3245d6b5aede52c9e1768a0eb8d964b9281524d7055f101ced9c2b0c969caefa');
+values ('evervec_0002_functions', 'c0cfc60187b939d6de6586406f7efc50626d3993d6d5dcd5aa763c4bc6d0c435');

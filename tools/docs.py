@@ -27,6 +27,7 @@ AREAS = {
     "storage": "Vectors of your own",
     "control": "Control and health",
     "access": "Who may do what",
+    "auth": "Who may call the webhook",
     "queue": "Working and watching",
     "cache": "What is remembered by text",
     "cost": "What it costs",

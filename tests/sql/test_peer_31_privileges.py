@@ -66,6 +66,7 @@ def test_peer_31_a_granted_worker_can_do_nothing_else(
         *("claim_jobs", "complete_jobs", "fail_jobs", "release_jobs", "extend_lease"),
         *("begin_call", "end_call", "log_batch", "tick", "pending", "due_indexes"),
         *("get_source", "get_model", "index_of", "estimated_rows", "partitions_of"),
+        *("check_ring", "check_token"),
         "status: SELECT",
     }
     with session_of(database, somebody) as conn:
@@ -129,8 +130,8 @@ def test_peer_31_nobody_else_sees_a_vector(
                 conn.execute(forbidden.encode())
 
 
-def test_peer_31_no_secret_is_in_a_table(secret: psycopg.Connection) -> None:
-    """API keys live in the worker's environment: there is no column for them."""
+def test_peer_31_no_api_key_is_in_a_table(secret: psycopg.Connection) -> None:
+    """They live in the worker's environment: there is no column for them."""
     named = rows(
         secret,
         """
@@ -138,9 +139,31 @@ def test_peer_31_no_secret_is_in_a_table(secret: psycopg.Connection) -> None:
           from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
          where c.relnamespace = 'evervec'::regnamespace
            and a.attname ~* '(api_?key|secret|password|credential|authorization|bearer)'
+           and a.attname <> 'secret_id'
         """,
     )
     assert named == []
+
+
+@pytest.mark.parametrize("kind", ["reader", "writer", "worker", "admin"])
+def test_peer_31_no_kind_of_access_reads_the_secret_of_rings_or_makes_tokens(
+    secret: psycopg.Connection, database: Database, somebody: str, kind: str
+) -> None:
+    secret.execute("select evervec.rotate_secret(), evervec.create_token('web')")
+    secret.execute("select evervec.grant_access(%s, %s)", [somebody, kind])
+    with session_of(database, somebody) as conn:
+        for forbidden in (
+            "select value from evervec.secret",
+            "select token_hash from evervec.api_token",
+            "select * from evervec.secret_values('ring')",
+            "select * from evervec.sign_ring('')",
+            "select evervec.keep_secret('ring', 'mine')",
+            "select evervec.rotate_secret()",
+            "select evervec.create_token('mine', '{admin}')",
+            "delete from evervec.ring_nonce",
+        ):
+            with raises(conn, "42501", "permission denied", ours=False):
+                conn.execute(forbidden.encode())
 
 
 def drain_local(conn: psycopg.Connection, database: Database) -> None:

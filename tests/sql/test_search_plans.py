@@ -24,16 +24,26 @@ CALLS = {
     ),
     "find_similar_<source>_<filter>": "evervec.find_similar_item_by_year({}, 1900, 1960, 5)",
     "a filter over another table": "evervec.find_similar_item_owned({}, 'half', 5)",
+    "find_similar_to": "evervec.find_similar_to('item', '{{\"id\": 7}}', 5)",
+    "search": "evervec.search('item', 'words', 5)",
+    "hybrid_search": "evervec.hybrid_search('item', 'words', {}, 5)",
+    "hybrid_search_<source>": "evervec.hybrid_search_item('words', {}, 5)",
+    "hybrid_search_<source>_<filter>": (
+        "evervec.hybrid_search_item_by_year('words', 1900, 1960, {}, 5)"
+    ),
 }
 
 
 @pytest.fixture
 def planner(conn: psycopg.Connection, superuser_conn: psycopg.Connection) -> psycopg.Connection:
     """A superuser's session that hears the plan of every statement; 2,500 items, indexed."""
-    vector_source(conn, 2500, sparse=True)
+    vector_source(conn, 2500, sparse=True, options="p_text_search => 'simple'")
     conn.execute("select evervec.build_index('item'); analyze item")
     conn.execute(BY_YEAR)
     conn.execute(OWNED)
+    conn.execute("select evervec.cache_query('toy', 'words', %s::vector)", [QUERY])
+    # Or the second of two searches would ask nothing.
+    conn.execute("update evervec.setting set value = '\"0\"' where name = 'search_cache_keep'")
     superuser_conn.execute(
         """
         load 'auto_explain';

@@ -248,6 +248,15 @@ def test_a_source_is_tracked_with_its_words_from_a_shell(
     assert conn.execute(document).fetchone() == ("'titl':1 'whale':2",)
     assert searched.requests == []
 
+    found = program.run("search", "note", "whale", "--hybrid")
+    assert found.out.splitlines()[0].split() == ["similarity", "text", "rank", "id", "text"]
+    assert found.out.splitlines()[1].split()[1:3] == ["1", "1"]
+    (first, *others) = json.loads(program.run("search", "note", "whale", "--hybrid", "--json").out)
+    assert (first["key"], first["vector_rank"], first["text_rank"]) == ({"id": 1}, 1, 1)
+    assert [row["text_rank"] for row in others] == [None] * len(others)
+    both = program.run("search", "note", "whale", "--hybrid", "--min-similarity", "0.5")
+    assert (both.code, "exclude" in both.err) == (2, True)
+
     bad = program.run("retrack", "note", "--text-search", "klingon")
     assert (bad.code, "klingon" in bad.err, "simple" in bad.err) == (1, True, True)
 

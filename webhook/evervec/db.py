@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -34,17 +35,20 @@ from evervec.records import (
     Neighbour,
     Outcome,
     Pending,
+    Principal,
     Slice,
     Source,
     SourceStatus,
     Stored,
     Ticked,
+    Token,
 )
 from evervec.session import DatabaseUnavailableError, Session
 
-__all__ = ["Database", "DatabaseUnavailableError", "Vector"]
+__all__ = ["Database", "DatabaseUnavailableError", "RingCheck", "Vector"]
 
 Vector = NDArray[np.float32]
+RingCheck = Literal["ok", "bad", "expired", "replayed"]
 
 _LETTERS: LiteralString = (
     "select dead_letter_id, job_id, source, task_type, row_key::text, task_data, error_class,"
@@ -210,6 +214,58 @@ class Database(Session):
     def unprotect(self, source: str) -> bool:
         """Take it off the vectors; whether it was there."""
         return bool(self._value("select evervec.unprotect(%s)", source))
+
+    # -- who may call the webhook ----------------------------------------------------------------
+
+    def create_token(
+        self,
+        name: str,
+        scopes: Sequence[str] = ("read",),
+        tenant: str | None = None,
+        expires: timedelta | None = None,
+    ) -> str:
+        """Make a token, which is shown this once. Raises VE111, VE411."""
+        return str(
+            self._value(
+                "select evervec.create_token(%s, %s::text[], %s, %s)",
+                name,
+                list(scopes),
+                tenant,
+                expires,
+            )
+        )
+
+    def revoke_token(self, name: str) -> None:
+        """Make a token worthless. Raises VE412."""
+        self._value("select evervec.revoke_token(%s)", name)
+
+    def tokens(self) -> list[Token]:
+        """The tokens that were made, the oldest first."""
+        return self._rows(
+            Token,
+            "select name, scopes, tenant, created_at, expires_at, revoked_at, last_used_at"
+            " from evervec.tokens()",
+        )
+
+    def check_token(self, token: str) -> Principal | None:
+        """Whom a token stands for; None: nobody. Only its hash leaves this process."""
+        digest = hashlib.sha256(token.encode()).digest()
+        with self._transaction() as connection, connection.cursor() as cursor:
+            row = cursor.execute(
+                "select name, scopes, tenant from evervec.check_token(%s)", (digest,)
+            ).fetchone()
+        return None if row is None else Principal(**{**row, "scopes": frozenset(row["scopes"])})
+
+    def rotate_secret(self, overlap: timedelta) -> None:
+        """Sign rings with a new secret; the former one is good for `overlap`. Raises VE111."""
+        self._value("select evervec.rotate_secret(%s)", overlap)
+
+    def check_ring(self, timestamp: int, nonce: str, body: bytes, signature: str) -> RingCheck:
+        """Whether a ring is the database's own, of the last five minutes, and new."""
+        answer: RingCheck = self._value(
+            "select evervec.check_ring(%s::bigint, %s, %s, %s)", timestamp, nonce, body, signature
+        )
+        return answer
 
     # -- health ----------------------------------------------------------------------------------
 

@@ -59,11 +59,12 @@ def hybrid_search(
     exclude: Sequence[str] = (),
     *,
     tenant: str | None = None,
+    cached: bool = True,
 ) -> list[Match]:
     """The rows of a source that meaning and words find together, best first.
 
-    The vector of the words is only asked for where it has a weight. Raises ProviderError,
-    EvervecError.
+    The vector of the words is only asked for where it has a weight. tenant, cached: as
+    query_vector. Raises ProviderError, EvervecError.
     """
     find = partial(
         db.hybrid_search,
@@ -76,12 +77,12 @@ def hybrid_search(
     )
     if not vector_weight:
         return find()
-    if tenant is None:
+    if cached and tenant is None:
         found = _unless((_INSUFFICIENT_PRIVILEGE, _VECTOR_NOT_KNOWN), find)
         if found is not None:
             return found
     model = db.get_model(db.get_source(source).model)
-    return find(query=query_vector(db, providers, model, words, tenant))
+    return find(query=query_vector(db, providers, model, words, tenant, cached=cached))
 
 
 def query_vector(

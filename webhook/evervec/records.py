@@ -377,6 +377,32 @@ class LetterStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class Principal:
+    """Whom a token of the webhook stands for.
+
+    scopes  read, write, admin: each with those below it
+    tenant  whose provider profile is used for it
+    """
+
+    name: str
+    scopes: frozenset[str]
+    tenant: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that was made for the webhook; not the token itself."""
+
+    name: str
+    scopes: list[str]
+    tenant: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """Rows moved by one evervec.tick."""
 

@@ -22,7 +22,7 @@ as $$
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick pending due_indexes '
-         'get_source get_model index_of estimated_rows partitions_of'),
+         'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status'),
 
         ('admin', 'function', 'execute',
@@ -30,7 +30,7 @@ as $$
          'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
-         'partitions_of template_parts setting_interval setting_number'),
+         'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
         ('admin', 'relation', 'select',
          'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'model model_call processing_queue retry_policy schema_version setting source spending'),

@@ -22,7 +22,7 @@ as $$
 begin
     if current_setting('transaction_read_only')::boolean
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
-       or current_setting('evervec.exact_search', true) = 'off'
+       or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
        or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
        -- There rows may come, and keys change, with their vectors: nothing is stored then.
        or p_source.storage = 'column' or p_source.foreign_key

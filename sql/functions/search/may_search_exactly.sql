@@ -8,7 +8,7 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
-    if current_setting('evervec.exact_search', true) is distinct from 'off' then
+    if coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true) then
         return true;
     end if;
     raise warning using

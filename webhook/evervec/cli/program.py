@@ -34,9 +34,11 @@ from evervec.cli.reset import reset
 from evervec.cli.retrack import retrack
 from evervec.cli.rollback import rollback
 from evervec.cli.search import search
+from evervec.cli.secret import secret
 from evervec.cli.similar import similar
 from evervec.cli.status import status
 from evervec.cli.suspend import suspend
+from evervec.cli.token import token
 from evervec.cli.track import track
 from evervec.cli.untrack import untrack
 from evervec.cli.worker import worker
@@ -95,6 +97,8 @@ for command in (
     unprotect,
     grant,
     revoke,
+    token,
+    secret,
     search,
     similar,
     embedded,

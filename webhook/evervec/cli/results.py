@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 from rich.text import Text
 
 from evervec.cli.app import App, printable
 from evervec.errors import EvervecError
+from evervec.records import Match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,20 +21,12 @@ if TYPE_CHECKING:
 _LINES_OF_TEXT: Final = 3
 
 
-def show(app: App, db: Database, source: str, found: Sequence[Neighbour]) -> None:
-    """Similarity, key and the first lines of each row's text, nearest first."""
+def show(app: App, db: Database, source: str, found: Sequence[Neighbour | Match]) -> None:
+    """What made each row a result, its key and the first lines of its text, best first."""
     texts = _texts(db, source, found)
     if app.as_json:
         app.print_json(
-            [
-                {
-                    "key": row.key,
-                    "similarity": row.similarity,
-                    "distance": row.distance,
-                    "text": texts.get(row.row_key),
-                }
-                for row in found
-            ]
+            [{"key": row.key, **_figures(row), "text": texts.get(row.row_key)} for row in found]
         )
         return
     if not found:
@@ -41,17 +35,19 @@ def show(app: App, db: Database, source: str, found: Sequence[Neighbour]) -> Non
     app.console.print(table(found, texts))
 
 
-def table(found: Sequence[Neighbour], texts: dict[str, str | None]) -> Table:
+def table(found: Sequence[Neighbour | Match], texts: dict[str, str | None]) -> Table:
     """The rows as a table; `texts` by row_key, without those that may not be seen."""
+    figures = ("similarity", "text_rank") if isinstance(found[0], Match) else ("similarity",)
     columns = list(found[0].key)
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    shown.add_column("similarity", justify="right")
+    for name in figures:
+        shown.add_column(name.replace("_", " "), justify="right")
     for column in columns:
         shown.add_column(Text(printable(column)), overflow="fold")
     if texts:
         shown.add_column("text", overflow="ellipsis", no_wrap=True)
     for row in found:
-        cells = [Text(f"{row.similarity:.3f}")]
+        cells = [Text(_cell(getattr(row, name))) for name in figures]
         cells += [Text(printable(str(row.key[column]))) for column in columns]
         if texts:
             lines = printable(texts.get(row.row_key) or "").splitlines()
@@ -60,7 +56,19 @@ def table(found: Sequence[Neighbour], texts: dict[str, str | None]) -> Table:
     return shown
 
 
-def _texts(db: Database, source: str, found: Sequence[Neighbour]) -> dict[str, str | None]:
+def _figures(row: Neighbour | Match) -> dict[str, Any]:
+    figures = asdict(row)
+    del figures["row_key"]
+    return figures
+
+
+def _cell(figure: float | None) -> str:
+    if figure is None:
+        return "–"
+    return f"{figure:.3f}" if isinstance(figure, float) else str(figure)
+
+
+def _texts(db: Database, source: str, found: Sequence[Neighbour | Match]) -> dict[str, str | None]:
     """The rows' texts where the role may render them: finding does not need that right."""
     try:
         return db.render_rows(source, [row.row_key for row in found]) if found else {}
