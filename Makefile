@@ -25,17 +25,19 @@ test: $(DEV) ## the whole suite; make test ARGS="-k fold" for parts of it
 
 test-debian: $(DEV) ## its SQL part on PostgreSQL 17 from Debian 13's packages, with pg_cron and pgsql-http; as root
 	@tools/trixie .debian/trixie
-	@EVERVEC_TEST_DEBIAN=.debian/trixie $(BIN)/python -m pytest -n auto tests/sql tests/extensions $(ARGS)
+	@EVERVEC_TEST_DEBIAN=.debian/trixie $(BIN)/python -m pytest -n auto tests/sql tests/extensions tests/deployment $(ARGS)
 
 SECONDS ?= 600
 soak: $(DEV) ## SECONDS=600: everything is killed, again and again; it must end consistent
 	@$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(ARGS)
 
-lint: $(DEV) ## format, style, types, SQL
+lint: $(DEV) ## format, style, types, SQL, containers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy webhook tools tests bench
 	$(BIN)/sqlfluff lint --disable-progress-bar sql migrations tools
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/yamllint --strict docker-compose.yml
 
 verify: $(DEV) ## the migrations are sound, and are what sql/ is
 	@$(BIN)/python -m tools.verify

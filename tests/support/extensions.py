@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 import pytest
+
+from tests.support.cluster import Cluster, Database
 
 # Marker → extension.
 MARKERS = {
@@ -31,3 +36,14 @@ def _offers(server: str, extension: str) -> bool:
     with psycopg.connect(server) as conn:
         query = "select from pg_available_extensions where name = %s"
         return conn.execute(query, [extension]).rowcount == 1
+
+
+@contextmanager
+def database_of_jobs(cluster: Cluster) -> Iterator[Database]:
+    """An empty database, the one in which pg_cron keeps its jobs; for one test at a time."""
+    with cluster.connect() as conn:
+        found = conn.execute("select current_setting('cron.database_name')").fetchone()
+        assert found is not None
+        conn.execute("select pg_advisory_lock(hashtext('pg_cron'))")
+        with cluster.database("template1", name=found[0]) as database:
+            yield database
