@@ -259,11 +259,22 @@ def test_a_source_is_tracked_with_its_words_from_a_shell(
 
     bad = program.run("retrack", "note", "--text-search", "klingon")
     assert (bad.code, "klingon" in bad.err, "simple" in bad.err) == (1, True, True)
+    missing = program.run("retrack", "note", "--bm25")
+    assert (missing.code, "pg_textsearch is not installed" in missing.err) == (1, True)
+    assert program.run("retrack", "note", "--no-bm25").code == 0
 
     conn.execute("create table book (id int primary key, title text)")
     conn.execute("insert into book values (1, 'whales')")
     tracked = program.run(
-        "track", "book", "--columns", "title", "--model", "wire", "--text-search", "simple"
+        "track",
+        "book",
+        "--columns",
+        "title",
+        "--model",
+        "wire",
+        "--text-search",
+        "simple",
+        "--no-bm25",
     )
     assert tracked.code == 0, tracked.err
     assert program.run("worker", "--drain").code == 0

@@ -35,6 +35,7 @@ from evervec.cli.retrack import retrack
 from evervec.cli.rollback import rollback
 from evervec.cli.search import search
 from evervec.cli.secret import secret
+from evervec.cli.serve import serve
 from evervec.cli.similar import similar
 from evervec.cli.status import status
 from evervec.cli.suspend import suspend
@@ -77,6 +78,7 @@ for command in (
     untrack,
     backfill,
     worker,
+    serve,
     status,
     coverage,
     doctor,
