@@ -3343,8 +3343,7 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    v_constraint text;
-    v_message    text;
+    v_message text;
 begin
     insert into evervec.model
         (name, provider, provider_model, dimensions, input_limit, price_per_million_tokens, document_prefix,
@@ -3372,7 +3371,7 @@ begin
     return p_name;
 exception
     when check_violation or not_null_violation then
-        get stacked diagnostics v_constraint = constraint_name, v_message = message_text;
+        get stacked diagnostics v_message = message_text;
         raise exception using
             errcode = 'VE109',
             message = format('model "%s" cannot be added: a value is out of its range', p_name),
@@ -4372,7 +4371,7 @@ declare
     v_state   text;
     v_suspect boolean;
     v_tasks   boolean := false;
-    v_jobs    evervec.processing_queue[] := '{}';
+    v_jobs    evervec.processing_queue[];
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -4697,7 +4696,7 @@ set search_path from current
 as $$
 declare
     v_group record;
-    v_keys  jsonb[] := '{}';
+    v_keys  jsonb[] := array[]::jsonb[];
     v_found jsonb[];
 begin
     for v_group in
@@ -5153,36 +5152,32 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_slice record;
+    v_keys  jsonb[];
     v_needy jsonb[];
 begin
     loop
         execute format(
             $sql$
-            select array_agg(x.row_key order by x.ordinality) as row_keys,
-                   array_agg(x.row_key) filter (where x.state in ('missing', 'stale', 'orphan') or $4) as needy,
-                   count(*) filter (where x.state = 'missing') as missing,
-                   count(*) filter (where x.state = 'stale') as stale,
-                   count(*) filter (where x.state = 'orphan') as orphaned
+            select array_agg(x.row_key order by x.ordinality),
+                   array_agg(x.row_key) filter (where x.state in ('missing', 'stale', 'orphan') or $4),
+                   count(*) filter (where x.state = 'missing'),
+                   count(*) filter (where x.state = 'stale'),
+                   count(*) filter (where x.state = 'orphan')
               from %s with ordinality as x
             $sql$,
             case p_source.pass_stage
                 when 'rows' then format('evervec.%I($1, $2, $3)', 'slice_' || p_source.name)
                 else format('evervec.%I($1, $2)', 'orphans_' || p_source.name)
             end)
-        into v_slice
+        into v_keys, v_needy, missing, stale, orphaned
         using p_source.pass_after, p_limit, p_by_hash, p_all;
-        exit when v_slice.row_keys is not null;
+        exit when v_keys is not null;
         exit when p_source.pass_kind = 'backfill' or p_source.pass_stage = 'vectors' or p_source.storage = 'column';
         p_source.pass_stage := 'vectors';
         p_source.pass_after := null;
     end loop;
 
-    examined := coalesce(cardinality(v_slice.row_keys), 0);
-    missing := v_slice.missing;
-    stale := v_slice.stale;
-    orphaned := v_slice.orphaned;
-    v_needy := v_slice.needy;
+    examined := coalesce(cardinality(v_keys), 0);
     if v_needy is not null then
         perform evervec.queue_rows(
             p_source, v_needy,
@@ -5194,7 +5189,7 @@ begin
     update evervec.source s
        set pass_kind     = case when examined > 0 then p_source.pass_kind end,
            pass_stage    = case when examined > 0 then p_source.pass_stage end,
-           pass_after    = v_slice.row_keys[examined],
+           pass_after    = v_keys[examined],
            pass_at       = now(),
            pass_examined = s.pass_examined + examined,
            pass_missing  = s.pass_missing + missing,
@@ -6303,7 +6298,7 @@ as $$
 begin
     execute format(
         $sql$
-        select array_agg(case when not r.found then 'gone'
+        select array_agg(case when not r.present then 'gone'
                               when $3 then 'unchanged'
                               when r.content is null then 'empty'
                               when r.stored_hash = r.content_hash and r.stored_model_id = $2 then 'unchanged'
@@ -7419,7 +7414,7 @@ language plpgsql immutable
 set search_path from current
 as $$
 begin
-    if p_text is null or p_text !~ '\S' then
+    if p_text is null or p_text collate "default" !~ '\S' then
         raise exception using
             errcode = 'VE218', message = 'there are no words to search for',
             detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
@@ -7453,7 +7448,7 @@ as $$
 declare
     v_candidates integer := coalesce(cardinality(p_similarity), 0);
     v_closest    real[] := array_fill('-Infinity'::real, array[v_candidates]);
-    v_chosen     integer[] := '{}';
+    v_chosen     integer[] := array[]::integer[];
     v_next       integer;
     v_vector     vector;
 begin
@@ -7958,7 +7953,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
     v_key    jsonb;
 begin
-    if cardinality(v_source.key_columns) = 1 and p_key !~ '^\s*\{' then
+    if cardinality(v_source.key_columns) = 1 and p_key collate "default" !~ '^\s*\{' then
         v_key := jsonb_build_object(v_source.key_columns[1], p_key);
     else
         begin
@@ -8231,7 +8226,7 @@ declare
     v_words tsquery;
 begin
     -- Lines of dashes are no words that are excluded, and too many of those are too deep for PostgreSQL.
-    v_words := websearch_to_tsquery(p_text_search::regconfig, regexp_replace(left(p_text, 10000), '(-\s*){2,}', ' ', 'g'));
+    v_words := websearch_to_tsquery(p_text_search::regconfig, regexp_replace(left(p_text, 10000) collate "default", '(-\s*){2,}', ' ', 'g'));
     return case when querytree(v_words) not in ('', 'T') then v_words end;
 exception when undefined_object or internal_error then
     raise exception using
@@ -8309,7 +8304,7 @@ set search_path from current
 as $$
     select case when p_source.relation_kind = 'p' then '' else 'only ' end || evervec.qualified_name(p_source.relation),
            evervec.qualified_name(p_source.target),
-           format(E'(select case when r.content ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
+           format(E'(select case when r.content collate "default" ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
            case p_source.storage
                when 'column' then format('case when e.%I is not null then coalesce(e.%I, ''''::bytea) end',
                                          p_source.vector_column, p_source.hash_column)
@@ -8847,6 +8842,7 @@ language plpgsql
 set search_path from current
 as $$
 declare
+    v_view   regclass;
     v_rule   oid;
     v_detail text;
     v_unsafe text;
@@ -8868,10 +8864,11 @@ begin
                                  (select c.relname from pg_class c where c.oid = p_relation));
     end;
 
-    select r.oid into v_rule from pg_rewrite r where r.ev_class = 'evervec.analysed'::regclass;
+    v_view := to_regclass('evervec.analysed');
+    select r.oid into v_rule from pg_rewrite r where r.ev_class = v_view;
     columns := case
         -- A reference to the whole row names no column: every one counts.
-        when pg_get_viewdef('evervec.analysed'::regclass) ~ '\.\*' then array(
+        when pg_get_viewdef(v_view) ~ '\.\*' then array(
             select a.attname::text from pg_attribute a
              where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped order by a.attnum)
         else array(
@@ -8886,7 +8883,7 @@ begin
         select distinct d.refobjid::regclass
           from pg_depend d
          where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule and d.refclassid = 'pg_class'::regclass
-           and d.refobjid not in (p_relation, 'evervec.analysed'::regclass));
+           and d.refobjid not in (p_relation, v_view));
     select r.name into v_unsafe
       from (
         select f.oid::regprocedure::text as name, f.pronamespace as namespace
@@ -9098,16 +9095,16 @@ revoke execute on function evervec.check_relation(regclass) from public;
 -- file: functions/track/column_text.sql
 -- column_text: the SQL expression that turns a column of row s into text; NULL becomes ''.
 --
--- Arrays read as a comma-separated list. Settings that change how a type prints are pinned by the functions that run it.
+-- Arrays read as a comma-separated list. The database's collation, because regular expressions refuse a nondeterministic one
+-- and two that differ. Settings that change how a type prints are pinned by the functions that run it.
 -- Locks:  none.
 create or replace function evervec.column_text(p_relation regclass, p_column text)
 returns text
 language sql stable
 set search_path from current
 as $$
-    select case when t.typcategory = 'A'
-                then format('coalesce(array_to_string(s.%I, '', ''), '''')', a.attname)
-                else format('coalesce(s.%I::text, '''')', a.attname) end
+    select format('coalesce(%s, '''') collate "default"',
+                  format(case when t.typcategory = 'A' then 'array_to_string(s.%I, '', '')' else 's.%I::text' end, a.attname))
       from pg_attribute a
       join pg_type t on t.oid = a.atttypid
      where a.attrelid = p_relation and a.attname = p_column and a.attnum > 0 and not a.attisdropped
@@ -9493,18 +9490,21 @@ begin
             $body$
         declare
             v_characters integer := 200000;
+            v_words      tsvector;
         begin
             loop
                 begin
-                    return to_tsvector(%L::regconfig, left($1, v_characters));
+                    v_words := to_tsvector(%L::regconfig, left($1, v_characters));
+                    exit;
                 exception
                     when program_limit_exceeded then
                         v_characters := v_characters / 2;
                     when others then
                         -- The configuration is gone, or its dictionary: the vector is stored without words, and doctor tells.
-                        return null;
+                        exit;
                 end;
             end loop;
+            return v_words;
         end
             $body$,
             p_source.text_search),
@@ -10041,15 +10041,15 @@ begin
     select * into v_sql from evervec.fragments(p_source);
     perform evervec.create_row_function(
         p_source, 'render', 'p_row_keys jsonb[], p_characters integer',
-        'table (ordinal integer, found boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
+        'table (ordinal integer, present boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
         format(
             $body$
         begin
             return query
-            select k.ordinality::integer, s.found is not null, left(s.content, coalesce($2, 2147483647)),
+            select k.ordinality::integer, s.present is not null, left(s.content, coalesce($2, 2147483647)),
                    sha256(convert_to(s.content, 'UTF8')), %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
-              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (found, content) on true
+              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (present, content) on true
               left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
         end
             $body$,
@@ -11410,7 +11410,7 @@ begin
             v_fetch   bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
                                          and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
                                     else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
-            v_ef      bigint := current_setting('hnsw.ef_search');
+            v_ef      bigint := current_setting('hnsw.ef_search')::bigint;
             v_visits  bigint := %7$s;
             v_scan    text;
             v_done    text;
@@ -11666,7 +11666,7 @@ begin
     perform evervec.check_option('p_storage', p_storage, array['table', 'column', 'manual']);
     perform evervec.check_option('p_too_long', p_too_long, array['cut', 'dead_letter']);
     if p_foreign_key and p_storage = 'column' then
-        perform evervec.check_option('p_foreign_key with p_storage ''column''', 'true', array['false']);
+        perform evervec.check_option('p_foreign_key with p_storage ''column''', p_foreign_key::text, array['false']);
     end if;
 
     v_source.relation := p_relation;
@@ -11980,7 +11980,7 @@ begin
     p_source.priority := 5;
     if coalesce(p_priority, '') ~ '^\s*(-?\d*\.?\d*)\s*$' then
         perform evervec.check_option('p_priority', btrim(p_priority), array(select g::text from generate_series(1, 10) g));
-        p_source.priority := p_priority;
+        p_source.priority := p_priority::smallint;
     else
         perform evervec.analyse_sql(p_source.relation, 'p_priority', format('(%s)::numeric', p_priority));
         p_source.priority_sql := p_priority;
@@ -12395,4 +12395,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'd646561139411be0fa6f1e91fab761696b271e694d56fb4e87f8c3b08c9e4592');
+values ('evervec_0002_functions', 'c06a7061c2417a4e9ac33487f47793d871b92197842f48cc5ea19a916ef98c24');

@@ -41,7 +41,7 @@ declare
     v_state   text;
     v_suspect boolean;
     v_tasks   boolean := false;
-    v_jobs    evervec.processing_queue[] := '{}';
+    v_jobs    evervec.processing_queue[];
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then

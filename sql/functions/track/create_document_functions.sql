@@ -20,18 +20,21 @@ begin
             $body$
         declare
             v_characters integer := 200000;
+            v_words      tsvector;
         begin
             loop
                 begin
-                    return to_tsvector(%L::regconfig, left($1, v_characters));
+                    v_words := to_tsvector(%L::regconfig, left($1, v_characters));
+                    exit;
                 exception
                     when program_limit_exceeded then
                         v_characters := v_characters / 2;
                     when others then
                         -- The configuration is gone, or its dictionary: the vector is stored without words, and doctor tells.
-                        return null;
+                        exit;
                 end;
             end loop;
+            return v_words;
         end
             $body$,
             p_source.text_search),

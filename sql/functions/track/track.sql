@@ -48,7 +48,7 @@ begin
     perform evervec.check_option('p_storage', p_storage, array['table', 'column', 'manual']);
     perform evervec.check_option('p_too_long', p_too_long, array['cut', 'dead_letter']);
     if p_foreign_key and p_storage = 'column' then
-        perform evervec.check_option('p_foreign_key with p_storage ''column''', 'true', array['false']);
+        perform evervec.check_option('p_foreign_key with p_storage ''column''', p_foreign_key::text, array['false']);
     end if;
 
     v_source.relation := p_relation;
