@@ -6992,13 +6992,23 @@ revoke execute on function evervec.cron_schedule(interval) from public;
 -- file: functions/schedule/has_cron.sql
 -- has_cron: whether pg_cron is in this database, and the current role may use it.
 --
+-- A schema called cron might be anybody's, and what is called there runs with our rights: it counts as a part of the extension, or a superuser's.
 -- Locks:  none.
 create or replace function evervec.has_cron()
 returns boolean
 language sql stable
 set search_path from current
 as $$
-    select exists (select from pg_namespace n where n.nspname = 'cron' and has_schema_privilege(n.oid, 'usage'))
+    select exists (
+        select
+          from pg_namespace n
+          join pg_roles o on o.oid = n.nspowner
+         where n.nspname = 'cron' and has_schema_privilege(n.oid, 'usage')
+           and (o.rolsuper or exists (
+                select
+                  from pg_depend d
+                  join pg_extension e on d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid
+                 where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e' and e.extname = 'pg_cron')))
 $$;
 
 comment on function evervec.has_cron() is
@@ -12395,4 +12405,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'c06a7061c2417a4e9ac33487f47793d871b92197842f48cc5ea19a916ef98c24');
+values ('evervec_0002_functions', 'f3dd0cc67ace01118eec24b5047d52722be6c2b787d7c7d537331dcd35009c07');
