@@ -12,10 +12,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint verify migration docs bench clean
+.PHONY: help demo test test-debian soak lint verify migration docs bench clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 demo: $(RUN) ## real films, embedded and searched, on an embedded server
 	@$(BIN)/evervec demo
@@ -23,15 +23,21 @@ demo: $(RUN) ## real films, embedded and searched, on an embedded server
 test: $(DEV) ## the whole suite; make test ARGS="-k fold" for parts of it
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
+test-debian: $(DEV) ## its SQL part on PostgreSQL 17 from Debian 13's packages, with pg_cron and pgsql-http; as root
+	@tools/trixie .debian/trixie
+	@EVERVEC_TEST_DEBIAN=.debian/trixie $(BIN)/python -m pytest -n auto tests/sql tests/extensions tests/deployment $(ARGS)
+
 SECONDS ?= 600
 soak: $(DEV) ## SECONDS=600: everything is killed, again and again; it must end consistent
 	@$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(ARGS)
 
-lint: $(DEV) ## format, style, types, SQL
+lint: $(DEV) ## format, style, types, SQL, containers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy webhook tools tests bench
 	$(BIN)/sqlfluff lint --disable-progress-bar sql migrations tools
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/yamllint --strict docker-compose.yml
 
 verify: $(DEV) ## the migrations are sound, and are what sql/ is
 	@$(BIN)/python -m tools.verify
@@ -49,7 +55,7 @@ docs: $(DEV) ## write docs/sql-api.md anew, from the comments of a migrated data
 
 clean: ## remove what the other targets made (the demo's server is stopped, its data goes too)
 	@if [ -x $(BIN)/evervec ] && [ -d .evervec ]; then $(BIN)/evervec embedded stop || true; fi
-	rm -rf $(VENV) .evervec .bench .mypy_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) .evervec .debian .bench .mypy_cache .ruff_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than pyproject.toml when .venv holds what pyproject.toml asks for.

@@ -55,6 +55,11 @@ select * from evervec.reconcile('film');
 select * from evervec.enqueue('film', array['{"id": 1}', '{"id": 2}']::jsonb[], 'create', p_metadata => '{"request": "a1b2"}');
 select * from evervec.enqueue('film_in_words', 'missing');
 
+-- example: row_keys
+-- The next hundred rows without a vector, to be queued before all others.
+select evervec.enqueue('film', array(select evervec.row_keys('film', p_limit => 100)), 'create');
+select * from evervec.row_keys('film', p_missing => false, p_after => '{"id": 2}', p_limit => 2);
+
 -- example: enqueue_task
 select evervec.enqueue_task('batch', '{"source": "film", "row_keys": [{"id": 3}, {"id": 4}]}', p_priority => 8);
 
@@ -138,6 +143,10 @@ select count(*) from evervec.alerts;
 -- example: status
 select source, pending, processing, retrying, dead, vectors, index_state from evervec.status;
 
+-- example: queue_health
+-- How fast work is done, and when it will be.
+select source, pending, oldest, rows_a_minute, eta from evervec.queue_health;
+
 -- example: coverage
 select * from evervec.coverage('film');
 
@@ -215,6 +224,10 @@ insert into owned values ('ann', 1), ('ann', 2), ('bob', 3);
 select evervec.add_filter('film', 'owned',
     'exists (select from public.owned o where o.film_id = film.id and o.user_name = p_user)', '{p_user text}');
 select title from evervec.find_similar_film_owned((select embedding from film_embedding where id = 4), 'ann');
+
+-- example: find_similar_among
+-- The same for any source and filter by their names; parameters in a JSON object.
+select * from evervec.find_similar_among('film', 'owned', '{"p_user": "ann"}', (select embedding from film_embedding where id = 4));
 
 -- example: drop_filter
 select evervec.drop_filter('film', 'owned');

@@ -158,6 +158,7 @@ create table evervec.source (
     return_columns     text[]      not null default '{}',
     return_attributes  smallint[]  not null default '{}',
     text_search        text,
+    bm25               boolean     not null default false,
     state              text        not null default 'active',
     pass_kind          text,
     pass_stage         text,
@@ -178,6 +179,7 @@ create table evervec.source (
     constraint source_index_method_check check (index_method in ('hnsw', 'ivfflat', 'none')),
     constraint source_priority_check check (priority between 1 and 10),
     constraint source_too_long_check check (too_long in ('cut', 'dead_letter')),
+    constraint source_bm25_check check (not bm25 or text_search is not null),
     constraint source_state_check check (state in ('active', 'paused', 'suspended')),
     constraint source_pass_kind_check check (pass_kind in ('backfill', 'reconcile')),
     constraint source_pass_stage_check check (pass_stage in ('rows', 'vectors')),
@@ -195,6 +197,8 @@ comment on column evervec.source.return_columns is
 $$Columns of the table that find_similar_<source> and the functions of its filters return beside the key; return_attributes: their numbers.$$;
 comment on column evervec.source.text_search is
 $$The configuration of full text search by whose rules texts are kept beside their vectors, with its schema; NULL: they are not. As text, because pg_upgrade refuses a column of type regconfig.$$;
+comment on column evervec.source.bm25 is
+$$Whether texts are kept beside their words, with an index of pg_textsearch that ranks what the words find.$$;
 comment on column evervec.source.partitions is
 $$The partitions that were there at the last look; ATTACH and DETACH fire no trigger, so tick() compares.$$;
 comment on column evervec.source.pass_kind is
@@ -640,4 +644,4 @@ comment on table evervec.api_token is
 $$Who may call the webhook: the SHA-256 of each token, never the token.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'd88f69ca5f0d3bd52e2fc0cf065ebd4249b00e5cda89d0a3a008ce07ab05d111');
+values ('evervec_0001_tables', '77b59d5b109787dc907a1daf4d8319c51d5b4e5358d3d913f3c68dbc0abc0ab8');

@@ -23,11 +23,12 @@ $$;
 
 -- generated: begin (tools/freeze writes from here; what is outside is written by hand and kept)
 
+drop view evervec.queue_health;
 drop view evervec.status;
 drop view evervec.egress;
 drop view evervec.cost;
 drop view evervec.alerts;
-drop function evervec.with_text_search(evervec.source, text);
+drop function evervec.with_text_search(evervec.source, text, boolean);
 drop function evervec.with_return_columns(evervec.source, text[]);
 drop function evervec.with_recipe(evervec.source);
 drop function evervec.with_priority(evervec.source, text);
@@ -37,14 +38,14 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.search_body(evervec.source, integer, text, text, text, text, text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean);
 drop function evervec.result_name(text, evervec.filter);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
@@ -81,7 +82,7 @@ drop function evervec.create_filter_functions(evervec.source, evervec.filter);
 drop function evervec.create_filter(evervec.source, evervec.filter);
 drop function evervec.create_erase_functions(evervec.source);
 drop function evervec.create_document_functions(evervec.source);
-drop function evervec.create_document(evervec.source, boolean);
+drop function evervec.create_document(evervec.source, boolean, boolean);
 drop function evervec.create_dependents_functions(evervec.source);
 drop function evervec.create_dependency_triggers(evervec.source);
 drop function evervec.create_column_functions(evervec.source);
@@ -121,12 +122,17 @@ drop function evervec.index_visits(text, regclass, bigint);
 drop function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]);
 drop function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]);
 drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real);
+drop function evervec.find_similar_among(text, text, jsonb, vector, integer, real);
 drop function evervec.find_similar(text, vector, integer, real, jsonb[], real);
+drop function evervec.filter_named(evervec.source, text);
+drop function evervec.filter_arguments(text, text, jsonb);
 drop function evervec.duplicates_of(text, jsonb);
 drop function evervec.drop_filter(text, text);
 drop function evervec.diversify(vector[], real[], text, integer, real);
 drop function evervec.check_words(text);
 drop function evervec.check_row_key(evervec.source, jsonb);
+drop function evervec.bm25_ranking(regclass, text, text);
+drop function evervec.among_query(text, text, jsonb);
 drop function evervec.add_filter(text, text, text, text[]);
 drop function evervec.add_source(evervec.source);
 drop function evervec.unschedule_maintenance();
@@ -146,6 +152,7 @@ drop function evervec.task_left(evervec.processing_queue, bigint);
 drop function evervec.start_pass(integer, text);
 drop function evervec.run_task(evervec.processing_queue);
 drop function evervec.row_priorities(evervec.source, jsonb[]);
+drop function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer);
 drop function evervec.retry_delay(evervec.retry_policy, integer);
 drop function evervec.retry_dead_letters(text, text);
 drop function evervec.retry_dead_letter_of_job(bigint);
@@ -163,10 +170,12 @@ drop function evervec.pending(text);
 drop function evervec.operation_priority(text, integer);
 drop function evervec.open_letter(bigint);
 drop function evervec.next_slice(evervec.source, integer);
+drop function evervec.named_jobs(bigint[], bigint, integer[]);
 drop function evervec.log_slice(bigint, integer, bigint);
 drop function evervec.log_batch(text, jsonb, real, real, real);
 drop function evervec.lock_leased(uuid, bigint[]);
 drop function evervec.lease_jobs(bigint[], bytea[], interval, uuid);
+drop function evervec.keys_query(text, boolean, text, jsonb, jsonb);
 drop function evervec.job_status(bigint);
 drop function evervec.task_progress(evervec.processing_queue);
 drop function evervec.policy_of(integer, text);
@@ -186,11 +195,11 @@ drop function evervec.enqueue(text, jsonb[], text, integer, text, jsonb);
 drop function evervec.due_jobs(bigint, integer[]);
 drop function evervec.drop_jobs(integer, text, boolean);
 drop function evervec.dependents(evervec.source, jsonb[]);
-drop function evervec.dead_letters(text, text, boolean, integer);
+drop function evervec.dead_letters(text, text, boolean, integer, bigint);
 drop function evervec.dead_letter_statistics(text);
 drop function evervec.coverage(text);
 drop function evervec.complete_jobs(uuid, bigint[], vector[], text[]);
-drop function evervec.claim_jobs(integer, interval, text, text[], boolean);
+drop function evervec.claim_jobs(integer, interval, text, text[], boolean, bigint[]);
 drop function evervec.checked_keys(evervec.source, jsonb[]);
 drop function evervec.check_request(integer, jsonb, text);
 drop function evervec.bury_jobs(bigint[], text, text, integer);
@@ -217,7 +226,6 @@ drop function evervec.forget_calls(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
-drop function evervec.wanted_index(evervec.source);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text, text);
 drop function evervec.metric(text);
@@ -259,17 +267,19 @@ drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
 drop function evervec.estimated_rows(regclass);
+drop function evervec.wanted_index(evervec.source);
 drop function evervec.index_of(evervec.source, text);
 drop function evervec.index_due(evervec.source);
 drop function evervec.doctor_filters(evervec.source);
 drop function evervec.doctor_children(evervec.source);
 drop function evervec.track_statement(evervec.source, text, text);
+drop function evervec.bm25_schema();
 drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.doctor_budget(evervec.source);
 drop view evervec.budget_status;
 drop function evervec.doctor_access();
 drop function evervec.doctor(text);
-drop function evervec.query_hash(evervec.model, text);
+drop function evervec.query_hash(evervec.model, text, text);
 drop function evervec.note_change(integer);
 drop function evervec.known_result(text, vector, integer, real, jsonb[], name);
 drop function evervec.keep_result(text, vector, integer, real, jsonb[], name, pg_snapshot, jsonb[], real[], real[]);
@@ -281,8 +291,8 @@ drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
 drop function evervec.fill_cache(integer[], bytea[], vector[], text[]);
 drop function evervec.setting_interval(text, interval);
-drop function evervec.cached_query(text, text);
-drop function evervec.cache_query(text, text, vector);
+drop function evervec.cached_query(text, text, text);
+drop function evervec.cache_query(text, text, vector, text);
 drop function evervec.cache_delete(text, text, interval);
 drop function evervec.tokens();
 drop function evervec.sign_ring(bytea);
@@ -454,6 +464,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/control/track_statement.sql
 
+-- removed: functions/core/bm25_schema.sql
+
 -- removed: functions/core/lock_key.sql
 
 -- removed: functions/core/lock_relation.sql
@@ -584,6 +596,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/queue/job_status.sql
 
+-- removed: functions/queue/keys_query.sql
+
 -- removed: functions/queue/lease_jobs.sql
 
 -- removed: functions/queue/lock_leased.sql
@@ -591,6 +605,8 @@ drop function evervec.kind_rights();
 -- removed: functions/queue/log_batch.sql
 
 -- removed: functions/queue/log_slice.sql
+
+-- removed: functions/queue/named_jobs.sql
 
 -- removed: functions/queue/next_slice.sql
 
@@ -627,6 +643,8 @@ drop function evervec.kind_rights();
 -- removed: functions/queue/retry_dead_letters.sql
 
 -- removed: functions/queue/retry_delay.sql
+
+-- removed: functions/queue/row_keys.sql
 
 -- removed: functions/queue/row_priorities.sql
 
@@ -666,6 +684,10 @@ drop function evervec.kind_rights();
 
 -- removed: functions/search/add_filter.sql
 
+-- removed: functions/search/among_query.sql
+
+-- removed: functions/search/bm25_ranking.sql
+
 -- removed: functions/search/check_row_key.sql
 
 -- removed: functions/search/check_words.sql
@@ -676,7 +698,13 @@ drop function evervec.kind_rights();
 
 -- removed: functions/search/duplicates_of.sql
 
+-- removed: functions/search/filter_arguments.sql
+
+-- removed: functions/search/filter_named.sql
+
 -- removed: functions/search/find_similar.sql
+
+-- removed: functions/search/find_similar_among.sql
 
 -- removed: functions/search/find_similar_to.sql
 
@@ -895,6 +923,8 @@ drop function evervec.kind_rights();
 -- removed: views/cost.sql
 
 -- removed: views/egress.sql
+
+-- removed: views/queue_health.sql
 
 -- removed: views/status.sql
 

@@ -42,8 +42,8 @@ as $$
     select r.kind, r.object, n.name, r.privilege
       from (values
         ('reader', 'function', 'execute',
-         'find_similar find_similar_to search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
-         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool known_result keep_result '
+         'find_similar find_similar_among among_query find_similar_to row_keys keys_query search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
+         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool bm25_ranking bm25_schema known_result keep_result '
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
@@ -54,7 +54,7 @@ as $$
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
-        ('worker', 'relation', 'select', 'status'),
+        ('worker', 'relation', 'select', 'status queue_health schema_version'),
 
         ('admin', 'function', 'execute',
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
@@ -64,7 +64,7 @@ as $$
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
         ('admin', 'relation', 'select',
-         'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
+         'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending'),
         ('admin', 'relation', 'update', 'model retry_policy setting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
@@ -1050,8 +1050,8 @@ revoke execute on function evervec.cache_delete(text, text, interval) from publi
 --
 -- A vector that is there stays until it expires, whatever another caller brings.
 -- Locks:  its entry.
--- Raises: VE108 unknown model · VE201 NULL vector or wrong number of dimensions
-create or replace function evervec.cache_query(p_model text, p_query text, p_embedding vector)
+-- Raises: VE108 unknown model · VE111 bad kind · VE201 NULL vector or wrong number of dimensions
+create or replace function evervec.cache_query(p_model text, p_query text, p_embedding vector, p_kind text default 'query')
 returns boolean
 language plpgsql security definer
 set search_path from current
@@ -1059,12 +1059,13 @@ as $$
 declare
     v_model evervec.model := evervec.model_named(p_model);
 begin
+    perform evervec.check_option('p_kind', p_kind, array['query', 'document']);
     perform evervec.query_limit(p_embedding, v_model.dimensions, 0);
     if p_query is null or current_setting('transaction_read_only')::boolean then
         return false;
     end if;
     insert into evervec.query_cache as c (model_id, query_hash, embedding)
-    values (v_model.model_id, evervec.query_hash(v_model, p_query), p_embedding)
+    values (v_model.model_id, evervec.query_hash(v_model, p_query, p_kind), p_embedding)
     on conflict (model_id, query_hash) do update
        set embedding = excluded.embedding, created_at = excluded.created_at
      where c.created_at <= now() - evervec.setting_interval('query_cache_keep', '24 hours');
@@ -1072,18 +1073,18 @@ begin
 end
 $$;
 
-comment on function evervec.cache_query(text, text, vector) is
-$$Keeps the vector of a query for cached_query; true when it was stored, false when there is one already, p_query is NULL, or the server or the transaction is read-only. p_query: the words alone, without the model's prefix; only a SHA-256 of them is kept. p_embedding: as the model answered for them. Raises VE108, VE201.$$;
+comment on function evervec.cache_query(text, text, vector, text) is
+$$Keeps the vector of a query for cached_query; true when it was stored, false when there is one already, p_query is NULL, or the server or the transaction is read-only. p_query: the words alone, without the model's prefix; only a SHA-256 of them is kept. p_embedding: as the model answered for them. p_kind: as cached_query. Raises VE108, VE111, VE201.$$;
 
-revoke execute on function evervec.cache_query(text, text, vector) from public;
+revoke execute on function evervec.cache_query(text, text, vector, text) from public;
 
 -- file: functions/cache/cached_query.sql
 -- cached_query: the vector of the words of a search, where somebody has searched for them before.
 --
 -- Writes nothing, not even that it was used: it answers on a standby too, and within functions that are STABLE.
 -- Locks:  none.
--- Raises: VE108 unknown model
-create or replace function evervec.cached_query(p_model text, p_query text)
+-- Raises: VE108 unknown model · VE111 bad kind
+create or replace function evervec.cached_query(p_model text, p_query text, p_kind text default 'query')
 returns vector
 language plpgsql stable security definer
 set search_path from current
@@ -1091,18 +1092,19 @@ as $$
 declare
     v_model evervec.model := evervec.model_named(p_model);
 begin
+    perform evervec.check_option('p_kind', p_kind, array['query', 'document']);
     return (
         select c.embedding
           from evervec.query_cache c
-         where c.model_id = v_model.model_id and c.query_hash = evervec.query_hash(v_model, p_query)
+         where c.model_id = v_model.model_id and c.query_hash = evervec.query_hash(v_model, p_query, p_kind)
            and c.created_at > now() - evervec.setting_interval('query_cache_keep', '24 hours'));
 end
 $$;
 
-comment on function evervec.cached_query(text, text) is
-$$The vector of a query that cache_query was given for this model in the last 24 hours (setting query_cache_keep), or NULL: embed it, then. p_query: the words alone, without the model's prefix. Raises VE108.$$;
+comment on function evervec.cached_query(text, text, text) is
+$$The vector of a query that cache_query was given for this model in the last 24 hours (setting query_cache_keep), or NULL: embed it, then. p_query: the words alone, without the model's prefix. p_kind: query (default), or document for a text that is no search and no row. Raises VE108, VE111.$$;
 
-revoke execute on function evervec.cached_query(text, text) from public;
+revoke execute on function evervec.cached_query(text, text, text) from public;
 
 -- file: functions/control/setting_interval.sql
 -- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
@@ -1498,22 +1500,25 @@ revoke execute on function evervec.note_change(integer) from public;
 -- file: functions/cache/query_hash.sql
 -- query_hash: what a query is known by: the SHA-256 of all that decides its vector, the words as they are sent among it.
 --
+-- Many models place the same words elsewhere as a document than as a query.
+--
 -- A model never changes under its name but by hand; then its former queries are not found any more.
 -- Locks:  none.
-create or replace function evervec.query_hash(p_model evervec.model, p_query text)
+create or replace function evervec.query_hash(p_model evervec.model, p_query text, p_kind text default 'query')
 returns bytea
 language sql stable
 set search_path from current
 as $$
     select sha256(convert_to(
-        jsonb_build_array(p_model.provider, p_model.provider_model, p_model.request, p_model.query_prefix || p_query)::text, 'UTF8'))
+        jsonb_build_array(p_model.provider, p_model.provider_model, p_model.request, p_kind,
+                          case p_kind when 'query' then p_model.query_prefix else p_model.document_prefix end || p_query)::text, 'UTF8'))
      where p_query is not null
 $$;
 
-comment on function evervec.query_hash(evervec.model, text) is
-$$Internal. SHA-256 of a query with its prefix, and of what is sent with it; NULL for a NULL query.$$;
+comment on function evervec.query_hash(evervec.model, text, text) is
+$$Internal. SHA-256 of a query (or document) with its prefix, and of what is sent with it; NULL for a NULL query.$$;
 
-revoke execute on function evervec.query_hash(evervec.model, text) from public;
+revoke execute on function evervec.query_hash(evervec.model, text, text) from public;
 
 -- file: functions/control/doctor.sql
 -- doctor: what is wrong, each with a sentence and the statement that mends it.
@@ -1675,11 +1680,32 @@ $$Internal. Key columns of the source (or of its embedding table) behind an alia
 
 revoke execute on function evervec.key_list(evervec.source, text, boolean) from public;
 
+-- file: functions/core/bm25_schema.sql
+-- bm25_schema: the schema of pg_textsearch; NULL where that extension is not installed in this database.
+--
+-- Locks:  none.
+create or replace function evervec.bm25_schema()
+returns name
+language sql stable
+set search_path from current
+as $$
+    select n.nspname
+      from pg_extension x
+      join pg_namespace n on n.oid = x.extnamespace
+     where x.extname = 'pg_textsearch'
+$$;
+
+comment on function evervec.bm25_schema() is
+$$Internal. The schema of the extension pg_textsearch, whose BM25 ranks texts; NULL without it.$$;
+
+revoke execute on function evervec.bm25_schema() from public;
+
 -- file: functions/control/track_statement.sql
 -- track_statement: the call of track that would make a source again as it is.
 --
 -- Locks:  none.
 -- needs: functions/core/qualified_name.sql
+-- needs: functions/core/bm25_schema.sql
 create or replace function evervec.track_statement(
     p_source   evervec.source,
     p_relation text default null,
@@ -1706,6 +1732,7 @@ as $$
         case when not p_source.cache then 'p_cache => false' end,
         'p_return_columns => ' || quote_literal(nullif(p_source.return_columns, '{}')),
         'p_text_search => ' || quote_literal(p_source.text_search),
+        case when p_source.text_search is not null then 'p_bm25 => ' || nullif(p_source.bm25, evervec.bm25_schema() is not null) end,
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,
@@ -1806,7 +1833,7 @@ revoke execute on function evervec.doctor_filters(evervec.source) from public;
 --
 -- One build over everything costs far less than as many inserts into a standing index, so it is put off until a fill is all but over.
 -- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass. That of the words,
--- which costs an insert little, is due once that of the vectors stands.
+-- which costs an insert little, is due once that of the vectors stands; that of their texts is put off as well.
 -- Locks:  none.
 create or replace function evervec.index_due(p_source evervec.source)
 returns boolean
@@ -1872,7 +1899,7 @@ as $$
           join pg_class c on c.oid = i.indexrelid
           join pg_am a on a.oid = c.relam
           join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = coalesce(p_column, p_source.vector_column)
-         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat', 'gin')
+         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat', 'gin', 'bm25')
          order by i.indisvalid desc
          limit 1
       ) x
@@ -1891,9 +1918,40 @@ as $$
 $$;
 
 comment on function evervec.index_of(evervec.source, text) is
-$$Internal. The vector index, or (p_column document) that of the words, on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
+$$Internal. The vector index, or (p_column: document, document_text) that of the words or their texts, on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
 
 revoke execute on function evervec.index_of(evervec.source, text) from public;
+
+-- file: functions/index/wanted_index.sql
+-- wanted_index: the index that a source should have and has not, or not validly: that of its vectors before those of its words.
+--
+-- One at a time, because two builds on a table would wait for each other.
+-- Locks:  none.
+-- needs: functions/index/index_of.sql
+-- needs: functions/core/bm25_schema.sql
+create or replace function evervec.wanted_index(
+    p_source        evervec.source,
+    out column_name text,
+    out index       regclass,
+    out building    boolean
+)
+language sql stable
+set search_path from current
+as $$
+    select w.column_name, i.index, coalesce(i.building, false)
+      from (values (1, p_source.vector_column, p_source.index_method <> 'none'),
+                   (2, 'document', p_source.text_search is not null),
+                   (3, 'document_text', p_source.bm25 and evervec.bm25_schema() is not null)) as w (ordinal, column_name, wanted)
+      cross join lateral evervec.index_of(p_source, w.column_name) i
+     where w.wanted and i.valid is not true
+     order by w.ordinal
+     limit 1
+$$;
+
+comment on function evervec.wanted_index(evervec.source) is
+$$Internal. Column of the index of a source that is missing or invalid, that index if there is one, and whether it is being built; NULLs when nothing is missing.$$;
+
+revoke execute on function evervec.wanted_index(evervec.source) from public;
 
 -- file: functions/queue/estimated_rows.sql
 -- estimated_rows: about how many rows a table has, partitions included, without reading it.
@@ -1929,12 +1987,13 @@ $$Internal. Estimated number of rows of a table; NULL when it does not exist.$$;
 revoke execute on function evervec.estimated_rows(regclass) from public;
 
 -- file: functions/control/doctor_index.sql
--- doctor_index: finding: a vector index that is missing although there is much to search, or that a killed build left invalid.
+-- doctor_index: finding: an index that is missing although there is much to search, or that a killed build left invalid.
 --
 -- Under 10,000 vectors an exact search takes milliseconds: advice. While most is still to be embedded none is wanted yet.
 -- Locks:  none.
 -- needs: functions/index/index_due.sql
 -- needs: functions/index/index_of.sql
+-- needs: functions/index/wanted_index.sql
 -- needs: functions/queue/estimated_rows.sql
 create or replace function evervec.doctor_index(p_source evervec.source)
 returns table (finding text, severity text, problem text, remedy text)
@@ -1942,18 +2001,21 @@ language sql stable
 set search_path from current
 as $$
     select case when i.index is null then 'missing index' else 'invalid index' end,
-           case when i.index is null and v.vectors < 10000 then 'advice' else 'error' end,
-           format('The vectors of "%s" (about %s) have no %sindex: every search reads them all. A worker builds it without blocking anybody.',
-                  p_source.name, v.vectors, case when i.index is null then '' else 'valid ' end),
+           case when i.index is null and (v.vectors < 10000 or w.column_name = 'document_text') then 'advice' else 'error' end,
+           format('The %s of "%s" (about %s) have no %sindex: %s. A worker builds it without blocking anybody.',
+                  case w.column_name when 'document' then 'words' when 'document_text' then 'texts' else 'vectors' end, p_source.name, v.vectors,
+                  case when i.index is null then '' else 'valid ' end,
+                  case w.column_name when 'document_text' then 'ts_rank_cd ranks their words, not BM25' else 'every search reads them all' end),
            format('select evervec.build_index(%L);', p_source.name)
-      from evervec.index_of(p_source) i
+      from evervec.wanted_index(p_source) w
+      cross join lateral evervec.index_of(p_source, w.column_name) i
       cross join lateral (select evervec.estimated_rows(p_source.target) as vectors) v
-     where p_source.index_method <> 'none' and p_source.pass_kind is null and not i.valid and not i.building
+     where w.column_name = p_source.vector_column and p_source.pass_kind is null and not i.valid and not i.building
         or evervec.index_due(p_source)
 $$;
 
 comment on function evervec.doctor_index(evervec.source) is
-$$Internal. Finding of doctor: a missing or invalid vector index.$$;
+$$Internal. Finding of doctor: a missing or invalid index.$$;
 
 revoke execute on function evervec.doctor_index(evervec.source) from public;
 
@@ -2697,7 +2759,7 @@ $$Internal. Finding of doctor: updates of column storage that are not HOT.$$;
 revoke execute on function evervec.doctor_updates(evervec.source) from public;
 
 -- file: functions/control/doctor_words.sql
--- doctor_words: finding: words cannot be kept, because the text search configuration of a source is gone.
+-- doctor_words: findings: words cannot be kept, because the text search configuration of a source is gone; or not be ranked by BM25.
 --
 -- Locks:  none.
 create or replace function evervec.doctor_words(p_source evervec.source)
@@ -2706,6 +2768,12 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
+    if p_source.bm25 and evervec.bm25_schema() is null then
+        return query
+        select 'no bm25', 'advice',
+               format('Words of "%s" are to be ranked by BM25, but the extension pg_textsearch is not in this database: ts_rank_cd ranks them.', p_source.name),
+               format('create extension pg_textsearch; -- or: select evervec.retrack(%L, p_bm25 => false);', p_source.name);
+    end if;
     perform p_source.text_search::regconfig;
 exception when others then
     return query
@@ -2716,7 +2784,7 @@ end
 $$;
 
 comment on function evervec.doctor_words(evervec.source) is
-$$Internal. Finding of doctor: a text search configuration that is not there.$$;
+$$Internal. Findings of doctor: a text search configuration, or pg_textsearch, that is not there.$$;
 
 revoke execute on function evervec.doctor_words(evervec.source) from public;
 
@@ -3182,12 +3250,13 @@ $$Internal. Operator, operator class and similarity expression (%s is the distan
 revoke execute on function evervec.metric(text) from public;
 
 -- file: functions/index/index_definition.sql
--- index_definition: CREATE INDEX for the vectors of a source, or for the words beside them.
+-- index_definition: CREATE INDEX for the vectors of a source, for the words beside them, or for their texts.
 --
 -- GIN's list of pending entries is short (kB), because whoever fills it up sorts it in for all; without one, each row costs three times as much.
 -- Locks:  none itself.
 -- needs: functions/search/metric.sql
 -- needs: functions/core/qualified_name.sql
+-- needs: functions/core/bm25_schema.sql
 create or replace function evervec.index_definition(
     p_source       evervec.source,
     p_concurrently text default '',
@@ -3200,8 +3269,11 @@ as $$
     select format('create index %s %I on %s using %s',
                   p_concurrently, left(c.relname, 52 - length(left(w.name, 20))) || '_' || left(w.name, 20) || '_idx',
                   evervec.qualified_name(p_source.target),
-                  case when w.name = p_source.vector_column
+                  case w.name
+                       when p_source.vector_column
                        then format('%s (%I %I.%I)', p_source.index_method, w.name, n.nspname, (evervec.metric(p_source.distance)).operator_class)
+                       when 'document_text'
+                       then format('bm25 (%I %I.text_bm25_ops) with (text_config = %L)', w.name, evervec.bm25_schema(), p_source.text_search)
                        else format('gin (%I) with (gin_pending_list_limit = 256)', w.name) end)
       from coalesce(p_column, p_source.vector_column) as w (name)
       cross join pg_class c
@@ -3211,7 +3283,7 @@ as $$
 $$;
 
 comment on function evervec.index_definition(evervec.source, text, text) is
-$$Internal. The CREATE INDEX statement of a source; p_concurrently: '' or 'concurrently'; p_column: the vectors'' (NULL) or document.$$;
+$$Internal. The CREATE INDEX statement of a source; p_concurrently: '' or 'concurrently'; p_column: the vectors'' (NULL), document or document_text.$$;
 
 revoke execute on function evervec.index_definition(evervec.source, text, text) from public;
 
@@ -3245,35 +3317,6 @@ $$The next statement that the index of a source's vectors needs, or after it tha
 
 revoke execute on function evervec.index_statement(text) from public;
 
--- file: functions/index/wanted_index.sql
--- wanted_index: the index that a source should have and has not, or not validly: that of its vectors before that of its words.
---
--- One at a time, because two builds on a table would wait for each other.
--- Locks:  none.
--- needs: functions/index/index_of.sql
-create or replace function evervec.wanted_index(
-    p_source        evervec.source,
-    out column_name text,
-    out index       regclass,
-    out building    boolean
-)
-language sql stable
-set search_path from current
-as $$
-    select w.column_name, i.index, coalesce(i.building, false)
-      from (values (1, p_source.vector_column, p_source.index_method <> 'none'),
-                   (2, 'document', p_source.text_search is not null)) as w (ordinal, column_name, wanted)
-      cross join lateral evervec.index_of(p_source, w.column_name) i
-     where w.wanted and i.valid is not true
-     order by w.ordinal
-     limit 1
-$$;
-
-comment on function evervec.wanted_index(evervec.source) is
-$$Internal. Column of the index of a source that is missing or invalid, that index if there is one, and whether it is being built; NULLs when nothing is missing.$$;
-
-revoke execute on function evervec.wanted_index(evervec.source) from public;
-
 -- file: functions/model/add_model.sql
 -- add_model: makes an embedding model known. Adding the same model again changes nothing.
 --
@@ -3300,8 +3343,7 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    v_constraint text;
-    v_message    text;
+    v_message text;
 begin
     insert into evervec.model
         (name, provider, provider_model, dimensions, input_limit, price_per_million_tokens, document_prefix,
@@ -3329,7 +3371,7 @@ begin
     return p_name;
 exception
     when check_violation or not_null_violation then
-        get stacked diagnostics v_constraint = constraint_name, v_message = message_text;
+        get stacked diagnostics v_message = message_text;
         raise exception using
             errcode = 'VE109',
             message = format('model "%s" cannot be added: a value is out of its range', p_name),
@@ -4299,7 +4341,8 @@ create or replace function evervec.claim_jobs(
     p_lease   interval default '5 minutes',
     p_worker  text default null,
     p_sources text[] default null,
-    p_cached  boolean default true
+    p_cached  boolean default true,
+    p_job_ids bigint[] default null
 )
 returns table (
     job_id       bigint,
@@ -4328,7 +4371,7 @@ declare
     v_state   text;
     v_suspect boolean;
     v_tasks   boolean := false;
-    v_jobs    evervec.processing_queue[] := '{}';
+    v_jobs    evervec.processing_queue[];
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -4350,8 +4393,11 @@ begin
     v_sources := evervec.active_sources(p_sources);
     perform evervec.follow_renames(v_sources);
 
+    if p_job_ids is not null then
+        v_jobs := array(select n from evervec.named_jobs(p_job_ids, p_limit, v_sources) n);
+    end if;
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
-    loop
+    while p_job_ids is null loop
         select coalesce(array_agg(d.job), '{}'), coalesce(bool_or(d.suspect), false) into v_jobs, v_suspect
           from evervec.due_jobs(p_limit, v_sources) d;
         exit when cardinality(v_jobs) >= p_limit
@@ -4404,10 +4450,10 @@ begin
 end
 $$;
 
-comment on function evervec.claim_jobs(integer, interval, text, text[], boolean) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content, of which no more is given than the model reads (four characters a token of its input_limit) and one character, where there is more; content_hash: SHA-256 of the whole text; cached: the vector of such a text is there, give it to complete_jobs as NULL; unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. p_cached: false for a worker that does not know the state cached, and embeds what is in the cache once more. No rows: nothing is due now. Raises VE301.$$;
+comment on function evervec.claim_jobs(integer, interval, text, text[], boolean, bigint[]) is
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content, of which no more is given than the model reads (four characters a token of its input_limit) and one character, where there is more; content_hash: SHA-256 of the whole text; cached: the vector of such a text is there, give it to complete_jobs as NULL; unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. p_cached: false for a worker that does not know the state cached, and embeds what is in the cache once more. p_job_ids: only these, as far as they are jobs of rows and due; NULL is all. No rows: nothing is due now. Raises VE301.$$;
 
-revoke execute on function evervec.claim_jobs(integer, interval, text, text[], boolean) from public;
+revoke execute on function evervec.claim_jobs(integer, interval, text, text[], boolean, bigint[]) from public;
 
 -- file: functions/queue/complete_jobs.sql
 -- complete_jobs: stores the vectors of leased jobs, each only while it is still true.
@@ -4589,7 +4635,8 @@ create or replace function evervec.dead_letters(
     p_source   text default null,
     p_class    text default null,
     p_resolved boolean default false,
-    p_limit    integer default 100
+    p_limit    integer default 100,
+    p_before   bigint default null
 )
 returns table (
     dead_letter_id  bigint,
@@ -4626,15 +4673,16 @@ begin
      where (p_source is null or d.source_id = v_source_id)
        and (p_class is null or d.error_class = p_class)
        and (p_resolved is null or (d.resolved_at is not null) = p_resolved)
+       and (p_before is null or d.dead_letter_id < p_before)
      order by d.dead_letter_id desc
      limit case when p_limit is not null then greatest(p_limit, 0) end;
 end
 $$;
 
-comment on function evervec.dead_letters(text, text, boolean, integer) is
-$$Jobs that gave up, the newest first: of one source or (NULL) all, of one error class or all. p_resolved: false (default) those that are open, true those that are not, NULL both. p_limit: default 100, NULL all. failures: every attempt with at, class, status and message. Raises VE101.$$;
+comment on function evervec.dead_letters(text, text, boolean, integer, bigint) is
+$$Jobs that gave up, the newest first: of one source or (NULL) all, of one error class or all. p_resolved: false (default) those that are open, true those that are not, NULL both. p_limit: default 100, NULL all. p_before: those whose dead_letter_id is smaller, for the next page. failures: every attempt with at, class, status and message. Raises VE101.$$;
 
-revoke execute on function evervec.dead_letters(text, text, boolean, integer) from public;
+revoke execute on function evervec.dead_letters(text, text, boolean, integer, bigint) from public;
 
 -- file: functions/queue/dependents.sql
 -- dependents: the rows of a source that changed rows of other tables lead to.
@@ -4648,7 +4696,7 @@ set search_path from current
 as $$
 declare
     v_group record;
-    v_keys  jsonb[] := '{}';
+    v_keys  jsonb[] := array[]::jsonb[];
     v_found jsonb[];
 begin
     for v_group in
@@ -5104,36 +5152,32 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_slice record;
+    v_keys  jsonb[];
     v_needy jsonb[];
 begin
     loop
         execute format(
             $sql$
-            select array_agg(x.row_key order by x.ordinality) as row_keys,
-                   array_agg(x.row_key) filter (where x.state in ('missing', 'stale', 'orphan') or $4) as needy,
-                   count(*) filter (where x.state = 'missing') as missing,
-                   count(*) filter (where x.state = 'stale') as stale,
-                   count(*) filter (where x.state = 'orphan') as orphaned
+            select array_agg(x.row_key order by x.ordinality),
+                   array_agg(x.row_key) filter (where x.state in ('missing', 'stale', 'orphan') or $4),
+                   count(*) filter (where x.state = 'missing'),
+                   count(*) filter (where x.state = 'stale'),
+                   count(*) filter (where x.state = 'orphan')
               from %s with ordinality as x
             $sql$,
             case p_source.pass_stage
                 when 'rows' then format('evervec.%I($1, $2, $3)', 'slice_' || p_source.name)
                 else format('evervec.%I($1, $2)', 'orphans_' || p_source.name)
             end)
-        into v_slice
+        into v_keys, v_needy, missing, stale, orphaned
         using p_source.pass_after, p_limit, p_by_hash, p_all;
-        exit when v_slice.row_keys is not null;
+        exit when v_keys is not null;
         exit when p_source.pass_kind = 'backfill' or p_source.pass_stage = 'vectors' or p_source.storage = 'column';
         p_source.pass_stage := 'vectors';
         p_source.pass_after := null;
     end loop;
 
-    examined := coalesce(cardinality(v_slice.row_keys), 0);
-    missing := v_slice.missing;
-    stale := v_slice.stale;
-    orphaned := v_slice.orphaned;
-    v_needy := v_slice.needy;
+    examined := coalesce(cardinality(v_keys), 0);
     if v_needy is not null then
         perform evervec.queue_rows(
             p_source, v_needy,
@@ -5145,7 +5189,7 @@ begin
     update evervec.source s
        set pass_kind     = case when examined > 0 then p_source.pass_kind end,
            pass_stage    = case when examined > 0 then p_source.pass_stage end,
-           pass_after    = v_slice.row_keys[examined],
+           pass_after    = v_keys[examined],
            pass_at       = now(),
            pass_examined = s.pass_examined + examined,
            pass_missing  = s.pass_missing + missing,
@@ -5563,6 +5607,61 @@ $$One row about a job. state: queued, processing, retrying (after an error, at n
 
 revoke execute on function evervec.job_status(bigint) from public;
 
+-- file: functions/queue/keys_query.sql
+-- keys_query: the query by which row_keys reads keys, and the key behind which it begins.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE111 a manual source, or arguments that the filter does not take · VE202 bad row_key · VE208 unknown filter
+create or replace function evervec.keys_query(
+    p_source    text,
+    p_missing   boolean,
+    p_filter    text,
+    p_arguments jsonb,
+    p_after     jsonb,
+    out after   jsonb,
+    out query   text
+)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_sql    record := evervec.fragments(v_source);
+    v_keys   record;
+begin
+    perform evervec.check_option(format('the storage of "%s", for the queue,', v_source.name), v_source.storage, array['table', 'column']);
+    after := case when p_after is not null then evervec.check_row_key(v_source, p_after) end;
+    select string_agg(format('key_%s', c.ordinality), ', ' order by c.ordinality) as names,
+           string_agg(format('k.key_%s', c.ordinality), ', ' order by c.ordinality) as list,
+           string_agg(format('e.%I %s k.key_%s', c.target, c.operator, c.ordinality), ' and ' order by c.ordinality) as match
+      into v_keys
+      from unnest(v_source.target_key_columns, v_source.key_operators) with ordinality as c (target, operator, ordinality);
+    query := format(
+        $sql$
+        select evervec.%1$I(%2$s)
+          from (%3$s) as k (%4$s)
+         where %5$s and %6$s
+         order by %2$s
+         limit $3
+        $sql$,
+        'key_' || v_source.name, v_keys.list,
+        case when p_filter is null then format('select %s from %s s', evervec.key_list(v_source, 's'), v_sql.relation)
+             else format('select f.* from evervec.%I(%s) f', format('filter_%s_%s', v_source.name, p_filter),
+                         evervec.filter_arguments(p_source, p_filter, p_arguments)) end,
+        v_keys.names,
+        case when p_after is null then 'true'
+             else format('(%s) > (%s)', v_keys.list, evervec.key_decoded(v_source, '$2')) end,
+        case when p_missing then format('not exists (select from %s e where %s and e.%I is not null and %s = %s)',
+                                        v_sql.target, v_keys.match, v_source.vector_column, v_sql.stored_model, v_source.model_id)
+             else 'true' end);
+end
+$$;
+
+comment on function evervec.keys_query(text, boolean, text, jsonb, jsonb) is
+$$Internal. The canonical key behind which to begin, and the text of the query over ($1 the filter's arguments, $2 that key, $3 limit). Raises VE101, VE111, VE202, VE208.$$;
+
+revoke execute on function evervec.keys_query(text, boolean, text, jsonb, jsonb) from public;
+
 -- file: functions/queue/lease_jobs.sql
 -- lease_jobs: leases jobs that due_jobs has locked in this transaction.
 --
@@ -5724,6 +5823,30 @@ comment on function evervec.log_slice(bigint, integer, bigint) is
 $$Internal. ctids of up to p_limit rows of change_log from block p_from on, before block p_before (NULL: to the end).$$;
 
 revoke execute on function evervec.log_slice(bigint, integer, bigint) from public;
+
+-- file: functions/queue/named_jobs.sql
+-- named_jobs: those of the given jobs that are due, locked, the most urgent first.
+--
+-- A job whose lease has expired twice in succession is left to due_jobs, which hands it out alone.
+-- Locks:  these jobs, SKIP LOCKED.
+create or replace function evervec.named_jobs(p_job_ids bigint[], p_limit bigint, p_sources integer[])
+returns setof evervec.processing_queue
+language sql
+set search_path from current
+as $$
+    select q.*
+      from evervec.processing_queue q
+     where q.job_id = any (p_job_ids) and q.status = 'pending' and q.available_at <= now() and q.source_id = any (p_sources)
+       and q.task_type = 'embed' and q.expiries < 2
+     order by q.priority, q.job_id
+     limit p_limit
+       for update skip locked
+$$;
+
+comment on function evervec.named_jobs(bigint[], bigint, integer[]) is
+$$Internal. Locks up to p_limit of the given jobs, as far as they are due rows of the given sources, to be leased in this transaction.$$;
+
+revoke execute on function evervec.named_jobs(bigint[], bigint, integer[]) from public;
 
 -- file: functions/queue/next_slice.sql
 -- next_slice: feed_slice, which no row can stop: when a recipe fails on some row, the whole slice is queued, and claim_jobs finds out
@@ -6175,7 +6298,7 @@ as $$
 begin
     execute format(
         $sql$
-        select array_agg(case when not r.found then 'gone'
+        select array_agg(case when not r.present then 'gone'
                               when $3 then 'unchanged'
                               when r.content is null then 'empty'
                               when r.stored_hash = r.content_hash and r.stored_model_id = $2 then 'unchanged'
@@ -6391,6 +6514,45 @@ comment on function evervec.retry_delay(evervec.retry_policy, integer) is
 $$Internal. base × 2^(attempts − 1), at most max_delay, plus up to the policy's jitter of it.$$;
 
 revoke execute on function evervec.retry_delay(evervec.retry_policy, integer) from public;
+
+-- file: functions/queue/row_keys.sql
+-- row_keys: keys of rows to be queued, slice by slice: of a source, or of what a filter leaves of it.
+--
+-- Runs as the caller: it reads the table of the source, and what the filter reads.
+--
+-- Locks:  ACCESS SHARE on the table and its embedding table.
+-- Raises: VE101 unknown source · VE111 a manual source, or arguments that the filter does not take · VE202 bad row_key · VE204 bad limit ·
+--         VE208 unknown filter
+create or replace function evervec.row_keys(
+    p_source    text,
+    p_missing   boolean default true,
+    p_filter    text default null,
+    p_arguments jsonb default '{}',
+    p_after     jsonb default null,
+    p_limit     integer default 100
+)
+returns setof jsonb
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_search record;
+begin
+    select * into v_search from evervec.keys_query(p_source, p_missing, p_filter, p_arguments, p_after);
+    if coalesce(p_limit < 1, true) then
+        raise exception using
+            errcode = 'VE204', message = 'row_keys needs a limit of 1 or more',
+            detail  = format('p_limit is %s.', coalesce(p_limit::text, 'NULL')),
+            hint    = 'For example: SELECT * FROM evervec.row_keys(''film'', p_limit => 100);';
+    end if;
+    return query execute v_search.query using p_arguments, v_search.after, p_limit;
+end
+$$;
+
+comment on function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer) is
+$$Keys of rows, in their order, to be given to enqueue. p_missing: only of rows without a vector of the source's model (default); one whose text is empty is among them. p_filter: among the rows that this filter (see add_filter) leaves, such as one user's; p_arguments: a JSON object with a member for each of its parameters. p_after: the key behind which to begin; NULL: at the first row. p_limit: how many at most, default 100; where there are as many, give the last as p_after next. Runs with the caller's privileges: SELECT on the table is yours to grant. Raises VE101, VE111, VE202, VE204, VE208.$$;
+
+revoke execute on function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer) from public;
 
 -- file: functions/queue/row_priorities.sql
 -- row_priorities: the priorities of rows by the source's expression; NULL where it has none, or fails.
@@ -6830,13 +6992,23 @@ revoke execute on function evervec.cron_schedule(interval) from public;
 -- file: functions/schedule/has_cron.sql
 -- has_cron: whether pg_cron is in this database, and the current role may use it.
 --
+-- A schema called cron might be anybody's, and what is called there runs with our rights: it counts as a part of the extension, or a superuser's.
 -- Locks:  none.
 create or replace function evervec.has_cron()
 returns boolean
 language sql stable
 set search_path from current
 as $$
-    select exists (select from pg_namespace n where n.nspname = 'cron' and has_schema_privilege(n.oid, 'usage'))
+    select exists (
+        select
+          from pg_namespace n
+          join pg_roles o on o.oid = n.nspowner
+         where n.nspname = 'cron' and has_schema_privilege(n.oid, 'usage')
+           and (o.rolsuper or exists (
+                select
+                  from pg_depend d
+                  join pg_extension e on d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid
+                 where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e' and e.extname = 'pg_cron')))
 $$;
 
 comment on function evervec.has_cron() is
@@ -7015,7 +7187,7 @@ as $$
          target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
          text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
          version_column, distance, index_method, priority, priority_sql, too_long, cache,
-         return_columns, return_attributes, text_search)
+         return_columns, return_attributes, text_search, bm25)
     select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
            p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
            p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
@@ -7026,7 +7198,8 @@ as $$
            coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
            p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
            coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
-           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search
+           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search,
+           coalesce(p_source.bm25, false)
     returning *
 $$;
 
@@ -7124,6 +7297,75 @@ $$Adds a filter to a source and returns the name of its search function, find_si
 
 revoke execute on function evervec.add_filter(text, text, text, text[]) from public;
 
+-- file: functions/search/among_query.sql
+-- among_query: the query by which find_similar_among asks the function that was generated for a filter.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE111 arguments that the filter does not take · VE208 unknown filter
+create or replace function evervec.among_query(p_source text, p_filter text, p_arguments jsonb)
+returns text
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_filter evervec.filter := evervec.filter_named(v_source, p_filter);
+begin
+    return format(
+        'select evervec.%I(%s), n.similarity, n.distance from evervec.%I(%s) n', 'key_' || p_source,
+        (select string_agg(format('n.%I', evervec.result_name(k.name, v_filter)), ', ' order by k.ordinality)
+           from unnest(v_source.key_columns) with ordinality as k (name, ordinality)),
+        format('find_similar_%s_%s', p_source, p_filter),
+        concat_ws(', ', '$2', evervec.filter_arguments(p_source, p_filter, p_arguments), '$3', '$4'));
+end
+$$;
+
+comment on function evervec.among_query(text, text, jsonb) is
+$$Internal. The text of the query over ($1 the filter's arguments, $2 query vector, $3 limit, $4 threshold). Raises VE101, VE111, VE208.$$;
+
+revoke execute on function evervec.among_query(text, text, jsonb) from public;
+
+-- file: functions/search/bm25_ranking.sql
+-- bm25_ranking: by which index, and for which words, BM25 ranks what a search in words finds; NULLs where it cannot, or must not.
+--
+-- It cannot before its index is built, and after the extension was dropped. It must not where row-level security hides rows from the caller: its score
+-- counts in how many texts a word occurs, and would tell of a row of the caller's own whether somebody else's has the same word.
+--
+-- What is excluded is no word to rank by, and neither is the or between two; beyond 64, pg_textsearch looks each up anew for each row.
+-- Its index ends after 100,000 texts, and has none without any of these words: may_end says that there could be such a text that is wanted.
+-- Locks:  none.
+create or replace function evervec.bm25_ranking(
+    p_target    regclass,
+    p_schema    text,
+    p_text      text,
+    out index   text,
+    out words   text,
+    out may_end boolean
+)
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    select format('%I.%I', n.nspname, c.relname) into index
+      from pg_index i
+      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attname = 'document_text'
+      join pg_class c on c.oid = i.indexrelid
+      join pg_namespace n on n.oid = c.relnamespace
+      join pg_am m on m.oid = c.relam and m.amname = 'bm25'
+     where i.indrelid = p_target and i.indisvalid and p_schema = evervec.bm25_schema() and not row_security_active(p_target);
+    if found then
+        words := regexp_replace(left(p_text, 10000), '(^|\s)-\s*("[^"]*"?|\S+)|\mor\M', ' ', 'gi');
+        words := array_to_string((regexp_split_to_array(words, '\s+'))[:64], ' ');
+        may_end := words <> p_text or evervec.estimated_rows(p_target) > 50000;
+    end if;
+end
+$$;
+
+comment on function evervec.bm25_ranking(regclass, text, text) is
+$$Internal. The index of pg_textsearch (in p_schema) on an embedding table, the words to rank by, and whether its answer may end before all is found; NULLs where ts_rank_cd is to rank.$$;
+
+revoke execute on function evervec.bm25_ranking(regclass, text, text) from public;
+
 -- file: functions/search/check_row_key.sql
 -- check_row_key: a row_key in its canonical form, or the reason why it is none.
 --
@@ -7182,7 +7424,7 @@ language plpgsql immutable
 set search_path from current
 as $$
 begin
-    if p_text is null or p_text !~ '\S' then
+    if p_text is null or p_text collate "default" !~ '\S' then
         raise exception using
             errcode = 'VE218', message = 'there are no words to search for',
             detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),
@@ -7216,7 +7458,7 @@ as $$
 declare
     v_candidates integer := coalesce(cardinality(p_similarity), 0);
     v_closest    real[] := array_fill('-Infinity'::real, array[v_candidates]);
-    v_chosen     integer[] := '{}';
+    v_chosen     integer[] := array[]::integer[];
     v_next       integer;
     v_vector     vector;
 begin
@@ -7261,15 +7503,7 @@ declare
     v_source   evervec.source := evervec.source_named(p_source);
     v_function regprocedure;
 begin
-    delete from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name;
-    if not found then
-        raise exception using
-            errcode = 'VE208',
-            message = format('source "%s" has no filter "%s"', p_source, p_name),
-            detail  = coalesce((select 'Its filters: ' || string_agg(f.name, ', ' order by f.name) || '.'
-                                  from evervec.filter f where f.source_id = v_source.source_id), 'It has none.'),
-            hint    = 'Names are case-sensitive.';
-    end if;
+    delete from evervec.filter f where f.filter_id = (evervec.filter_named(v_source, p_name)).filter_id;
     for v_function in
         select p.oid from pg_proc p
          where p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.filter_functions(p_source, p_name))
@@ -7341,6 +7575,71 @@ $$Internal. The canonical key after which to begin, and the text of the query ov
 
 revoke execute on function evervec.duplicates_of(text, jsonb) from public;
 
+-- file: functions/search/filter_arguments.sql
+-- filter_arguments: the arguments of a filter's functions, read out of a JSON object, in their order.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE111 arguments that the filter does not take · VE208 unknown filter
+create or replace function evervec.filter_arguments(p_source text, p_filter text, p_arguments jsonb)
+returns text
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_filter evervec.filter := evervec.filter_named(v_source, p_filter);
+begin
+    if jsonb_typeof(p_arguments) is distinct from 'object'
+       or array(select jsonb_object_keys(p_arguments) order by 1) <> array(select unnest(v_filter.parameter_names) order by 1) then
+        raise exception using
+            errcode = 'VE111',
+            message = format('these are not the arguments of filter "%s" of source "%s"', p_filter, p_source),
+            detail  = format('It takes a JSON object with exactly these members: %s.',
+                             coalesce(nullif(array_to_string(v_filter.parameter_names, ', '), ''), 'none')),
+            hint    = 'For example: {"p_from": 1970}; what is no number or boolean is written as PostgreSQL reads it from a string.';
+    end if;
+    return (
+        select string_agg(format('($1->>%L)::%s', p.name, p.type), ', ' order by p.ordinality)
+          from unnest(v_filter.parameter_names, v_filter.parameter_types) with ordinality as p (name, type, ordinality));
+end
+$$;
+
+comment on function evervec.filter_arguments(text, text, jsonb) is
+$$Internal. SQL expressions over $1, a JSON object such as p_arguments, for the parameters of a filter; NULL where it has none. Raises VE101, VE111, VE208.$$;
+
+revoke execute on function evervec.filter_arguments(text, text, jsonb) from public;
+
+-- file: functions/search/filter_named.sql
+-- filter_named: the filter of that name, or an error that says what to do.
+--
+-- Locks:  none.
+-- Raises: VE208 unknown filter
+create or replace function evervec.filter_named(p_source evervec.source, p_name text)
+returns evervec.filter
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_filter evervec.filter;
+begin
+    select f.* into v_filter from evervec.filter f where f.source_id = p_source.source_id and f.name = p_name;
+    if not found then
+        raise exception using
+            errcode = 'VE208',
+            message = format('source "%s" has no filter "%s"', p_source.name, p_name),
+            detail  = coalesce((select 'Its filters: ' || string_agg(f.name, ', ' order by f.name) || '.'
+                                  from evervec.filter f where f.source_id = p_source.source_id), 'It has none.'),
+            hint    = 'Names are case-sensitive.';
+    end if;
+    return v_filter;
+end
+$$;
+
+comment on function evervec.filter_named(evervec.source, text) is
+$$Internal. The row of evervec.filter. Raises VE208.$$;
+
+revoke execute on function evervec.filter_named(evervec.source, text) from public;
+
 -- file: functions/search/find_similar.sql
 -- find_similar: the rows of a source nearest to a query vector, for any source by its name.
 --
@@ -7374,6 +7673,37 @@ comment on function evervec.find_similar(text, vector, integer, real, jsonb[], r
 $$Rows of a source nearest to p_query, nearest first; ties in the order of their keys. p_query: a vector of the model's dimensions. p_limit: default 10. p_min_similarity: leave out what is less similar. p_exclude: row_keys to leave out; others take their places. p_diversity: from 0 to 1, how much rows should be unlike each other rather than like the query (default: not at all; see docs/search.md). similarity: 1 − distance (cosine), the inner product, or 1 / (1 + distance) (l2, l1). Runs with the caller's privileges. Raises VE101, VE201, VE204; warns with VE211 when evervec.exact_search is off and the index gave too few rows.$$;
 
 revoke execute on function evervec.find_similar(text, vector, integer, real, jsonb[], real) from public;
+
+-- file: functions/search/find_similar_among.sql
+-- find_similar_among: find_similar among the rows that a filter leaves, for any source and filter by their names.
+--
+-- Runs as the caller, as the function that was generated for the filter, which does all of it.
+--
+-- Locks:  ACCESS SHARE on the embedding table, and what the filter reads.
+-- Raises: VE101 unknown source · VE111 arguments that the filter does not take · VE201 bad query vector · VE204 bad limit or threshold ·
+--         VE208 unknown filter · VE211 (a WARNING) rows may be missing
+create or replace function evervec.find_similar_among(
+    p_source         text,
+    p_filter         text,
+    p_arguments      jsonb,
+    p_query          vector,
+    p_limit          integer default 10,
+    p_min_similarity real default null
+)
+returns table (row_key jsonb, similarity real, distance real)
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return query execute evervec.among_query(p_source, p_filter, p_arguments)
+    using p_arguments, p_query, p_limit, p_min_similarity;
+end
+$$;
+
+comment on function evervec.find_similar_among(text, text, jsonb, vector, integer, real) is
+$$find_similar among the rows that a filter of the source (see add_filter) leaves. p_arguments: a JSON object with a member for each parameter of the filter, {} where it has none. The other parameters and the result are those of find_similar. Where source and filter are known beforehand, find_similar_<source>_<filter> is the same, typed. Runs with the caller's privileges. Raises VE101, VE111, VE201, VE204, VE208; warns with VE211.$$;
+
+revoke execute on function evervec.find_similar_among(text, text, jsonb, vector, integer, real) from public;
 
 -- file: functions/search/find_similar_to.sql
 -- find_similar_to: rows most like a given row, never the row itself.
@@ -7499,7 +7829,7 @@ end
 $$;
 
 comment on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) is
-$$Rows of a source that are near in meaning to p_text, that contain its words, or both, by weighted reciprocal rank: score is the sum of weight / (p_k + rank) over the two searches that found the row. The source must be tracked with p_text_search. p_text: the words as for a search engine: all must occur; "…" is a phrase, or and -word work. p_query: their vector (default: the cached one, see search). p_limit: default 10. p_vector_weight, p_text_weight: 1 and 1; 0 leaves that search out, and then needs no vector. p_k: default 60; the greater, the less the first ranks count. p_exclude: row_keys to leave out. vector_rank, similarity and text_rank, text_score (ts_rank_cd) are NULL where that search did not find the row among its first, twice p_limit and a hundred at least. Words that are all stop words or all excluded leave the order to the vectors. Runs with the caller's privileges. Raises VE101, VE201, VE202, VE204, VE207, VE218, VE219, VE220, VE424; warns with VE211 as find_similar.$$;
+$$Rows of a source that are near in meaning to p_text, that contain its words, or both, by weighted reciprocal rank: score is the sum of weight / (p_k + rank) over the two searches that found the row. The source must be tracked with p_text_search. p_text: the words as for a search engine: all must occur; "…" is a phrase, or and -word work. p_query: their vector (default: the cached one, see search). p_limit: default 10. p_vector_weight, p_text_weight: 1 and 1; 0 leaves that search out, and then needs no vector. p_k: default 60; the greater, the less the first ranks count. p_exclude: row_keys to leave out. vector_rank, similarity and text_rank, text_score (BM25 or ts_rank_cd, see get_source) are NULL where that search did not find the row among its first, twice p_limit and a hundred at least. Words that are all stop words or all excluded leave the order to the vectors. Runs with the caller's privileges. Raises VE101, VE201, VE202, VE204, VE207, VE218, VE219, VE220, VE424; warns with VE211 as find_similar.$$;
 
 revoke execute on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) from public;
 
@@ -7633,7 +7963,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
     v_key    jsonb;
 begin
-    if cardinality(v_source.key_columns) = 1 and p_key !~ '^\s*\{' then
+    if cardinality(v_source.key_columns) = 1 and p_key collate "default" !~ '^\s*\{' then
         v_key := jsonb_build_object(v_source.key_columns[1], p_key);
     else
         begin
@@ -7906,7 +8236,7 @@ declare
     v_words tsquery;
 begin
     -- Lines of dashes are no words that are excluded, and too many of those are too deep for PostgreSQL.
-    v_words := websearch_to_tsquery(p_text_search::regconfig, regexp_replace(left(p_text, 10000), '(-\s*){2,}', ' ', 'g'));
+    v_words := websearch_to_tsquery(p_text_search::regconfig, regexp_replace(left(p_text, 10000) collate "default", '(-\s*){2,}', ' ', 'g'));
     return case when querytree(v_words) not in ('', 'T') then v_words end;
 exception when undefined_object or internal_error then
     raise exception using
@@ -7984,7 +8314,7 @@ set search_path from current
 as $$
     select case when p_source.relation_kind = 'p' then '' else 'only ' end || evervec.qualified_name(p_source.relation),
            evervec.qualified_name(p_source.target),
-           format(E'(select case when r.content ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
+           format(E'(select case when r.content collate "default" ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
            case p_source.storage
                when 'column' then format('case when e.%I is not null then coalesce(e.%I, ''''::bytea) end',
                                          p_source.vector_column, p_source.hash_column)
@@ -8522,6 +8852,7 @@ language plpgsql
 set search_path from current
 as $$
 declare
+    v_view   regclass;
     v_rule   oid;
     v_detail text;
     v_unsafe text;
@@ -8543,10 +8874,11 @@ begin
                                  (select c.relname from pg_class c where c.oid = p_relation));
     end;
 
-    select r.oid into v_rule from pg_rewrite r where r.ev_class = 'evervec.analysed'::regclass;
+    v_view := to_regclass('evervec.analysed');
+    select r.oid into v_rule from pg_rewrite r where r.ev_class = v_view;
     columns := case
         -- A reference to the whole row names no column: every one counts.
-        when pg_get_viewdef('evervec.analysed'::regclass) ~ '\.\*' then array(
+        when pg_get_viewdef(v_view) ~ '\.\*' then array(
             select a.attname::text from pg_attribute a
              where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped order by a.attnum)
         else array(
@@ -8561,7 +8893,7 @@ begin
         select distinct d.refobjid::regclass
           from pg_depend d
          where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule and d.refclassid = 'pg_class'::regclass
-           and d.refobjid not in (p_relation, 'evervec.analysed'::regclass));
+           and d.refobjid not in (p_relation, v_view));
     select r.name into v_unsafe
       from (
         select f.oid::regprocedure::text as name, f.pronamespace as namespace
@@ -8773,16 +9105,16 @@ revoke execute on function evervec.check_relation(regclass) from public;
 -- file: functions/track/column_text.sql
 -- column_text: the SQL expression that turns a column of row s into text; NULL becomes ''.
 --
--- Arrays read as a comma-separated list. Settings that change how a type prints are pinned by the functions that run it.
+-- Arrays read as a comma-separated list. The database's collation, because regular expressions refuse a nondeterministic one
+-- and two that differ. Settings that change how a type prints are pinned by the functions that run it.
 -- Locks:  none.
 create or replace function evervec.column_text(p_relation regclass, p_column text)
 returns text
 language sql stable
 set search_path from current
 as $$
-    select case when t.typcategory = 'A'
-                then format('coalesce(array_to_string(s.%I, '', ''), '''')', a.attname)
-                else format('coalesce(s.%I::text, '''')', a.attname) end
+    select format('coalesce(%s, '''') collate "default"',
+                  format(case when t.typcategory = 'A' then 'array_to_string(s.%I, '', '')' else 's.%I::text' end, a.attname))
       from pg_attribute a
       join pg_type t on t.oid = a.atttypid
      where a.attrelid = p_relation and a.attname = p_column and a.attnum > 0 and not a.attisdropped
@@ -9103,14 +9435,15 @@ $$Internal. Creates or replaces dependents<n>_<source> for every table that the 
 revoke execute on function evervec.create_dependents_functions(evervec.source) from public;
 
 -- file: functions/track/create_document.sql
--- create_document: the column of an embedding table for the words of its texts, empty, in the place of a former one.
+-- create_document: the columns of an embedding table for the words of its texts, and for BM25 the texts, empty, in the place of former ones.
 --
 -- To have other words is to have another column: nothing is written here, workers fill it. Its index is made at once where the table is new,
 -- and otherwise by the worker, who keeps nobody waiting. MAIN: of a row that is too large the words go out of line before the vector does.
+-- The words are kept where only the texts come or go.
 -- Locks:  ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them.
 -- Raises: 55P03 the table stays locked
 -- needs: functions/core/qualified_name.sql
-create or replace function evervec.create_document(p_source evervec.source, p_new boolean)
+create or replace function evervec.create_document(p_source evervec.source, p_words boolean, p_new boolean)
 returns void
 language plpgsql
 set search_path from current
@@ -9119,6 +9452,14 @@ declare
     v_target text := evervec.qualified_name(p_source.target);
 begin
     perform evervec.lock_relation(p_source.target, 'access exclusive');
+    execute format('alter table %s drop column if exists document_text', v_target);
+    if p_source.bm25 then
+        execute format('alter table %s add column document_text text', v_target);
+        execute format('comment on column %s.document_text is %L', v_target, 'The text that document has the words of, for BM25.');
+    end if;
+    if not p_words then
+        return;
+    end if;
     execute format('alter table %s drop column if exists document', v_target);
     if p_source.text_search is not null then
         execute format('alter table %s add column document tsvector, alter column %I set storage main', v_target, p_source.vector_column);
@@ -9131,10 +9472,10 @@ begin
 end
 $$;
 
-comment on function evervec.create_document(evervec.source, boolean) is
-$$Internal. Drops the column document of an embedding table and makes it anew where the source has text_search; p_new: its index too. Raises 55P03.$$;
+comment on function evervec.create_document(evervec.source, boolean, boolean) is
+$$Internal. Drops the column document_text of an embedding table, and with p_words document, and makes them anew where the source has bm25, and text_search; p_new: the index of the words too. Raises 55P03.$$;
 
-revoke execute on function evervec.create_document(evervec.source, boolean) from public;
+revoke execute on function evervec.create_document(evervec.source, boolean, boolean) from public;
 
 -- file: functions/track/create_document_functions.sql
 -- create_document_functions: the generated functions that write the words of texts for full text search.
@@ -9142,7 +9483,7 @@ revoke execute on function evervec.create_document(evervec.source, boolean) from
 -- document_<source>(text) → its words. A tsvector holds 1 MB, and nobody's vector is to be lost for that: a long text is cut, and cut again
 -- where a dictionary makes more of it than most do.
 -- redocument_<source>(row_keys) → writes the words of rows whose vector is right and whose words are missing, while their text is that of the
--- vector. What others hold is passed over: they write the words themselves, or take the vector away.
+-- vector (with BM25, the text too; never without its words, so that its index finds no configuration gone). What others hold is passed over: they write the words themselves, or take the vector away.
 -- Locks:  none that matter; redocument_ takes rows of the embedding table FOR UPDATE SKIP LOCKED.
 create or replace function evervec.create_document_functions(p_source evervec.source)
 returns void
@@ -9159,18 +9500,21 @@ begin
             $body$
         declare
             v_characters integer := 200000;
+            v_words      tsvector;
         begin
             loop
                 begin
-                    return to_tsvector(%L::regconfig, left($1, v_characters));
+                    v_words := to_tsvector(%L::regconfig, left($1, v_characters));
+                    exit;
                 exception
                     when program_limit_exceeded then
                         v_characters := v_characters / 2;
                     when others then
                         -- The configuration is gone, or its dictionary: the vector is stored without words, and doctor tells.
-                        return null;
+                        exit;
                 end;
             end loop;
+            return v_words;
         end
             $body$,
             p_source.text_search),
@@ -9182,23 +9526,25 @@ begin
             $body$
         begin
             with undocumented as materialized (
-                select e.ctid as address, evervec.%1$I(t.content) as document
+                select e.ctid as address, t.content, evervec.%1$I(t.content) as document
                   from unnest($1) as k (row_key)
                   join %2$s e on %3$s
                   join %4$s s on %5$s
                   cross join lateral (select %6$s as content offset 0) t
-                 where e.document is null and e.content_hash = sha256(convert_to(t.content, 'UTF8'))
+                 where %7$s and e.content_hash = sha256(convert_to(t.content, 'UTF8'))
                    for update of e skip locked
             )
             update %2$s d
-               set document = u.document
+               set document = u.document %8$s
               from undocumented u
              where d.ctid = u.address;
         end
             $body$,
             'document_' || p_source.name, v_sql.target, evervec.key_match(p_source, 'e', true), v_sql.relation,
-            evervec.key_match(p_source, 's', false), v_sql.content),
-        'set enable_seqscan = off set jit = off');
+            evervec.key_match(p_source, 's', false), v_sql.content,
+            case when p_source.bm25 then '(e.document is null or e.document_text is null)' else 'e.document is null' end,
+            case when p_source.bm25 then ', document_text = case when u.document is not null then left(u.content, 200000) end' end),
+        'set enable_seqscan = off set jit = off set client_min_messages = warning');
 end
 $$;
 
@@ -9340,6 +9686,10 @@ revoke execute on function evervec.create_filter_functions(evervec.source, everv
 -- Words that only say what a text is not to contain (and stop words alone) cannot be looked up: then the vectors decide alone. Of words
 -- without an end the first 10,000 characters count, as a tsquery is limited too.
 --
+-- BM25 puts the same rows into another order. The planner chooses how: the index of the words finds them, and the text of each is scored; or the
+-- index of pg_textsearch gives texts in order, and each is asked for the words. That one may end before all are found (see bm25_ranking):
+-- then, and only then, they are found the first way. Equal scores are in no order at the pool's limit: all of them would have to be scored.
+--
 -- Runs as the caller. Columns stand behind aliases, variables alone, parameters are $1, $2, …, as in search_body.
 -- Locks:  none.
 create or replace function evervec.create_hybrid_function(p_source evervec.source, p_filter evervec.filter default null)
@@ -9353,9 +9703,79 @@ declare
     v_query  integer := 2 + cardinality(coalesce(p_filter.parameter_names, '{}'));
     v_owner  regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
     v_values text;
+    v_keys   text := evervec.key_list(p_source, 'e', true);
+    v_found  text;
+    v_search text;
+    -- The words' leg by ts_rank_cd, and by BM25.
+    v_plain  text;
+    v_bm25   text;
 begin
     select string_agg(format('$%s', 1 + p.ordinality), ', ' order by p.ordinality) into v_values
       from unnest(p_filter.parameter_names) with ordinality as p (name, ordinality);
+    v_found := format('from %s e %s where e.document @@ v_words', evervec.qualified_name(p_source.target),
+                      case when p_filter.name is not null then
+                          format('join evervec.%I(%s) f on %s', format('filter_%s_%s', p_source.name, p_filter.name), v_values,
+                                 (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
+                                    from unnest(p_source.target_key_columns, p_source.key_operators)
+                                         with ordinality as k (name, operator, ordinality))) end);
+    v_search := format(
+        $sql$
+            return query
+            with vector_leg as materialized (
+                select n.row_key, n.similarity, row_number() over (order by n.distance, n.row_key) as place
+                  from (select %1$s as row_key, n.similarity, n.distance from evervec.%2$I(%3$s) n where v_query is not null) n
+                 where (n.row_key = any ($%9$s)) is not true
+            ), text_leg as materialized (
+                select t.row_key, t.score, row_number() over (order by t.score desc, t.row_key) as place
+                  from (
+                    select %4$s as row_key, w."evervec score" as score
+                      from (
+                        @ranked@
+                      ) w
+                  ) t
+                 where (t.row_key = any ($%9$s)) is not true
+            )
+            select x.row_key, x.score, x.vector_place::integer, x.similarity, x.text_place::integer, x.text_score
+              from (
+                select coalesce(v.row_key, t.row_key) as row_key,
+                       coalesce($%6$s / ($%8$s + v.place), 0) + coalesce($%7$s / ($%8$s + t.place), 0) as score,
+                       v.place as vector_place, v.similarity, t.place as text_place, t.score as text_score
+                  from vector_leg v
+                  full join text_leg t on t.row_key = v.row_key
+              ) x
+             order by x.score desc, x.row_key
+             limit $%5$s;
+        $sql$,
+        case when p_filter.name is null then 'n.row_key'
+             else format('evervec.%I(%s)', 'key_' || p_source.name,
+                         (select string_agg(format('n.%I', evervec.result_name(k.name, p_filter)), ', ' order by k.ordinality)
+                            from unnest(p_source.key_columns) with ordinality as k (name, ordinality))) end,
+        case when p_filter.name is null then 'similar_' || p_source.name
+             else format('find_similar_%s_%s', p_source.name, p_filter.name) end,
+        concat_ws(', ', 'v_query', v_values, 'v_most'), evervec.key_call(p_source, 'w', true),
+        v_query + 1, v_query + 2, v_query + 3, v_query + 4, v_query + 5);
+    v_plain := format('select %1$s, ts_rank_cd(e.document, v_words, 1) as "evervec score" %2$s order by "evervec score" desc, %1$s limit v_most',
+                      v_keys, v_found);
+    if p_source.bm25 and evervec.bm25_schema() is not null then
+        v_bm25 := format(
+            $sql$
+                        with best as materialized (
+                            select %1$s, e.document_text operator(%2$I.<@>) %2$I.to_bm25query(v_bm25.words, v_bm25.index) as "evervec score"
+                              %3$s and e.document_text is not null
+                             order by "evervec score"
+                             limit v_most
+                        ), short as materialized (
+                            select v_bm25.may_end and count(*) < v_most as yes from best
+                        )
+                        select %1$s, (-e."evervec score")::real as "evervec score" from best e where not (select s.yes from short s)
+                        union all (
+                        select %1$s, (-(e.document_text operator(%2$I.<@>) %2$I.to_bm25query(v_bm25.words, v_bm25.index)))::real as "evervec score"
+                          %3$s and e.document_text is not null and (select s.yes from short s)
+                         order by "evervec score" desc, %1$s
+                         limit v_most)
+            $sql$,
+            v_keys, evervec.bm25_schema(), v_found);
+    end if;
     execute format(
         $sql$
         create or replace function evervec.%1$I(p_text text, %2$s p_query vector default null, p_limit integer default 10,
@@ -9370,36 +9790,9 @@ begin
             v_most    integer := evervec.hybrid_pool($1, $%4$s, $%5$s, $%6$s, $%7$s, $%8$s);
             v_query   vector := case when $%5$s > 0 then coalesce($%3$s, evervec.query_of(%9$L, $1)) end;
             v_words   tsquery := case when $%6$s > 0 then evervec.words_of(%10$L, $1) end;
+            %12$s
         begin
-            return query
-            with vector_leg as materialized (
-                select n.row_key, n.similarity, row_number() over (order by n.distance, n.row_key) as place
-                  from (select %11$s as row_key, n.similarity, n.distance from evervec.%12$I(%13$s) n where v_query is not null) n
-                 where (n.row_key = any ($%8$s)) is not true
-            ), text_leg as materialized (
-                select t.row_key, t.score, row_number() over (order by t.score desc, t.row_key) as place
-                  from (
-                    select %14$s as row_key, w.score
-                      from (
-                        select %15$s, ts_rank_cd(e.document, v_words, 1) as score
-                          from %16$s e %17$s
-                         where e.document @@ v_words
-                         order by score desc, %15$s
-                         limit v_most
-                      ) w
-                  ) t
-                 where (t.row_key = any ($%8$s)) is not true
-            )
-            select x.row_key, x.score, x.vector_place::integer, x.similarity, x.text_place::integer, x.text_score
-              from (
-                select coalesce(v.row_key, t.row_key) as row_key,
-                       coalesce($%5$s / ($%7$s + v.place), 0) + coalesce($%6$s / ($%7$s + t.place), 0) as score,
-                       v.place as vector_place, v.similarity, t.place as text_place, t.score as text_score
-                  from vector_leg v
-                  full join text_leg t on t.row_key = v.row_key
-              ) x
-             order by x.score desc, x.row_key
-             limit $%4$s;
+            %11$s
         end
         $body$
         $sql$,
@@ -9408,18 +9801,11 @@ begin
            from unnest(p_filter.parameter_names, p_filter.parameter_types) with ordinality as p (name, type, ordinality)),
         v_query, v_query + 1, v_query + 2, v_query + 3, v_query + 4, v_query + 5,
         p_source.name, p_source.text_search,
-        case when p_filter.name is null then 'n.row_key'
-             else format('evervec.%I(%s)', 'key_' || p_source.name,
-                         (select string_agg(format('n.%I', evervec.result_name(k.name, p_filter)), ', ' order by k.ordinality)
-                            from unnest(p_source.key_columns) with ordinality as k (name, ordinality))) end,
-        case when p_filter.name is null then 'similar_' || p_source.name
-             else format('find_similar_%s_%s', p_source.name, p_filter.name) end,
-        concat_ws(', ', 'v_query', v_values, 'v_most'),
-        evervec.key_call(p_source, 'w', true), evervec.key_list(p_source, 'e', true), evervec.qualified_name(p_source.target),
-        case when p_filter.name is not null then
-            format('join evervec.%I(%s) f on %s', format('filter_%s_%s', p_source.name, p_filter.name), v_values,
-                   (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
-                      from unnest(p_source.target_key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))) end);
+        case when v_bm25 is null then replace(v_search, '@ranked@', v_plain)
+             else format('v_bm25 := evervec.bm25_ranking(%L, %L, case when v_words is not null then $1 end); if v_bm25.index is null then %s else %s end if;',
+                         evervec.qualified_name(p_source.target), evervec.bm25_schema(), replace(v_search, '@ranked@', v_plain),
+                         replace(v_search, '@ranked@', v_bm25)) end,
+        case when v_bm25 is not null then 'v_bm25 record;' end);
     execute format('revoke execute on function evervec.%I from public', v_name);
     execute format('grant execute on function evervec.%I to %s', v_name, v_owner);
     execute format('comment on function evervec.%I is %L', v_name,
@@ -9587,7 +9973,7 @@ begin
         evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.stored_hash, v_sql.stored_model, v_sql.target,
         evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end,
         case when p_source.text_search is not null then 'when not e.documented then ''stale''' end,
-        case when p_source.text_search is not null then ', e.document is not null as documented' end);
+        case when p_source.text_search is not null then format(', e.document is not null %s as documented', case when p_source.bm25 then 'and e.document_text is not null' end) end);
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end
@@ -9665,15 +10051,15 @@ begin
     select * into v_sql from evervec.fragments(p_source);
     perform evervec.create_row_function(
         p_source, 'render', 'p_row_keys jsonb[], p_characters integer',
-        'table (ordinal integer, found boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
+        'table (ordinal integer, present boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
         format(
             $body$
         begin
             return query
-            select k.ordinality::integer, s.found is not null, left(s.content, coalesce($2, 2147483647)),
+            select k.ordinality::integer, s.present is not null, left(s.content, coalesce($2, 2147483647)),
                    sha256(convert_to(s.content, 'UTF8')), %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
-              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (found, content) on true
+              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (present, content) on true
               left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
         end
             $body$,
@@ -10063,7 +10449,7 @@ begin
             ), written as (
                 insert into %5$s (content_hash, model_id, embedding, note, %6$s %10$s)
                 select l.content_hash, $4, l.embedding, l.note, %7$s %11$s
-                  from locked l
+                  from locked l %13$s
                  where l.still_true
                 on conflict (%6$s) do update
                    set content_hash = excluded.content_hash,
@@ -10085,10 +10471,14 @@ begin
             v_keys.written,
             case when v_words then ', t.content' end,
             case when v_words then format('cross join lateral (select %s as content offset 0) t', v_sql.content) end,
-            case when v_words then ', document' end,
-            case when v_words then format(', evervec.%I(l.content)', 'document_' || p_source.name) end,
-            case when v_words then ', document = excluded.document' end),
-        'set enable_seqscan = off set jit = off');
+            case when v_words then ', document' end || case when p_source.bm25 then ', document_text' else '' end,
+            case when p_source.bm25 then ', d.document, case when d.document is not null then left(l.content, 200000) end'
+                 when v_words then format(', evervec.%I(l.content)', 'document_' || p_source.name) end,
+            case when v_words then ', document = excluded.document' end
+            || case when p_source.bm25 then ', document_text = excluded.document_text' else '' end,
+            case when p_source.bm25 then format('cross join lateral (select evervec.%I(l.content) as document offset 0) d',
+                                                'document_' || p_source.name) end),
+        'set enable_seqscan = off set jit = off' || case when p_source.bm25 then ' set client_min_messages = warning' else '' end);
     perform evervec.create_row_function(
         p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
         format(
@@ -10599,6 +10989,8 @@ revoke execute on function evervec.follow_renames(integer[]) from public;
 -- Locks:  none.
 -- Raises: VE101 unknown source
 -- needs: functions/core/source_named.sql
+-- needs: functions/core/bm25_schema.sql
+-- needs: functions/index/index_of.sql
 create or replace function evervec.get_source(p_name text)
 returns table (
     name               text,
@@ -10609,18 +11001,21 @@ returns table (
     distance           text,
     key_columns        text[],
     target_key_columns text[],
-    state              text
+    state              text,
+    text_ranking       text
 )
 language sql stable security definer
 set search_path from current
 as $$
-    select s.name, s.relation::text, m.name, m.dimensions, s.target::text, s.distance, s.key_columns, s.target_key_columns, s.state
+    select s.name, s.relation::text, m.name, m.dimensions, s.target::text, s.distance, s.key_columns, s.target_key_columns, s.state,
+           case when s.text_search is null then null when b.valid and evervec.bm25_schema() is not null then 'bm25' else 'ts_rank_cd' end
       from evervec.source_named(p_name) s
+      left join lateral evervec.index_of(s, 'document_text') b on s.bm25
       join evervec.model m using (model_id)
 $$;
 
 comment on function evervec.get_source(text) is
-$$One source by its name: table, model, dimensions, embedding table, distance, key columns, state. Raises VE101.$$;
+$$One source by its name: table, model, dimensions, embedding table, distance, key columns, state, and what ranks its words: bm25 (of pg_textsearch), ts_rank_cd, or NULL where none are kept. Raises VE101.$$;
 
 revoke execute on function evervec.get_source(text) from public;
 
@@ -10808,7 +11203,7 @@ revoke execute on function evervec.result_name(text, evervec.filter) from public
 -- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
--- Locks:  those of track and untrack; with another p_text_search, ACCESS EXCLUSIVE on the embedding table.
+-- Locks:  those of track and untrack; with another p_text_search or p_bm25, ACCESS EXCLUSIVE on the embedding table.
 -- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source         text,
@@ -10820,7 +11215,8 @@ create or replace function evervec.retrack(
     p_too_long       text default null,
     p_cache          boolean default null,
     p_return_columns text[] default null,
-    p_text_search    text default null
+    p_text_search    text default null,
+    p_bm25           boolean default null
 )
 returns void
 language plpgsql
@@ -10828,7 +11224,7 @@ set search_path from current
 as $$
 declare
     v_source    evervec.source := evervec.source_named(p_source);
-    v_former    text := v_source.text_search;
+    v_former    evervec.source := v_source;
     v_protected boolean;
 begin
     perform evervec.check_relation(v_source.relation);
@@ -10862,9 +11258,9 @@ begin
     end if;
     perform evervec.match_key_types(v_source);
     v_source := evervec.with_return_columns(v_source, coalesce(p_return_columns, v_source.return_columns));
-    v_source := evervec.with_text_search(v_source, p_text_search);
-    if v_source.text_search is distinct from v_former then
-        perform evervec.create_document(v_source, false);
+    v_source := evervec.with_text_search(v_source, p_text_search, p_bm25);
+    if (v_source.text_search, v_source.bm25) is distinct from (v_former.text_search, v_former.bm25) then
+        perform evervec.create_document(v_source, v_source.text_search is distinct from v_former.text_search, false);
     end if;
     if v_source.state = 'suspended' then
         v_source.state := 'active';
@@ -10894,10 +11290,10 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search as in track; NULL keeps what it has, p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25 as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -11024,7 +11420,7 @@ begin
             v_fetch   bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
                                          and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
                                     else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
-            v_ef      bigint := current_setting('hnsw.ef_search');
+            v_ef      bigint := current_setting('hnsw.ef_search')::bigint;
             v_visits  bigint := %7$s;
             v_scan    text;
             v_done    text;
@@ -11138,7 +11534,7 @@ returns text
 language sql immutable
 set search_path from current
 as $$
-    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at', 'note', 'document',
+    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at', 'note', 'document', 'document_text',
                                   'metadata', 'distance', 'similarity', 'p_query', 'p_limit')
                 then left('key_' || p_column, 63) else p_column end
 $$;
@@ -11257,7 +11653,8 @@ create or replace function evervec.track(
     p_too_long        text default 'cut',
     p_cache           boolean default true,
     p_return_columns  text[] default null,
-    p_text_search     text default null
+    p_text_search     text default null,
+    p_bm25            boolean default null
 )
 returns text
 language plpgsql
@@ -11279,7 +11676,7 @@ begin
     perform evervec.check_option('p_storage', p_storage, array['table', 'column', 'manual']);
     perform evervec.check_option('p_too_long', p_too_long, array['cut', 'dead_letter']);
     if p_foreign_key and p_storage = 'column' then
-        perform evervec.check_option('p_foreign_key with p_storage ''column''', 'true', array['false']);
+        perform evervec.check_option('p_foreign_key with p_storage ''column''', p_foreign_key::text, array['false']);
     end if;
 
     v_source.relation := p_relation;
@@ -11296,7 +11693,7 @@ begin
     v_source.distance := p_distance;
     v_source.index_method := p_index;
     v_source := evervec.with_priority(v_source, p_priority::text);
-    v_source := evervec.with_text_search(v_source, p_text_search);
+    v_source := evervec.with_text_search(v_source, p_text_search, p_bm25);
     v_source := evervec.with_recipe(v_source);
 
     perform evervec.lock_relation(p_relation, 'share row exclusive');
@@ -11309,7 +11706,7 @@ begin
     end if;
     v_source := evervec.add_source(v_source);
     if v_source.text_search is not null then
-        perform evervec.create_document(v_source, true);
+        perform evervec.create_document(v_source, true, true);
     end if;
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
@@ -11331,10 +11728,10 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. p_bm25: whether pg_textsearch ranks what the words find, for which the texts are kept too; default where that extension is installed. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean) from public;
 
 -- file: functions/track/untrack.sql
 -- untrack: takes back all that track made; the vectors stay unless they are to go.
@@ -11407,6 +11804,7 @@ as $$
            return_columns     = p_source.return_columns,
            return_attributes  = p_source.return_attributes,
            text_search        = p_source.text_search,
+           bm25               = p_source.bm25,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id
@@ -11592,7 +11990,7 @@ begin
     p_source.priority := 5;
     if coalesce(p_priority, '') ~ '^\s*(-?\d*\.?\d*)\s*$' then
         perform evervec.check_option('p_priority', btrim(p_priority), array(select g::text from generate_series(1, 10) g));
-        p_source.priority := p_priority;
+        p_source.priority := p_priority::smallint;
     else
         perform evervec.analyse_sql(p_source.relation, 'p_priority', format('(%s)::numeric', p_priority));
         p_source.priority_sql := p_priority;
@@ -11701,10 +12099,10 @@ revoke execute on function evervec.with_return_columns(evervec.source, text[]) f
 -- file: functions/track/with_text_search.sql
 -- with_text_search: a source with the configuration of full text search that its texts are kept by beside their vectors.
 --
--- Kept by its name with its schema: what pg_upgrade carries over.
+-- Kept by its name with its schema: what pg_upgrade carries over. With p_bm25 their texts are kept too, for pg_textsearch.
 -- Locks:  none.
--- Raises: VE111 unknown configuration, or vectors that are not in a table of evervec's
-create or replace function evervec.with_text_search(p_source evervec.source, p_text_search text)
+-- Raises: VE111 unknown configuration, vectors that are not in a table of evervec's, or no pg_textsearch
+create or replace function evervec.with_text_search(p_source evervec.source, p_text_search text, p_bm25 boolean)
 returns evervec.source
 language plpgsql stable
 set search_path from current
@@ -11712,10 +12110,19 @@ as $$
 declare
     v_configuration oid;
 begin
+    if p_bm25 and evervec.bm25_schema() is null then
+        raise exception using
+            errcode = 'VE111',
+            message = 'p_bm25 cannot be true',
+            detail  = 'The extension pg_textsearch is not installed in this database.',
+            hint    = 'CREATE EXTENSION pg_textsearch; or leave p_bm25 out: ts_rank_cd then ranks the words.';
+    end if;
     if p_text_search is null then
+        p_source.bm25 := p_source.text_search is not null and coalesce(p_bm25, p_source.bm25);
         return p_source;
     end if;
     p_source.text_search := null;
+    p_source.bm25 := p_text_search <> '' and coalesce(p_bm25, evervec.bm25_schema() is not null);
     if p_text_search = '' then
         return p_source;
     elsif p_source.storage <> 'table' then
@@ -11749,10 +12156,10 @@ begin
 end
 $$;
 
-comment on function evervec.with_text_search(evervec.source, text) is
-$$Internal. The source with text_search set; NULL keeps what it has, '' is none. Raises VE111.$$;
+comment on function evervec.with_text_search(evervec.source, text, boolean) is
+$$Internal. The source with text_search and bm25 set; NULL keeps what it has, '' is none. Raises VE111.$$;
 
-revoke execute on function evervec.with_text_search(evervec.source, text) from public;
+revoke execute on function evervec.with_text_search(evervec.source, text, boolean) from public;
 
 -- file: views/alerts.sql
 -- alerts: what somebody should look at now, by the thresholds in evervec.setting; for monitoring.
@@ -11949,7 +12356,53 @@ select s.name as source,
 comment on view evervec.status is
 $$One row a source. state: active, paused, suspended, model paused, or budget spent (until midnight UTC, see budget_status). pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
 
+-- file: views/queue_health.sql
+-- queue_health: one row a source: what waits, since when, and how fast it is worked off; for monitoring.
+--
+-- needs: views/status.sql
+-- Rates are those of the last five minutes, or of the part of them in which something was done.
+create or replace view evervec.queue_health as
+select s.name as source,
+       t.model,
+       t.state,
+       t.pending,
+       t.processing,
+       t.retrying,
+       t.dead,
+       w.backfill,
+       r.row_count as rows,
+       t.vectors,
+       b.rows_a_minute,
+       b.claim_ms,
+       b.embed_ms,
+       b.complete_ms,
+       least(l.since, j.since) as oldest,
+       case when w.work = 0 then interval '0'
+            when b.rows_a_minute > 0 then make_interval(secs => ceil(60 * w.work / b.rows_a_minute)) end as eta
+  from evervec.source s
+  join evervec.status t on s.name = t.source
+  cross join lateral (select evervec.estimated_rows(s.relation) as row_count) r
+  cross join lateral (select case when s.pass_kind is null then 0 else greatest(r.row_count - s.pass_examined, 1) end as backfill) p
+  cross join lateral (select p.backfill, t.pending + t.processing + t.retrying + p.backfill as work) w
+  left join (select source_id, min(logged_at) as since from evervec.change_log group by source_id) l using (source_id)
+  left join (select source_id, min(created_at) as since from evervec.processing_queue group by source_id) j using (source_id)
+  left join (
+    select g.source,
+           60 * sum(g.claimed - g.failed) / greatest(extract(epoch from now() - min(
+               g.finished_at - make_interval(secs => (coalesce(g.claim_ms, 0) + coalesce(g.embed_ms, 0) + coalesce(g.complete_ms, 0)) / 1000)
+           )), 1)::float8 as rows_a_minute,
+           sum(g.claim_ms) / nullif(sum(g.claimed), 0) as claim_ms,
+           sum(g.embed_ms) / nullif(sum(g.claimed), 0) as embed_ms,
+           sum(g.complete_ms) / nullif(sum(g.claimed), 0) as complete_ms
+      from evervec.batch_log g
+     where g.finished_at > now() - interval '5 minutes'
+     group by g.source
+  ) b on s.name = b.source;
+
+comment on view evervec.queue_health is
+$$One row a source. model, state, pending, processing, retrying, dead, vectors: as in status. backfill: an estimate of the rows that a pass under way has not looked at. oldest: since when the oldest change or job waits. rows: the planner's estimate for the table. rows_a_minute: settled in the last five minutes, by all workers; NULL: none. eta: until all that waits is done at that rate; NULL: nobody works. claim_ms, embed_ms, complete_ms: milliseconds a row, the mean of these minutes.$$;
+
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'b4f4fcf346a99b84566f5742ba79c03a3bd9657b2be3a31f70d5d7ecf5f9565d');
+values ('evervec_0002_functions', 'f3dd0cc67ace01118eec24b5047d52722be6c2b787d7c7d537331dcd35009c07');

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 
+from tests.support import extensions
 from tests.support.cluster import Cluster, Database, running_cluster
 from tests.support.sql_worker import add_toy_model
 from tests.support.step_counts import pytest_terminal_summary as pytest_terminal_summary
@@ -19,12 +20,17 @@ _resources = ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    extensions.declare_markers(config)
     if _URL not in os.environ and not config.option.collectonly:
         # libpq's own variables belong to somebody else's server.
         for name in [n for n in os.environ if n.startswith("PG") or n == "EVERVEC_DATABASE_URL"]:
             del os.environ[name]
         cluster = _resources.enter_context(running_cluster())
         os.environ[_URL], os.environ[_RUN] = cluster.superuser_url, cluster.run_id
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    extensions.skip_unless_offered(item, os.environ[_URL])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -75,6 +81,12 @@ def superuser_conn(database: Database) -> Iterator[psycopg.Connection]:
     """A connection of the superuser to the same database, autocommit."""
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def recent_pgvector(superuser_conn: psycopg.Connection) -> None:
+    """For tests that expect doctor to be content: an old pgvector is worth an advice."""
+    superuser_conn.execute("update pg_extension set extversion = '0.8.4' where extname = 'vector'")
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from evervec import embedded
 from tests.support.cluster import Database
 from tools.chain import ROOT
 
-# Shown, not run: output, diagrams, files of other programs and of tests.
-SHOWN = ("text", "ini", "python", "toml")
+# Shown, not run: output, diagrams, files of other programs and of tests, another machine's console.
+SHOWN = ("console", "text", "ini", "python", "toml")
 
 # Other tests and CI run these; they take minutes and install things.
-ELSEWHERE = ("make demo", "make test", "make soak")
+ELSEWHERE = ("make demo", "make test", "make test-debian", "make soak")
 
 # What a URL at example.org stands for; a comment before a block of SQL says who runs it.
 _PLACEHOLDER = re.compile(r"postgresql(?:\+psycopg)?://\S*?example\.org[^\s'\"]*")
@@ -47,7 +47,7 @@ class Block:
 
 def documents() -> list[Path]:
     """The files whose blocks are run; those of sql-api.md are run by a test of their own."""
-    pages = sorted((ROOT / "docs").glob("*.md"))
+    pages = sorted((ROOT / "docs").rglob("*.md"))
     return [ROOT / "README.md", *(page for page in pages if page.name != "sql-api.md")]
 
 

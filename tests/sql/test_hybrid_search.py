@@ -352,6 +352,31 @@ def test_a_key_column_named_document_does_not_clash(conn: psycopg.Connection) ->
     assert found[0]["row_key"] == {"document": "a", "embedding": 1}
 
 
+def test_a_key_column_named_score_does_not_clash(conn: psycopg.Connection) -> None:
+    conn.execute("select evervec.add_model('toy', 'toy', 4)")
+    conn.execute("create table ranked (score integer primary key, title text)")
+    conn.execute("insert into ranked values (1, 'ducks'), (2, 'swans')")
+    conn.execute(
+        "select evervec.track('ranked', '{title}', p_model => 'toy', p_text_search => 'english')"
+    )
+    drain(conn)
+    query = "select * from evervec.hybrid_search('ranked', 'duck', p_vector_weight => 0)"
+    assert [row["row_key"] for row in rows(conn, query)] == [{"score": 1}]
+
+
+def test_without_pg_textsearch_bm25_cannot_be_had(film: psycopg.Connection) -> None:
+    """Its own tests are in test_bm25."""
+    state = "select text_ranking from evervec.get_source('film')"
+    assert value(film, state) == "ts_rank_cd"
+    with raises(film, "VE111", "p_bm25 cannot be true"):
+        film.execute("select evervec.retrack('film', p_bm25 => true)")
+    film.execute("select evervec.retrack('film', p_bm25 => false)")
+    drain(film)
+    assert documents(film) == expected(film)
+    film.execute("select evervec.retrack('film', p_text_search => '')")
+    assert value(film, state) is None
+
+
 @pytest.mark.parametrize(
     "configuration", ["klingon", "12345", "-", "a.b.c", "nowhere.english", "x'y"]
 )

@@ -111,6 +111,7 @@ def test_peer_26_a_backfill_that_moves_is_waited_for_however_long_it_takes(
     assert due(filled) == []
 
 
+@pytest.mark.usefixtures("recent_pgvector")
 def test_peer_26_an_index_that_is_missing_under_steady_writes_is_told(
     filled: psycopg.Connection,
 ) -> None:
@@ -157,6 +158,7 @@ def test_peer_26_a_build_shows_its_progress(filled: psycopg.Connection, url: str
     assert state(filled) == ("valid", None)
 
 
+@pytest.mark.usefixtures("recent_pgvector")
 def test_peer_26_nobody_begins_what_another_builds(filled: psycopg.Connection, url: str) -> None:
     with psycopg.connect(url) as writer:
         writer.execute("lock table film_embedding in row exclusive mode")

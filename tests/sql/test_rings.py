@@ -218,6 +218,16 @@ def test_rotation_leaves_no_gap(ringing: psycopg.Connection) -> None:
 
 def test_after_the_overlap_the_former_secret_is_no_good(ringing: psycopg.Connection) -> None:
     former = signed(ringing)
+    ringing.execute("select evervec.rotate_secret()")
+    ringing.execute("update evervec.secret set retires_at = now() where retires_at is not null")
+    assert checked(ringing, former) == "bad"
+    assert checked(ringing, signed(ringing)) == "ok"
+
+
+def test_without_an_overlap_nothing_is_left_of_the_former_secret(
+    ringing: psycopg.Connection,
+) -> None:
+    former = signed(ringing)
     ringing.execute("select evervec.rotate_secret('0')")
     assert checked(ringing, former) == "bad"
     assert checked(ringing, signed(ringing)) == "ok"
@@ -262,6 +272,7 @@ def test_nonces_and_former_secrets_are_forgotten_after_their_time(
     assert checked(ringing, ring) == "ok"
     ringing.execute("select evervec.rotate_secret()")
     forget = "select evervec.forget_nonces(), evervec.forget_secrets()"
+    ringing.execute("update evervec.ring_nonce set seen_at = now() - interval '599 seconds'")
     assert ringing.execute(forget).fetchone() == (0, 0)
 
     ringing.execute("update evervec.ring_nonce set seen_at = now() - interval '601 seconds'")

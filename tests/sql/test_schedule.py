@@ -124,6 +124,16 @@ def test_without_pg_cron_the_error_says_what_to_do(
     assert value(conn, "select evervec.unschedule_maintenance()") == 0
 
 
+def test_a_schema_called_cron_that_is_somebody_else_s_is_not_pg_cron(
+    cron: psycopg.Connection, superuser_conn: psycopg.Connection
+) -> None:
+    with role(superuser_conn) as somebody:
+        superuser_conn.execute(f"alter schema cron owner to {somebody}".encode())
+        with raises(cron, "VE421", "pg_cron cannot be used"):
+            cron.execute("select evervec.schedule_maintenance()")
+        superuser_conn.execute("alter schema cron owner to current_user")
+
+
 def test_unscheduling_leaves_nothing_of_ours_and_all_of_others(
     cron: psycopg.Connection, superuser_conn: psycopg.Connection
 ) -> None:

@@ -81,6 +81,8 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     "query_limit": [(f"('{VECTOR}', 4, 10)", 1)],
     "search_size": [(f"('{VECTOR}', 4, 'cosine', 10, null, null)", 1)],
     "words_of": [("('simple', 'ours')", 1)],
+    "bm25_ranking": [("('doc_embedding', 'public', 'ours')", 1)],
+    "bm25_schema": [("()", 1)],
     "hybrid_pool": [("('ours', 10, 1, 1, 60, '{}')", 1)],
     "may_search_exactly": [("(1, 10)", 1)],
     "diversify": [(f"(array['{VECTOR}']::vector[], '{{1}}', 'cosine', 1, 0.5)", 1)],

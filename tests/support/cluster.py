@@ -1,7 +1,8 @@
 """One PostgreSQL for a whole test run, and databases on it that appear in 15 ms.
 
 The server is embedded and thrown away afterwards; EVERVEC_TEST_URL names a superuser's URL on
-another server to run the suite there (PostgreSQL 15 or newer, with pgvector).
+another server to run the suite there (PostgreSQL 15 or newer, with pgvector), EVERVEC_TEST_DEBIAN
+the folder of a Debian that has one (tools/trixie).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pytest_postgresql.janitor import DatabaseJanitor
 
 from evervec import embedded, migrate
 from evervec.errors import EvervecError
+from tests.support import debian
 
 OWNER = "evervec_owner"
 
@@ -46,6 +48,7 @@ SETTINGS = {
 CRASHED_SETTINGS = SETTINGS | {"synchronous_commit": "on", "full_page_writes": "on"}
 
 _FOLDER = re.compile(r"evervec-tests-(\d+)-")
+_MEMORY, _ROOM = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - a folder of a name of its own in it
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,9 @@ class Cluster:
         return name
 
     @contextmanager
-    def database(self, template: str) -> Iterator[Database]:
+    def database(self, template: str, name: str | None = None) -> Iterator[Database]:
         """A database cloned from the template, owned by OWNER, dropped afterwards."""
-        name = f"evervec_test_{uuid.uuid4().hex}"
+        name = name or f"evervec_test_{uuid.uuid4().hex}"
         self._create(name, template)
         try:
             yield Database(name, self.url(name, OWNER), self.url(name))
@@ -155,9 +158,9 @@ class Cluster:
 
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
-    """The server of EVERVEC_TEST_URL, or an embedded one for the time of the block."""
+    """The server of EVERVEC_TEST_URL, or one for the time of the block: Debian's or embedded."""
     run_id = uuid.uuid4().hex[:12]
-    external = os.environ.get("EVERVEC_TEST_URL")
+    external, root = os.environ.get("EVERVEC_TEST_URL"), debian.folder()
     if external:
         cluster = Cluster(external, run_id)
         _create_owner(cluster)
@@ -166,16 +169,17 @@ def running_cluster() -> Iterator[Cluster]:
         finally:
             cluster.drop_template()
         return
-    _remove_leftovers()
-    folder = Path(tempfile.mkdtemp(prefix=f"evervec-tests-{os.getpid()}-"))
-    try:
-        server = embedded.start(folder / "pgdata", SETTINGS)
-        cluster = Cluster(server.url("postgres", embedded.SUPERUSER), run_id)
+    with debian.running_server(root, SETTINGS) if root else _running_embedded() as url:
+        cluster = Cluster(url, run_id)
         _create_owner(cluster)
         yield cluster
-    finally:
-        embedded.stop(folder / "pgdata")
-        shutil.rmtree(folder)
+
+
+@contextmanager
+def _running_embedded() -> Iterator[str]:
+    _remove_leftovers()
+    with _data_dir() as data_dir:
+        yield embedded.start(data_dir, SETTINGS).url("postgres", embedded.SUPERUSER)
 
 
 @dataclass(frozen=True)
@@ -198,24 +202,17 @@ class OwnCluster:
 @contextmanager
 def running_own_cluster() -> Iterator[OwnCluster]:
     """An embedded server of one's own for the time of the block."""
-    folder = Path(tempfile.mkdtemp(prefix=f"evervec-tests-{os.getpid()}-"))
-    data_dir = folder / "pgdata"
-    try:
+    with _data_dir() as data_dir:
         server = embedded.start(data_dir, CRASHED_SETTINGS)
         cluster = Cluster(server.url("postgres", embedded.SUPERUSER), uuid.uuid4().hex[:12])
         _create_owner(cluster)
         yield OwnCluster(cluster, data_dir)
-    finally:
-        embedded.stop(data_dir)
-        shutil.rmtree(folder)
 
 
 @contextmanager
 def running_standby(primary: OwnCluster) -> Iterator[Cluster]:
     """A hot standby of a server for the time of the block; see await_replay."""
-    folder = Path(tempfile.mkdtemp(prefix=f"evervec-tests-{os.getpid()}-"))
-    data_dir = folder / "pgdata"
-    try:
+    with _data_dir() as data_dir:
         info = conninfo_to_dict(primary.cluster.superuser_url)
         address = make_conninfo(host=info["host"], port=info["port"], user=embedded.SUPERUSER)
         options = ("-R", "-X", "stream", "-c", "fast", "-D", str(data_dir), "-d", address)
@@ -239,9 +236,6 @@ def running_standby(primary: OwnCluster) -> Iterator[Cluster]:
                 if time.monotonic() > end:
                     raise
         yield standby
-    finally:
-        embedded.stop(data_dir)
-        shutil.rmtree(folder)
 
 
 def await_replay(primary: psycopg.Connection, standby: psycopg.Connection) -> None:
@@ -256,6 +250,23 @@ def await_replay(primary: psycopg.Connection, standby: psycopg.Connection) -> No
         assert time.monotonic() < end, "the standby does not follow"
 
 
+@contextmanager
+def _data_dir() -> Iterator[Path]:
+    """The folder of a server's data, which is stopped and removed after the block.
+
+    In memory where there is room: on a disk, the 400 files of a new database can take a second.
+    """
+    in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    folder = Path(
+        tempfile.mkdtemp(prefix=f"evervec-tests-{os.getpid()}-", dir=_MEMORY if in_memory else None)
+    )
+    try:
+        yield folder / "pgdata"
+    finally:
+        embedded.stop(folder / "pgdata")
+        shutil.rmtree(folder)
+
+
 def _create_owner(cluster: Cluster) -> None:
     with cluster.connect() as conn:
         if conn.execute("select from pg_roles where rolname = %s", [OWNER]).rowcount == 0:
@@ -264,7 +275,8 @@ def _create_owner(cluster: Cluster) -> None:
 
 def _remove_leftovers() -> None:
     """Stop and remove servers of test runs that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob("evervec-tests-*"):
+    places = (_MEMORY, Path(tempfile.gettempdir()))
+    for folder in (found for place in places for found in place.glob("evervec-tests-*")):
         match = _FOLDER.match(folder.name)
         if match and os.access(folder, os.W_OK) and not Path(f"/proc/{match[1]}").exists():
             # Another run may be removing the same one: whoever is second finds less and less of it.

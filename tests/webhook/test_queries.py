@@ -14,6 +14,7 @@ import pytest
 import evervec
 from evervec import EvervecError, ProviderError, Search
 from evervec.db import Database
+from evervec.providers import Providers
 from evervec.queries import query_vector
 from tests.support import cluster as clusters
 from tests.support.openai_server import DIMENSIONS, OpenAIServer, words_vector
@@ -132,7 +133,7 @@ def notes(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Search]
     service.track(rows=[(1, "whales", ""), (2, "a clock", ""), (3, "two samurai", "")])
     service.worker().drain()
     service.provider.batches.clear()
-    monkeypatch.setattr("evervec.search.Providers", lambda **_: service.providers)
+    monkeypatch.setattr(Providers, "configured", lambda _: service.providers)
     with Search(service.config.database_url) as search:
         yield search
 
@@ -259,11 +260,22 @@ def test_a_source_is_tracked_with_its_words_from_a_shell(
 
     bad = program.run("retrack", "note", "--text-search", "klingon")
     assert (bad.code, "klingon" in bad.err, "simple" in bad.err) == (1, True, True)
+    missing = program.run("retrack", "note", "--bm25")
+    assert (missing.code, "pg_textsearch is not installed" in missing.err) == (1, True)
+    assert program.run("retrack", "note", "--no-bm25").code == 0
 
     conn.execute("create table book (id int primary key, title text)")
     conn.execute("insert into book values (1, 'whales')")
     tracked = program.run(
-        "track", "book", "--columns", "title", "--model", "wire", "--text-search", "simple"
+        "track",
+        "book",
+        "--columns",
+        "title",
+        "--model",
+        "wire",
+        "--text-search",
+        "simple",
+        "--no-bm25",
     )
     assert tracked.code == 0, tracked.err
     assert program.run("worker", "--drain").code == 0

@@ -48,6 +48,11 @@ class Config:
     tenants          the provider profile to use on behalf of each tenant; "*": every other one
     local_processes  that compute an offline model; with one, no others are started
     worker_name      who claims; shown in the batch log
+    cron_secret      what a scheduler outside the database brings to the webhook; "": nobody may
+    max_body         bytes of a request to the webhook, at most
+    max_texts        texts of one request to embed
+    max_rows         rows of one request: keys, jobs, a batch
+    max_seconds      that one request may work
     log_format       "text" or "json", one line an event
     log_level        "debug", "info", "warning" or "error"
     """
@@ -63,6 +68,11 @@ class Config:
     tenants: Mapping[str, str] = field(default_factory=dict)
     local_processes: int = field(default_factory=_cores)
     worker_name: str = field(default_factory=_worker_name)
+    cron_secret: str = field(default="", repr=False)
+    max_body: int = 1_048_576
+    max_texts: int = 100
+    max_rows: int = 1_000
+    max_seconds: float = 30.0
     log_format: str = "text"
     log_level: str = "info"
 
@@ -107,6 +117,13 @@ class Config:
                 _number(env, "EVERVEC_LOCAL_PROCESSES", _cores(), 1, 1_024, whole=True)
             ),
             worker_name=env.get("EVERVEC_WORKER_NAME") or _worker_name(),
+            cron_secret=env.get("EVERVEC_CRON_SECRET", "").strip(),
+            max_body=int(
+                _number(env, "EVERVEC_MAX_BODY", cls.max_body, 1_024, 1 << 30, whole=True)
+            ),
+            max_texts=int(_number(env, "EVERVEC_MAX_TEXTS", cls.max_texts, 1, 10_000, whole=True)),
+            max_rows=int(_number(env, "EVERVEC_MAX_ROWS", cls.max_rows, 100, 100_000, whole=True)),
+            max_seconds=_number(env, "EVERVEC_MAX_SECONDS", cls.max_seconds, 0.1, 3_600),
             log_format=_choice(env, "EVERVEC_LOG_FORMAT", cls.log_format, LOG_FORMATS),
             log_level=_choice(env, "EVERVEC_LOG_LEVEL", cls.log_level, LOG_LEVELS),
         )

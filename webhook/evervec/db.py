@@ -16,6 +16,7 @@ from psycopg.rows import class_row, scalar_row, tuple_row
 from psycopg.types.json import Jsonb
 
 from evervec import failpoints, logs
+from evervec.providers.base import Kind
 from evervec.records import (
     Alert,
     Budget,
@@ -38,6 +39,7 @@ from evervec.records import (
     Outcome,
     Pending,
     Principal,
+    QueueHealth,
     Slice,
     Source,
     SourceStatus,
@@ -57,7 +59,7 @@ _LETTERS: LiteralString = (
     " status_code, message, attempts, failures, metadata, queued_at, first_failed_at,"
     " last_failed_at, resolved_at, resolved_by, note"
     " from evervec.dead_letters(p_source => %s, p_class => %s, p_resolved => %s::boolean,"
-    " p_limit => %s::int)"
+    " p_limit => %s::int, p_before => %s::bigint)"
 )
 
 
@@ -116,6 +118,7 @@ class Database(Session):
         too_long: str = "cut",
         cache: bool = True,
         text_search: str | None = None,
+        bm25: bool | None = None,
     ) -> str:
         """Begin to keep embeddings of a table; the source's name.
 
@@ -128,7 +131,8 @@ class Database(Session):
                 " p_model => %s, p_name => %s, p_distance => %s, p_index => %s, p_backfill => %s,"
                 " p_priority => %s::text, p_text_sql => %s, p_where => %s,"
                 " p_depends_on => %s::jsonb, p_storage => %s, p_storage_columns => %s::jsonb,"
-                " p_foreign_key => %s, p_too_long => %s, p_cache => %s, p_text_search => %s)",
+                " p_foreign_key => %s, p_too_long => %s, p_cache => %s, p_text_search => %s,"
+                " p_bm25 => %s::boolean)",
                 relation,
                 None if columns is None else list(columns),
                 template,
@@ -147,6 +151,7 @@ class Database(Session):
                 too_long,
                 cache,
                 text_search,
+                bm25,
             )
         )
 
@@ -170,12 +175,13 @@ class Database(Session):
         too_long: str | None = None,
         cache: bool | None = None,
         text_search: str | None = None,
+        bm25: bool | None = None,
     ) -> None:
         """Bring a source back, with the recipe that it has or another; depends_on: JSON text."""
         self._value(
             "select evervec.retrack(%s, p_columns => %s::text[], p_template => %s, p_text_sql =>"
             " %s, p_where => %s, p_depends_on => %s::jsonb, p_too_long => %s,"
-            " p_cache => %s::boolean, p_text_search => %s)",
+            " p_cache => %s::boolean, p_text_search => %s, p_bm25 => %s::boolean)",
             source,
             None if columns is None else list(columns),
             template,
@@ -185,6 +191,7 @@ class Database(Session):
             too_long,
             cache,
             text_search,
+            bm25,
         )
 
     def pause(self, source: str | None = None) -> int:
@@ -291,6 +298,22 @@ class Database(Session):
             " vectors, index_state, backfill, index_progress::float8"
             " from evervec.status order by source",
         )
+
+    def queue_health(self, source: str | None = None) -> list[QueueHealth]:
+        """What waits and how fast it goes, of one source or of all, by name."""
+        return self._rows(
+            QueueHealth,
+            "select source, model, state, pending, processing, retrying, dead, backfill, rows,"
+            " vectors, rows_a_minute, claim_ms, embed_ms, complete_ms, oldest, eta"
+            " from evervec.queue_health where %s::text is null or source = %s order by source",
+            source,
+            source,
+        )
+
+    def applied_migrations(self) -> set[str]:
+        """The ids of the migrations that this database has."""
+        with self._transaction() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            return set(cursor.execute("select migration_id from evervec.schema_version").fetchall())
 
     def active_sources(self) -> dict[str, str]:
         """Sources that may be worked on, each with its model. Counts nothing, so it is quick."""
@@ -437,6 +460,29 @@ class Database(Session):
             )
         )
 
+    def row_keys(
+        self,
+        source: str,
+        *,
+        missing: bool = True,
+        filter_name: str | None = None,
+        arguments: str = "{}",
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[str]:
+        """Keys of rows to be queued, in their order, as JSON texts.
+
+        filter_name, arguments (a JSON text): among the rows that this filter leaves.
+        Raises VE101, VE111, VE202, VE208.
+        """
+        with self._transaction() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            return cursor.execute(
+                "select k::text from evervec.row_keys(p_source => %s, p_missing => %s,"
+                " p_filter => %s, p_arguments => %s::jsonb, p_after => %s::jsonb,"
+                " p_limit => %s::int) k",
+                (source, missing, filter_name, arguments, after, limit),
+            ).fetchall()
+
     def job_status(self, job_id: int) -> JobStatus:
         """What became of a job; of state "unknown" when nobody knows."""
         return self._row(
@@ -456,22 +502,18 @@ class Database(Session):
         *,
         resolved: bool | None = False,
         limit: int | None = 100,
+        before: int | None = None,
     ) -> list[DeadLetter]:
-        """Jobs that gave up, the newest first; resolved: None for both. Raises VE101."""
-        return self._rows(DeadLetter, _LETTERS, source, error_class, resolved, limit)
+        """Jobs that gave up, the newest first; resolved: None for both; before: with smaller ids.
+
+        Raises VE101.
+        """
+        return self._rows(DeadLetter, _LETTERS, source, error_class, resolved, limit, before)
 
     def dead_letter(self, dead_letter_id: int) -> DeadLetter | None:
         """One of them by its id, open or not."""
-        found = self._rows(
-            DeadLetter,
-            _LETTERS + " where dead_letter_id = %s",
-            None,
-            None,
-            None,
-            None,
-            dead_letter_id,
-        )
-        return found[0] if found else None
+        found = self.dead_letters(resolved=None, limit=1, before=dead_letter_id + 1)
+        return found[0] if found and found[0].dead_letter_id == dead_letter_id else None
 
     def dead_letter_statistics(self, source: str | None = None) -> LetterStatistics:
         """How many, of which classes, the newest and the oldest. Raises VE101."""
@@ -509,6 +551,7 @@ class Database(Session):
         lease: timedelta,
         worker: str,
         sources: Sequence[str] | None = None,
+        job_ids: Sequence[int] | None = None,
     ) -> Claim | None:
         """Take up to `limit` jobs under one lease; None when there is nothing to do now."""
         with self._transaction() as connection, connection.cursor(row_factory=tuple_row) as cursor:
@@ -516,8 +559,14 @@ class Database(Session):
                 "select lease_token, job_id, coalesce(source, ''), task_type, attempts,"
                 " state, content, content_hash, model, too_long, last_class, expiries"
                 " from evervec.claim_jobs(p_limit => %s, p_lease => %s, p_worker => %s,"
-                " p_sources => %s::text[])",
-                (limit, lease, worker, None if sources is None else list(sources)),
+                " p_sources => %s::text[], p_job_ids => %s::bigint[])",
+                (
+                    limit,
+                    lease,
+                    worker,
+                    None if sources is None else list(sources),
+                    None if job_ids is None else list(job_ids),
+                ),
             ).fetchall()
         if not rows:
             return None
@@ -761,14 +810,35 @@ class Database(Session):
 
     # -- search ----------------------------------------------------------------------------------
 
-    def cached_query(self, model: str, words: str) -> Vector | None:
-        """The vector of a search, shape (dimensions,), where it was made lately. Raises VE108."""
-        found = self._value("select evervec.cached_query(%s, %s)", model, words)
-        return None if found is None else found.to_numpy()
+    def cached_queries(
+        self, model: str, texts: Sequence[str], kind: Kind = "query"
+    ) -> list[Vector | None]:
+        """The vectors of searches, each of shape (dimensions,), where they were made lately.
 
-    def cache_query(self, model: str, words: str, vector: Vector) -> bool:
-        """Keep the vector of a search for the next time; whether it was new. Raises VE108."""
-        return bool(self._value("select evervec.cache_query(%s, %s, %b)", model, words, vector))
+        Raises VE108.
+        """
+        with self._transaction() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            found = cursor.execute(
+                "select evervec.cached_query(%s, u.query, %s)"
+                " from unnest(%s::text[]) with ordinality as u (query, n) order by u.n",
+                (model, kind, list(texts)),
+            ).fetchall()
+        return [None if vector is None else vector.to_numpy() for vector in found]
+
+    def cache_queries(
+        self, model: str, texts: Sequence[str], vectors: Sequence[Vector], kind: Kind = "query"
+    ) -> int:
+        """Keep the vectors of searches for the next time; how many were new. Raises VE108."""
+        return int(
+            self._value(
+                "select count(*) filter (where evervec.cache_query(%s, u.query, u.vector, %s))"
+                " from unnest(%s::text[], %b) as u (query, vector)",
+                model,
+                kind,
+                list(texts),
+                list(vectors),
+            )
+        )
 
     def parse_key(self, source: str, key: str) -> str:
         """A key as a person types it, as JSON text. Raises VE202."""
@@ -843,6 +913,32 @@ class Database(Session):
             limit,
             min_similarity,
             list(exclude),
+        )
+
+    def find_similar_among(
+        self,
+        source: str,
+        filter_name: str,
+        arguments: str,
+        query: Vector,
+        limit: int = 10,
+        min_similarity: float | None = None,
+    ) -> list[Neighbour]:
+        """Rows nearest to a vector of shape (dimensions,) among those that a filter leaves.
+
+        arguments: of the filter, a JSON text. Raises VE111, VE208.
+        """
+        return self._rows(
+            Neighbour,
+            "select row_key::text, similarity, distance from evervec.find_similar_among("
+            "p_source => %s, p_filter => %s, p_arguments => %s::jsonb, p_query => %b,"
+            " p_limit => %s::int, p_min_similarity => %s::real)",
+            source,
+            filter_name,
+            arguments,
+            query,
+            limit,
+            min_similarity,
         )
 
     def find_similar_to(

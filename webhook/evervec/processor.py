@@ -184,18 +184,23 @@ class Processor:
         self,
         sources: Sequence[str] | None = None,
         on_more: Callable[[int | None], None] | None = None,
+        *,
+        most: int | None = None,
+        job_ids: Sequence[int] | None = None,
     ) -> Batch:
         """Process one batch; an empty Batch when there is nothing to do now.
 
         on_more  called when the claim was as large as it may be, so that there is probably more;
                  with the number of threads that may help, None when that is not for us to say
+        most     jobs at most, where that is less than config.batch_size
+        job_ids  limits the work to these rows; None: all
 
         Raises EvervecError when the database refuses (a privilege, a dropped table), of that kind
         DatabaseUnavailableError when it is gone; the jobs are then released, or free again when
         their lease ends.
         """
         try:
-            return self._run_batch(sources, on_more)
+            return self._run_batch(sources, on_more, most, job_ids)
         finally:
             self._places.leave()
             self._suspects.discard(threading.get_ident())
@@ -204,14 +209,17 @@ class Processor:
         self,
         sources: Sequence[str] | None,
         on_more: Callable[[int | None], None] | None,
+        most: int | None,
+        job_ids: Sequence[int] | None,
     ) -> Batch:
+        limit = self._config.batch_size if most is None else min(most, self._config.batch_size)
         with self._claiming:
             if self._stop.is_set() or self._suspects:
                 return Batch()
             allowed = self._places.allowed(sources)
             started = time.monotonic()
             claim = self._db.claim_jobs(
-                self._config.batch_size, self._config.lease, self._config.worker_name, allowed
+                limit, self._config.lease, self._config.worker_name, allowed, job_ids
             )
             claim_seconds = time.monotonic() - started
             if claim is None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from evervec.errors import EvervecError
+from evervec.providers.base import estimated_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from evervec.db import Database, Vector
-    from evervec.providers import Providers
+    from evervec.providers import Kind, Providers
     from evervec.records import Match, Model, Neighbour
 
 T = TypeVar("T")
@@ -85,6 +87,28 @@ def hybrid_search(
     return find(query=query_vector(db, providers, model, words, tenant, cached=cached))
 
 
+def search_among(
+    db: Database,
+    providers: Providers,
+    source: str,
+    filter_name: str,
+    arguments: str,
+    words: str,
+    limit: int = 10,
+    min_similarity: float | None = None,
+    *,
+    tenant: str | None = None,
+) -> list[Neighbour]:
+    """The rows that a filter of the source leaves, nearest in meaning to `words` first.
+
+    arguments: of the filter, a JSON text. tenant: as query_vector. Raises ProviderError,
+    EvervecError.
+    """
+    model = db.get_model(db.get_source(source).model)
+    vector = query_vector(db, providers, model, words, tenant)
+    return db.find_similar_among(source, filter_name, arguments, vector, limit, min_similarity)
+
+
 def query_vector(
     db: Database,
     providers: Providers,
@@ -94,7 +118,33 @@ def query_vector(
     *,
     cached: bool = True,
 ) -> Vector:
-    """The vector of `words`, shape (model.dimensions,), from the database where it has it.
+    """The vector of `words`, shape (model.dimensions,); the rest as text_vectors."""
+    return text_vectors(db, providers, model, [words], "query", tenant, cached=cached).vectors[0]
+
+
+@dataclass(frozen=True, slots=True)
+class TextVectors:
+    """Vectors of texts, one each, shape (dimensions,): how many were known, and what others cost.
+
+    tokens  as the provider counts them; 0 where it does not say
+    """
+
+    vectors: list[Vector]
+    cached: int
+    tokens: int
+
+
+def text_vectors(
+    db: Database,
+    providers: Providers,
+    model: Model,
+    texts: Sequence[str],
+    kind: Kind,
+    tenant: str | None = None,
+    *,
+    cached: bool = True,
+) -> TextVectors:
+    """The vectors of `texts`, from the database where it has them.
 
     A role that may not use the cache, and a read-only server, are no obstacle.
     tenant: who pays for what is not there. cached: False neither looks for it nor keeps it.
@@ -102,14 +152,41 @@ def query_vector(
     """
     # A tenant whom nobody knows is refused, whatever others have searched for.
     paid_by = providers.model_of(tenant, model)
+    found: dict[str, Vector | None] = dict.fromkeys(texts)
     if cached:
-        found = _unless((_INSUFFICIENT_PRIVILEGE,), lambda: db.cached_query(model.name, words))
-        if found is not None:
-            return found
-    vector = providers.embed_query(paid_by, words)
-    if cached:
-        _unless((_INSUFFICIENT_PRIVILEGE,), lambda: db.cache_query(model.name, words, vector))
-    return vector
+        names = list(found)
+        known = _unless(
+            (_INSUFFICIENT_PRIVILEGE,), lambda: db.cached_queries(model.name, names, kind)
+        )
+        found.update(zip(names, known or [], strict=known is not None))
+    wanted = {text: None for text, vector in found.items() if vector is None}
+    tokens = 0
+    for request in _requests(model, wanted):
+        answer = providers.embed_texts(paid_by, request, kind)
+        found.update(zip(request, answer.vectors, strict=True))
+        tokens += answer.tokens
+        if cached:
+            _unless(
+                (_INSUFFICIENT_PRIVILEGE,),
+                partial(db.cache_queries, model.name, request, list(answer.vectors), kind),
+            )
+    vectors = [vector for text in texts if (vector := found[text]) is not None]
+    return TextVectors(vectors, sum(text not in wanted for text in texts), tokens)
+
+
+def _requests(model: Model, texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts packed within the model's limits of texts and tokens."""
+    request: list[str] = []
+    tokens = 0
+    for text in texts:
+        more = min(estimated_tokens(text), model.input_limit)
+        if request and (len(request) >= model.batch_texts or tokens + more > model.batch_tokens):
+            yield request
+            request, tokens = [], 0
+        request.append(text)
+        tokens += more
+    if request:
+        yield request
 
 
 def _unless(states: tuple[str, ...], call: Callable[[], T]) -> T | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -88,6 +89,43 @@ class SourceStatus:
     index_state: str
     backfill: bool
     index_progress: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """One line of the view evervec.queue_health.
+
+    backfill       rows that a pass under way has not looked at, rows, vectors: estimates
+    rows_a_minute  settled in the last five minutes by all workers, or None
+    claim_ms, embed_ms, complete_ms  milliseconds a row, the mean of these minutes
+    oldest         since when the oldest change or job waits
+    eta            until all is done at that rate; None when nobody works
+    """
+
+    source: str
+    model: str
+    state: str
+    pending: int
+    processing: int
+    retrying: int
+    dead: int
+    backfill: int
+    rows: int | None
+    vectors: int | None
+    rows_a_minute: float | None
+    claim_ms: float | None
+    embed_ms: float | None
+    complete_ms: float | None
+    oldest: datetime | None
+    eta: timedelta | None
+
+    @property
+    def estimated_coverage(self) -> Coverage:
+        """How much is embedded, as far as the planner knows; nothing is read for it."""
+        total = self.rows or 0
+        embedded = min(self.vectors or 0, total)
+        percent = math.floor(1000 * embedded / total) / 10 if total else 100.0
+        return Coverage(self.source, total, embedded, total - embedded, percent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,15 @@ def migrations_dir() -> Path:
     return _folder("migrations", "evervec_*.sql")
 
 
+def migration_ids() -> set[str]:
+    """The ids of the migrations of this package."""
+    return {
+        path.stem
+        for path in migrations_dir().glob("evervec_*.sql")
+        if not path.name.endswith(".rollback.sql")
+    }
+
+
 def sql_dir() -> Path:
     """The folder with the current text of every function, trigger and view."""
     return _folder("sql", "**/*.sql")

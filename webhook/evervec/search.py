@@ -38,11 +38,7 @@ class Search:
     def __init__(self, database_url: str | None = None) -> None:
         config = Config.from_environment(database_url=database_url)
         self._db = Database(config.database_url, connect_timeout=config.connect_timeout)
-        self._providers = Providers(
-            timeout=config.request_timeout,
-            tenants=config.tenants,
-            local_processes=config.local_processes,
-        )
+        self._providers = Providers.configured(config)
 
     def __enter__(self) -> Self:
         self._db.open()

@@ -8,6 +8,7 @@ server's default is.
 from __future__ import annotations
 
 import select
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -60,6 +61,7 @@ class Session:
         self._max_size = max_size
         self._application_name = application_name
         self._pool: ConnectionPool[Connection] | None = None
+        self._opening = threading.Lock()
         self._building: Connection | None = None
 
     # -- connections -----------------------------------------------------------------------------
@@ -83,6 +85,11 @@ class Session:
             name="evervec",
         )
         return self
+
+    def connect(self) -> Self:
+        """Open, unless it is open: a server that went away meanwhile is found again by itself."""
+        with self._opening:
+            return self if self._pool is not None else self.open()
 
     def close(self) -> None:
         """Give every connection back to the server."""
@@ -209,6 +216,9 @@ def _translated(error: psycopg.Error, *, connecting: bool = False) -> EvervecErr
             hint="Run: evervec migrate",
             sqlstate=state,
         )
+    if not state and isinstance(error, psycopg.DataError):
+        # Found before it was sent, such as a NUL in a text: as the server would call it.
+        return EvervecError(plain.message, hint=plain.hint, sqlstate="22021")
     if state == "42501" and "schema evervec" in plain.message:
         return EvervecError(
             plain.message,

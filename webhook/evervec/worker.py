@@ -102,12 +102,14 @@ class Summary:
 
 
 class Worker:
-    """Processes batches until told to stop (`run`), until nothing is left (`drain`), or once.
+    """Processes batches until told to stop (`run`), until nothing is left (`drain`), until nothing
+    is due (`catch_up`), or once.
 
     Up to config.concurrency of them at a time: while a provider works on one, another is claimed
     and a third one written.
 
     sources  limits the work to these; None works for all
+    job_ids  limits it to these rows
     stop     ends the run after the request in hand; set by the signals of `stopping_on_signals`
     on_batch called after each batch, for progress
     on_index called with the source's name before a drain builds its index
@@ -120,6 +122,7 @@ class Worker:
         config: Config,
         *,
         sources: Sequence[str] | None = None,
+        job_ids: Sequence[int] | None = None,
         stop: threading.Event | None = None,
         on_batch: Callable[[Batch], None] | None = None,
         on_index: Callable[[str], None] | None = None,
@@ -127,6 +130,7 @@ class Worker:
         self._db = db
         self._config = config
         self._sources = sources
+        self._job_ids = job_ids
         self._stop = stop or threading.Event()
         self._on_batch = on_batch
         self._on_index = on_index
@@ -139,7 +143,7 @@ class Worker:
         self._at_work = False
         self.summary = Summary()
 
-    # -- the three ways to work ------------------------------------------------------------------
+    # -- the four ways to work -------------------------------------------------------------------
 
     def run(self) -> Summary:
         """Work until told to stop. A database that goes away is waited for."""
@@ -247,17 +251,43 @@ class Worker:
             self._check_budgets()
         return self.summary
 
+    def catch_up(self, most: int | None = None) -> Summary:
+        """Work until nothing is due, or `most` jobs were claimed; what waits for a retry is left.
+
+        Raises EvervecError as drain does, where it is about a provider when all else is done.
+        """
+        try:
+            while not self._stop.is_set() and self._batch(most).claimed:
+                self._crew.check()
+                if most is not None and self.summary.claimed >= most:
+                    break
+        except BaseException:
+            self._crew.dismiss()
+            raise
+        finally:
+            self._crew.join()
+        self._crew.check()
+        if self._setup_error is not None:
+            raise self._setup_error
+        return self.summary
+
     def once(self) -> Summary:
         """Process one batch, or nothing."""
-        self._batch(alone=True)
+        self._batch(self._config.batch_size)
         self._stop_at_setup_error()
         self._maintain()
         return self.summary
 
     # -- pieces ----------------------------------------------------------------------------------
 
-    def _batch(self, *, alone: bool = False) -> Batch:
-        batch = self._processor.run_batch(self._sources, None if alone else self._crew.call)
+    def _batch(self, most: int | None = None) -> Batch:
+        """One batch; where only `most` jobs are to be done in all, nobody is called to help."""
+        batch = self._processor.run_batch(
+            self._sources,
+            self._crew.call if most is None else None,
+            most=None if most is None else most - self.summary.claimed,
+            job_ids=self._job_ids,
+        )
         if not batch.claimed:
             return batch
         with self._counting:

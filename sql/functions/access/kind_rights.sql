@@ -11,8 +11,8 @@ as $$
     select r.kind, r.object, n.name, r.privilege
       from (values
         ('reader', 'function', 'execute',
-         'find_similar find_similar_to search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
-         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool known_result keep_result '
+         'find_similar find_similar_among among_query find_similar_to row_keys keys_query search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
+         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool bm25_ranking bm25_schema known_result keep_result '
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
@@ -23,7 +23,7 @@ as $$
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
-        ('worker', 'relation', 'select', 'status'),
+        ('worker', 'relation', 'select', 'status queue_health schema_version'),
 
         ('admin', 'function', 'execute',
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
@@ -33,7 +33,7 @@ as $$
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
         ('admin', 'relation', 'select',
-         'status alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
+         'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending'),
         ('admin', 'relation', 'update', 'model retry_policy setting'),
         ('admin', 'relation', 'insert', 'retry_policy'),

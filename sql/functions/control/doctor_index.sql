@@ -1,9 +1,10 @@
--- doctor_index: finding: a vector index that is missing although there is much to search, or that a killed build left invalid.
+-- doctor_index: finding: an index that is missing although there is much to search, or that a killed build left invalid.
 --
 -- Under 10,000 vectors an exact search takes milliseconds: advice. While most is still to be embedded none is wanted yet.
 -- Locks:  none.
 -- needs: functions/index/index_due.sql
 -- needs: functions/index/index_of.sql
+-- needs: functions/index/wanted_index.sql
 -- needs: functions/queue/estimated_rows.sql
 create or replace function evervec.doctor_index(p_source evervec.source)
 returns table (finding text, severity text, problem text, remedy text)
@@ -11,17 +12,20 @@ language sql stable
 set search_path from current
 as $$
     select case when i.index is null then 'missing index' else 'invalid index' end,
-           case when i.index is null and v.vectors < 10000 then 'advice' else 'error' end,
-           format('The vectors of "%s" (about %s) have no %sindex: every search reads them all. A worker builds it without blocking anybody.',
-                  p_source.name, v.vectors, case when i.index is null then '' else 'valid ' end),
+           case when i.index is null and (v.vectors < 10000 or w.column_name = 'document_text') then 'advice' else 'error' end,
+           format('The %s of "%s" (about %s) have no %sindex: %s. A worker builds it without blocking anybody.',
+                  case w.column_name when 'document' then 'words' when 'document_text' then 'texts' else 'vectors' end, p_source.name, v.vectors,
+                  case when i.index is null then '' else 'valid ' end,
+                  case w.column_name when 'document_text' then 'ts_rank_cd ranks their words, not BM25' else 'every search reads them all' end),
            format('select evervec.build_index(%L);', p_source.name)
-      from evervec.index_of(p_source) i
+      from evervec.wanted_index(p_source) w
+      cross join lateral evervec.index_of(p_source, w.column_name) i
       cross join lateral (select evervec.estimated_rows(p_source.target) as vectors) v
-     where p_source.index_method <> 'none' and p_source.pass_kind is null and not i.valid and not i.building
+     where w.column_name = p_source.vector_column and p_source.pass_kind is null and not i.valid and not i.building
         or evervec.index_due(p_source)
 $$;
 
 comment on function evervec.doctor_index(evervec.source) is
-$$Internal. Finding of doctor: a missing or invalid vector index.$$;
+$$Internal. Finding of doctor: a missing or invalid index.$$;
 
 revoke execute on function evervec.doctor_index(evervec.source) from public;

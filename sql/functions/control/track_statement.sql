@@ -2,6 +2,7 @@
 --
 -- Locks:  none.
 -- needs: functions/core/qualified_name.sql
+-- needs: functions/core/bm25_schema.sql
 create or replace function evervec.track_statement(
     p_source   evervec.source,
     p_relation text default null,
@@ -28,6 +29,7 @@ as $$
         case when not p_source.cache then 'p_cache => false' end,
         'p_return_columns => ' || quote_literal(nullif(p_source.return_columns, '{}')),
         'p_text_search => ' || quote_literal(p_source.text_search),
+        case when p_source.text_search is not null then 'p_bm25 => ' || nullif(p_source.bm25, evervec.bm25_schema() is not null) end,
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,

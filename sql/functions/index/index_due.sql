@@ -2,7 +2,7 @@
 --
 -- One build over everything costs far less than as many inserts into a standing index, so it is put off until a fill is all but over.
 -- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass. That of the words,
--- which costs an insert little, is due once that of the vectors stands.
+-- which costs an insert little, is due once that of the vectors stands; that of their texts is put off as well.
 -- Locks:  none.
 create or replace function evervec.index_due(p_source evervec.source)
 returns boolean

@@ -20,7 +20,7 @@ as $$
           join pg_class c on c.oid = i.indexrelid
           join pg_am a on a.oid = c.relam
           join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = coalesce(p_column, p_source.vector_column)
-         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat', 'gin')
+         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat', 'gin', 'bm25')
          order by i.indisvalid desc
          limit 1
       ) x
@@ -39,6 +39,6 @@ as $$
 $$;
 
 comment on function evervec.index_of(evervec.source, text) is
-$$Internal. The vector index, or (p_column document) that of the words, on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
+$$Internal. The vector index, or (p_column: document, document_text) that of the words or their texts, on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
 
 revoke execute on function evervec.index_of(evervec.source, text) from public;

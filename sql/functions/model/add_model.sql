@@ -23,8 +23,7 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    v_constraint text;
-    v_message    text;
+    v_message text;
 begin
     insert into evervec.model
         (name, provider, provider_model, dimensions, input_limit, price_per_million_tokens, document_prefix,
@@ -52,7 +51,7 @@ begin
     return p_name;
 exception
     when check_violation or not_null_violation then
-        get stacked diagnostics v_constraint = constraint_name, v_message = message_text;
+        get stacked diagnostics v_message = message_text;
         raise exception using
             errcode = 'VE109',
             message = format('model "%s" cannot be added: a value is out of its range', p_name),

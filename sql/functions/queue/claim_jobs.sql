@@ -11,7 +11,8 @@ create or replace function evervec.claim_jobs(
     p_lease   interval default '5 minutes',
     p_worker  text default null,
     p_sources text[] default null,
-    p_cached  boolean default true
+    p_cached  boolean default true,
+    p_job_ids bigint[] default null
 )
 returns table (
     job_id       bigint,
@@ -40,7 +41,7 @@ declare
     v_state   text;
     v_suspect boolean;
     v_tasks   boolean := false;
-    v_jobs    evervec.processing_queue[] := '{}';
+    v_jobs    evervec.processing_queue[];
     v_began   timestamptz := clock_timestamp();
 begin
     if coalesce(p_limit < 1, true) or coalesce(p_lease <= interval '0', true) then
@@ -62,8 +63,11 @@ begin
     v_sources := evervec.active_sources(p_sources);
     perform evervec.follow_renames(v_sources);
 
+    if p_job_ids is not null then
+        v_jobs := array(select n from evervec.named_jobs(p_job_ids, p_limit, v_sources) n);
+    end if;
     -- A pass may look at many rows that need nothing; the next call goes on where this one stops.
-    loop
+    while p_job_ids is null loop
         select coalesce(array_agg(d.job), '{}'), coalesce(bool_or(d.suspect), false) into v_jobs, v_suspect
           from evervec.due_jobs(p_limit, v_sources) d;
         exit when cardinality(v_jobs) >= p_limit
@@ -116,7 +120,7 @@ begin
 end
 $$;
 
-comment on function evervec.claim_jobs(integer, interval, text, text[], boolean) is
-$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content, of which no more is given than the model reads (four characters a token of its input_limit) and one character, where there is more; content_hash: SHA-256 of the whole text; cached: the vector of such a text is there, give it to complete_jobs as NULL; unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. p_cached: false for a worker that does not know the state cached, and embeds what is in the cache once more. No rows: nothing is due now. Raises VE301.$$;
+comment on function evervec.claim_jobs(integer, interval, text, text[], boolean, bigint[]) is
+$$Leases up to p_limit jobs (default 100) for p_lease (default 5 minutes) under one lease_token and returns them. state embed: needs a vector of content, of which no more is given than the model reads (four characters a token of its input_limit) and one character, where there is more; content_hash: SHA-256 of the whole text; cached: the vector of such a text is there, give it to complete_jobs as NULL; unchanged, gone, empty, failed, locked: settled already, reported only; so is a task (done or failed), which runs in this call and in later ones until what it started is done. too_long: what the source wants of a text beyond the model's limit, cut or dead_letter. last_class: of the error that its last attempt ended with, and expiries: how often in succession a worker took the job and was not heard of again; of jobs that were not settled. p_worker: for your own records. p_sources: NULL is all. p_cached: false for a worker that does not know the state cached, and embeds what is in the cache once more. p_job_ids: only these, as far as they are jobs of rows and due; NULL is all. No rows: nothing is due now. Raises VE301.$$;
 
-revoke execute on function evervec.claim_jobs(integer, interval, text, text[], boolean) from public;
+revoke execute on function evervec.claim_jobs(integer, interval, text, text[], boolean, bigint[]) from public;

@@ -6,7 +6,8 @@ create or replace function evervec.dead_letters(
     p_source   text default null,
     p_class    text default null,
     p_resolved boolean default false,
-    p_limit    integer default 100
+    p_limit    integer default 100,
+    p_before   bigint default null
 )
 returns table (
     dead_letter_id  bigint,
@@ -43,12 +44,13 @@ begin
      where (p_source is null or d.source_id = v_source_id)
        and (p_class is null or d.error_class = p_class)
        and (p_resolved is null or (d.resolved_at is not null) = p_resolved)
+       and (p_before is null or d.dead_letter_id < p_before)
      order by d.dead_letter_id desc
      limit case when p_limit is not null then greatest(p_limit, 0) end;
 end
 $$;
 
-comment on function evervec.dead_letters(text, text, boolean, integer) is
-$$Jobs that gave up, the newest first: of one source or (NULL) all, of one error class or all. p_resolved: false (default) those that are open, true those that are not, NULL both. p_limit: default 100, NULL all. failures: every attempt with at, class, status and message. Raises VE101.$$;
+comment on function evervec.dead_letters(text, text, boolean, integer, bigint) is
+$$Jobs that gave up, the newest first: of one source or (NULL) all, of one error class or all. p_resolved: false (default) those that are open, true those that are not, NULL both. p_limit: default 100, NULL all. p_before: those whose dead_letter_id is smaller, for the next page. failures: every attempt with at, class, status and message. Raises VE101.$$;
 
-revoke execute on function evervec.dead_letters(text, text, boolean, integer) from public;
+revoke execute on function evervec.dead_letters(text, text, boolean, integer, bigint) from public;

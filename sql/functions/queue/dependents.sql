@@ -9,7 +9,7 @@ set search_path from current
 as $$
 declare
     v_group record;
-    v_keys  jsonb[] := '{}';
+    v_keys  jsonb[] := array[]::jsonb[];
     v_found jsonb[];
 begin
     for v_group in

@@ -17,36 +17,32 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_slice record;
+    v_keys  jsonb[];
     v_needy jsonb[];
 begin
     loop
         execute format(
             $sql$
-            select array_agg(x.row_key order by x.ordinality) as row_keys,
-                   array_agg(x.row_key) filter (where x.state in ('missing', 'stale', 'orphan') or $4) as needy,
-                   count(*) filter (where x.state = 'missing') as missing,
-                   count(*) filter (where x.state = 'stale') as stale,
-                   count(*) filter (where x.state = 'orphan') as orphaned
+            select array_agg(x.row_key order by x.ordinality),
+                   array_agg(x.row_key) filter (where x.state in ('missing', 'stale', 'orphan') or $4),
+                   count(*) filter (where x.state = 'missing'),
+                   count(*) filter (where x.state = 'stale'),
+                   count(*) filter (where x.state = 'orphan')
               from %s with ordinality as x
             $sql$,
             case p_source.pass_stage
                 when 'rows' then format('evervec.%I($1, $2, $3)', 'slice_' || p_source.name)
                 else format('evervec.%I($1, $2)', 'orphans_' || p_source.name)
             end)
-        into v_slice
+        into v_keys, v_needy, missing, stale, orphaned
         using p_source.pass_after, p_limit, p_by_hash, p_all;
-        exit when v_slice.row_keys is not null;
+        exit when v_keys is not null;
         exit when p_source.pass_kind = 'backfill' or p_source.pass_stage = 'vectors' or p_source.storage = 'column';
         p_source.pass_stage := 'vectors';
         p_source.pass_after := null;
     end loop;
 
-    examined := coalesce(cardinality(v_slice.row_keys), 0);
-    missing := v_slice.missing;
-    stale := v_slice.stale;
-    orphaned := v_slice.orphaned;
-    v_needy := v_slice.needy;
+    examined := coalesce(cardinality(v_keys), 0);
     if v_needy is not null then
         perform evervec.queue_rows(
             p_source, v_needy,
@@ -58,7 +54,7 @@ begin
     update evervec.source s
        set pass_kind     = case when examined > 0 then p_source.pass_kind end,
            pass_stage    = case when examined > 0 then p_source.pass_stage end,
-           pass_after    = v_slice.row_keys[examined],
+           pass_after    = v_keys[examined],
            pass_at       = now(),
            pass_examined = s.pass_examined + examined,
            pass_missing  = s.pass_missing + missing,

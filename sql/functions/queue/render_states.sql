@@ -15,7 +15,7 @@ as $$
 begin
     execute format(
         $sql$
-        select array_agg(case when not r.found then 'gone'
+        select array_agg(case when not r.present then 'gone'
                               when $3 then 'unchanged'
                               when r.content is null then 'empty'
                               when r.stored_hash = r.content_hash and r.stored_model_id = $2 then 'unchanged'

@@ -8,7 +8,7 @@ language plpgsql immutable
 set search_path from current
 as $$
 begin
-    if p_text is null or p_text !~ '\S' then
+    if p_text is null or p_text collate "default" !~ '\S' then
         raise exception using
             errcode = 'VE218', message = 'there are no words to search for',
             detail  = format('p_text is %s.', case when p_text is null then 'NULL' else 'blank' end),

@@ -17,7 +17,7 @@ as $$
 declare
     v_candidates integer := coalesce(cardinality(p_similarity), 0);
     v_closest    real[] := array_fill('-Infinity'::real, array[v_candidates]);
-    v_chosen     integer[] := '{}';
+    v_chosen     integer[] := array[]::integer[];
     v_next       integer;
     v_vector     vector;
 begin

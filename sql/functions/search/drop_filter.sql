@@ -11,15 +11,7 @@ declare
     v_source   evervec.source := evervec.source_named(p_source);
     v_function regprocedure;
 begin
-    delete from evervec.filter f where f.source_id = v_source.source_id and f.name = p_name;
-    if not found then
-        raise exception using
-            errcode = 'VE208',
-            message = format('source "%s" has no filter "%s"', p_source, p_name),
-            detail  = coalesce((select 'Its filters: ' || string_agg(f.name, ', ' order by f.name) || '.'
-                                  from evervec.filter f where f.source_id = v_source.source_id), 'It has none.'),
-            hint    = 'Names are case-sensitive.';
-    end if;
+    delete from evervec.filter f where f.filter_id = (evervec.filter_named(v_source, p_name)).filter_id;
     for v_function in
         select p.oid from pg_proc p
          where p.pronamespace = 'evervec'::regnamespace and p.proname = any (evervec.filter_functions(p_source, p_name))

@@ -11,7 +11,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
     v_key    jsonb;
 begin
-    if cardinality(v_source.key_columns) = 1 and p_key !~ '^\s*\{' then
+    if cardinality(v_source.key_columns) = 1 and p_key collate "default" !~ '^\s*\{' then
         v_key := jsonb_build_object(v_source.key_columns[1], p_key);
     else
         begin

@@ -12,7 +12,7 @@ declare
     v_words tsquery;
 begin
     -- Lines of dashes are no words that are excluded, and too many of those are too deep for PostgreSQL.
-    v_words := websearch_to_tsquery(p_text_search::regconfig, regexp_replace(left(p_text, 10000), '(-\s*){2,}', ' ', 'g'));
+    v_words := websearch_to_tsquery(p_text_search::regconfig, regexp_replace(left(p_text, 10000) collate "default", '(-\s*){2,}', ' ', 'g'));
     return case when querytree(v_words) not in ('', 'T') then v_words end;
 exception when undefined_object or internal_error then
     raise exception using

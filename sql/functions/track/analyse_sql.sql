@@ -14,6 +14,7 @@ language plpgsql
 set search_path from current
 as $$
 declare
+    v_view   regclass;
     v_rule   oid;
     v_detail text;
     v_unsafe text;
@@ -35,10 +36,11 @@ begin
                                  (select c.relname from pg_class c where c.oid = p_relation));
     end;
 
-    select r.oid into v_rule from pg_rewrite r where r.ev_class = 'evervec.analysed'::regclass;
+    v_view := to_regclass('evervec.analysed');
+    select r.oid into v_rule from pg_rewrite r where r.ev_class = v_view;
     columns := case
         -- A reference to the whole row names no column: every one counts.
-        when pg_get_viewdef('evervec.analysed'::regclass) ~ '\.\*' then array(
+        when pg_get_viewdef(v_view) ~ '\.\*' then array(
             select a.attname::text from pg_attribute a
              where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped order by a.attnum)
         else array(
@@ -53,7 +55,7 @@ begin
         select distinct d.refobjid::regclass
           from pg_depend d
          where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule and d.refclassid = 'pg_class'::regclass
-           and d.refobjid not in (p_relation, 'evervec.analysed'::regclass));
+           and d.refobjid not in (p_relation, v_view));
     select r.name into v_unsafe
       from (
         select f.oid::regprocedure::text as name, f.pronamespace as namespace

@@ -48,7 +48,7 @@ begin
         evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.stored_hash, v_sql.stored_model, v_sql.target,
         evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end,
         case when p_source.text_search is not null then 'when not e.documented then ''stale''' end,
-        case when p_source.text_search is not null then ', e.document is not null as documented' end);
+        case when p_source.text_search is not null then format(', e.document is not null %s as documented', case when p_source.bm25 then 'and e.document_text is not null' end) end);
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end

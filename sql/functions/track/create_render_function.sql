@@ -15,15 +15,15 @@ begin
     select * into v_sql from evervec.fragments(p_source);
     perform evervec.create_row_function(
         p_source, 'render', 'p_row_keys jsonb[], p_characters integer',
-        'table (ordinal integer, found boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
+        'table (ordinal integer, present boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
         format(
             $body$
         begin
             return query
-            select k.ordinality::integer, s.found is not null, left(s.content, coalesce($2, 2147483647)),
+            select k.ordinality::integer, s.present is not null, left(s.content, coalesce($2, 2147483647)),
                    sha256(convert_to(s.content, 'UTF8')), %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
-              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (found, content) on true
+              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (present, content) on true
               left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
         end
             $body$,

@@ -42,7 +42,7 @@ begin
             ), written as (
                 insert into %5$s (content_hash, model_id, embedding, note, %6$s %10$s)
                 select l.content_hash, $4, l.embedding, l.note, %7$s %11$s
-                  from locked l
+                  from locked l %13$s
                  where l.still_true
                 on conflict (%6$s) do update
                    set content_hash = excluded.content_hash,
@@ -64,10 +64,14 @@ begin
             v_keys.written,
             case when v_words then ', t.content' end,
             case when v_words then format('cross join lateral (select %s as content offset 0) t', v_sql.content) end,
-            case when v_words then ', document' end,
-            case when v_words then format(', evervec.%I(l.content)', 'document_' || p_source.name) end,
-            case when v_words then ', document = excluded.document' end),
-        'set enable_seqscan = off set jit = off');
+            case when v_words then ', document' end || case when p_source.bm25 then ', document_text' else '' end,
+            case when p_source.bm25 then ', d.document, case when d.document is not null then left(l.content, 200000) end'
+                 when v_words then format(', evervec.%I(l.content)', 'document_' || p_source.name) end,
+            case when v_words then ', document = excluded.document' end
+            || case when p_source.bm25 then ', document_text = excluded.document_text' else '' end,
+            case when p_source.bm25 then format('cross join lateral (select evervec.%I(l.content) as document offset 0) d',
+                                                'document_' || p_source.name) end),
+        'set enable_seqscan = off set jit = off' || case when p_source.bm25 then ' set client_min_messages = warning' else '' end);
     perform evervec.create_row_function(
         p_source, 'erase', 'p_row_keys jsonb[]', 'integer[]', false,
         format(

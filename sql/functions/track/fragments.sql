@@ -17,7 +17,7 @@ set search_path from current
 as $$
     select case when p_source.relation_kind = 'p' then '' else 'only ' end || evervec.qualified_name(p_source.relation),
            evervec.qualified_name(p_source.target),
-           format(E'(select case when r.content ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
+           format(E'(select case when r.content collate "default" ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
            case p_source.storage
                when 'column' then format('case when e.%I is not null then coalesce(e.%I, ''''::bytea) end',
                                          p_source.vector_column, p_source.hash_column)

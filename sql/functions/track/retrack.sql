@@ -1,7 +1,7 @@
 -- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
--- Locks:  those of track and untrack; with another p_text_search, ACCESS EXCLUSIVE on the embedding table.
+-- Locks:  those of track and untrack; with another p_text_search or p_bm25, ACCESS EXCLUSIVE on the embedding table.
 -- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source         text,
@@ -13,7 +13,8 @@ create or replace function evervec.retrack(
     p_too_long       text default null,
     p_cache          boolean default null,
     p_return_columns text[] default null,
-    p_text_search    text default null
+    p_text_search    text default null,
+    p_bm25           boolean default null
 )
 returns void
 language plpgsql
@@ -21,7 +22,7 @@ set search_path from current
 as $$
 declare
     v_source    evervec.source := evervec.source_named(p_source);
-    v_former    text := v_source.text_search;
+    v_former    evervec.source := v_source;
     v_protected boolean;
 begin
     perform evervec.check_relation(v_source.relation);
@@ -55,9 +56,9 @@ begin
     end if;
     perform evervec.match_key_types(v_source);
     v_source := evervec.with_return_columns(v_source, coalesce(p_return_columns, v_source.return_columns));
-    v_source := evervec.with_text_search(v_source, p_text_search);
-    if v_source.text_search is distinct from v_former then
-        perform evervec.create_document(v_source, false);
+    v_source := evervec.with_text_search(v_source, p_text_search, p_bm25);
+    if (v_source.text_search, v_source.bm25) is distinct from (v_former.text_search, v_former.bm25) then
+        perform evervec.create_document(v_source, v_source.text_search is distinct from v_former.text_search, false);
     end if;
     if v_source.state = 'suspended' then
         v_source.state := 'active';
@@ -87,7 +88,7 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search as in track; NULL keeps what it has, p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25 as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean) from public;

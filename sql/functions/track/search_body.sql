@@ -81,7 +81,7 @@ begin
             v_fetch   bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
                                          and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
                                     else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
-            v_ef      bigint := current_setting('hnsw.ef_search');
+            v_ef      bigint := current_setting('hnsw.ef_search')::bigint;
             v_visits  bigint := %7$s;
             v_scan    text;
             v_done    text;

@@ -7,7 +7,7 @@ returns text
 language sql immutable
 set search_path from current
 as $$
-    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at', 'note', 'document',
+    select case when p_column in ('content_hash', 'model_id', 'embedding', 'created_at', 'updated_at', 'note', 'document', 'document_text',
                                   'metadata', 'distance', 'similarity', 'p_query', 'p_limit')
                 then left('key_' || p_column, 63) else p_column end
 $$;

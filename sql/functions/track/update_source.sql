@@ -28,6 +28,7 @@ as $$
            return_columns     = p_source.return_columns,
            return_attributes  = p_source.return_attributes,
            text_search        = p_source.text_search,
+           bm25               = p_source.bm25,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id

@@ -11,7 +11,7 @@ begin
     p_source.priority := 5;
     if coalesce(p_priority, '') ~ '^\s*(-?\d*\.?\d*)\s*$' then
         perform evervec.check_option('p_priority', btrim(p_priority), array(select g::text from generate_series(1, 10) g));
-        p_source.priority := p_priority;
+        p_source.priority := p_priority::smallint;
     else
         perform evervec.analyse_sql(p_source.relation, 'p_priority', format('(%s)::numeric', p_priority));
         p_source.priority_sql := p_priority;

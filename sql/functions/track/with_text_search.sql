@@ -1,9 +1,9 @@
 -- with_text_search: a source with the configuration of full text search that its texts are kept by beside their vectors.
 --
--- Kept by its name with its schema: what pg_upgrade carries over.
+-- Kept by its name with its schema: what pg_upgrade carries over. With p_bm25 their texts are kept too, for pg_textsearch.
 -- Locks:  none.
--- Raises: VE111 unknown configuration, or vectors that are not in a table of evervec's
-create or replace function evervec.with_text_search(p_source evervec.source, p_text_search text)
+-- Raises: VE111 unknown configuration, vectors that are not in a table of evervec's, or no pg_textsearch
+create or replace function evervec.with_text_search(p_source evervec.source, p_text_search text, p_bm25 boolean)
 returns evervec.source
 language plpgsql stable
 set search_path from current
@@ -11,10 +11,19 @@ as $$
 declare
     v_configuration oid;
 begin
+    if p_bm25 and evervec.bm25_schema() is null then
+        raise exception using
+            errcode = 'VE111',
+            message = 'p_bm25 cannot be true',
+            detail  = 'The extension pg_textsearch is not installed in this database.',
+            hint    = 'CREATE EXTENSION pg_textsearch; or leave p_bm25 out: ts_rank_cd then ranks the words.';
+    end if;
     if p_text_search is null then
+        p_source.bm25 := p_source.text_search is not null and coalesce(p_bm25, p_source.bm25);
         return p_source;
     end if;
     p_source.text_search := null;
+    p_source.bm25 := p_text_search <> '' and coalesce(p_bm25, evervec.bm25_schema() is not null);
     if p_text_search = '' then
         return p_source;
     elsif p_source.storage <> 'table' then
@@ -48,7 +57,7 @@ begin
 end
 $$;
 
-comment on function evervec.with_text_search(evervec.source, text) is
-$$Internal. The source with text_search set; NULL keeps what it has, '' is none. Raises VE111.$$;
+comment on function evervec.with_text_search(evervec.source, text, boolean) is
+$$Internal. The source with text_search and bm25 set; NULL keeps what it has, '' is none. Raises VE111.$$;
 
-revoke execute on function evervec.with_text_search(evervec.source, text) from public;
+revoke execute on function evervec.with_text_search(evervec.source, text, boolean) from public;

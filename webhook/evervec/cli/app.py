@@ -46,12 +46,7 @@ class App:
 
     def providers(self) -> Providers:
         """The providers that models may ask for."""
-        config = self.config
-        return Providers(
-            timeout=config.request_timeout,
-            tenants=config.tenants,
-            local_processes=config.local_processes,
-        )
+        return Providers.configured(self.config)
 
     @cached_property
     def console(self) -> Console:

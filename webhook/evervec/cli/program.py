@@ -36,6 +36,7 @@ from evervec.cli.rollback import rollback
 from evervec.cli.schedule import schedule, unschedule
 from evervec.cli.search import search
 from evervec.cli.secret import secret
+from evervec.cli.serve import serve
 from evervec.cli.similar import similar
 from evervec.cli.status import status
 from evervec.cli.suspend import suspend
@@ -78,6 +79,7 @@ for command in (
     untrack,
     backfill,
     worker,
+    serve,
     status,
     coverage,
     doctor,

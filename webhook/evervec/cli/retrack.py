@@ -21,6 +21,11 @@ from evervec.cli.recipe import named_columns, recipe_options
     metavar="CONFIG",
     help="Keep the words of each text too: english, simple, …; '': not any more.",
 )
+@click.option(
+    "--bm25/--no-bm25",
+    default=None,
+    help="Rank words by BM25 of pg_textsearch, or not any more.",
+)
 @common_options
 @pass_app
 def retrack(
@@ -34,6 +39,7 @@ def retrack(
     too_long: str | None,
     cache: bool | None,
     text_search: str | None,
+    bm25: bool | None,
 ) -> None:
     """Bring SOURCE back after `evervec suspend`, or change how its text is made.
 
@@ -50,6 +56,7 @@ def retrack(
             too_long=too_long,
             cache=cache,
             text_search=text_search,
+            bm25=bm25,
         )
     if app.as_json:
         app.print_json({"source": source, "state": "active"})

@@ -55,6 +55,11 @@ from evervec.cli.recipe import named_columns, recipe_options
     metavar="CONFIG",
     help="Keep the words of each text too, for hybrid_search: english, simple, ….",
 )
+@click.option(
+    "--bm25/--no-bm25",
+    default=None,
+    help="Rank words by BM25 of pg_textsearch; default: where it is installed.",
+)
 @click.option("--no-backfill", is_flag=True, help="Leave the rows that are there alone.")
 @common_options
 @pass_app
@@ -77,6 +82,7 @@ def track(
     too_long: str,
     no_cache: bool,
     text_search: str | None,
+    bm25: bool | None,
     no_backfill: bool,
 ) -> None:
     """Keep an embedding of every row of TABLE from now on."""
@@ -99,6 +105,7 @@ def track(
             too_long=too_long,
             cache=not no_cache,
             text_search=text_search,
+            bm25=bm25,
             backfill=not no_backfill,
         )
     if app.as_json:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from evervec.providers.base import (
     CHARACTERS_A_TOKEN,
@@ -16,6 +16,7 @@ from evervec.providers.base import (
     ErrorClass,
     Factory,
     Kind,
+    NoProfileError,
     Provider,
     ProviderError,
     ProviderSetupError,
@@ -29,6 +30,7 @@ from evervec.providers.profiles import OPENAI, Profile, host, profile, variable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evervec.config import Config
     from evervec.providers.pool import Pool
     from evervec.records import Model
 
@@ -38,6 +40,7 @@ __all__ = [
     "ErrorClass",
     "Factory",
     "Kind",
+    "NoProfileError",
     "Profile",
     "Provider",
     "ProviderError",
@@ -101,6 +104,15 @@ class Providers:
         self._making: dict[tuple[str, str], threading.Lock] = {}
         self._pooling = threading.Lock()
 
+    @classmethod
+    def configured(cls, config: Config) -> Self:
+        """Providers as the environment has them."""
+        return cls(
+            timeout=config.request_timeout,
+            tenants=config.tenants,
+            local_processes=config.local_processes,
+        )
+
     def register(self, name: str, factory: Factory) -> None:
         """Add a provider, or put another in the place of one."""
         self._factories[name] = factory
@@ -147,24 +159,29 @@ class Providers:
 
         Raises ProviderError.
         """
-        vectors = self.embed(self.model_of(tenant, model), [text], "query").vectors
-        for reason in unusable_rows(vectors).values():
-            raise ProviderError(
-                "invalid_response", f"model {model.name} cannot place this: {reason}"
-            )
-        row: Vectors = vectors[0]
+        row: Vectors = self.embed_texts(self.model_of(tenant, model), [text], "query").vectors[0]
         return row
+
+    def embed_texts(self, model: Model, texts: Sequence[str], kind: Kind) -> Embeddings:
+        """As embed, for texts that are no rows: each must have a vector, or ProviderError says
+        which has none.
+        """
+        answer = self.embed(model, texts, kind)
+        for row, reason in unusable_rows(answer.vectors).items():
+            which = f"text {row + 1}" if len(texts) > 1 else "this"
+            raise ProviderError("bad_input", f"model {model.name} cannot place {which}: {reason}")
+        return answer
 
     def model_of(self, tenant: str | None, model: Model) -> Model:
         """The model, its provider the profile that pays for a tenant's calls.
 
-        Raises ProviderSetupError for a tenant without one.
+        Raises NoProfileError for a tenant without one.
         """
         if tenant is None or self.is_offline(model):
             return model  # offline: costs nobody anything, and nothing leaves the machine
         found = self._tenants.get(tenant) or self._tenants.get("*")
         if found is None:
-            raise ProviderSetupError(
+            raise NoProfileError(
                 f"no provider profile for tenant {tenant!r} is configured",
                 hint="EVERVEC_PROFILES maps tenants to profiles: alice=azure_eu,*=openai.",
             )

@@ -88,6 +88,10 @@ class ProviderSetupError(ProviderError):
         super().__init__("auth", message, hint=hint)
 
 
+class NoProfileError(ProviderSetupError):
+    """A caller's own: nobody has said which profile pays for this tenant."""
+
+
 class Provider(Protocol):
     """Turns texts into vectors with one model."""
 
