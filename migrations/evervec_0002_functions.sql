@@ -735,7 +735,7 @@ set search_path from current
 as $$
 declare
     -- Each holds those before it.
-    v_all   constant text[] := '{read,write,admin}';
+    v_all   constant text[] := array['read', 'write', 'admin'];
     v_token constant text   := 'evv_' || evervec.random_key();
     v_scope text;
 begin
@@ -11569,4 +11569,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '477f557ae2fae76d7209eacf28ebc4c87e1667f7e603ffa4e5a8795cec0b800c');
+values ('evervec_0002_functions', 'ce4f8043d3003039af32fec08f2cf8ea6c2209d6ad18d7d6829f506a7f13c25d');
