@@ -311,6 +311,32 @@ select source, relation, column_name, provider, leaves from evervec.egress;
 -- example: tick
 select * from evervec.tick();
 
+-- example: cleanup_expired
+select evervec.cleanup_expired();
+
+-- example: configure_push
+-- Rings by pg_net or pgsql-http, whichever is there; without both, none does.
+select evervec.configure_push('https://webhook.example.org');
+
+-- example: ring
+select * from evervec.ring();
+
+-- example: push_off
+select evervec.push_off();
+
+-- example: maintain
+select * from evervec.maintain();
+
+-- example: maintenance_jobs
+select name, schedule, command from evervec.maintenance_jobs();
+
+-- example: schedule_maintenance
+-- Where pg_cron is in this database, and USAGE on its schema granted to evervec's owner.
+select name, schedule from evervec.schedule_maintenance();
+
+-- example: unschedule_maintenance
+select evervec.unschedule_maintenance();
+
 -- example: grant_access
 -- On what there is and on what is tracked later. Role and table stay yours: it sees what the table's policies let it see.
 select evervec.grant_access('shop_web', 'reader');

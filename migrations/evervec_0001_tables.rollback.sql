@@ -6,7 +6,10 @@ begin
     end if;
 end
 $$;
+drop sequence evervec.next_ring;
 drop table
+    evervec.push,
+    evervec.maintenance,
     evervec.secret,
     evervec.ring_nonce,
     evervec.api_token,

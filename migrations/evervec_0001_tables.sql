@@ -459,7 +459,7 @@ create unlogged table evervec.source_change (
 create index source_change_source_id_xid_idx on evervec.source_change (source_id, xid);
 alter table evervec.source_change set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 comment on table evervec.source_change is
-$$Transactions that stored vectors of a source, so that results of searches kept from before are not used any more. tick() puts one row in the place of many.$$;
+$$Transactions that stored vectors of a source, so that results of searches kept from before are not used any more. cleanup_expired() puts one row in the place of many.$$;
 
 create table evervec.setting (
     name  text  not null,
@@ -475,17 +475,18 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('alert_pending_age', '"1 hour"', 'alerts: the oldest pending job is older than'),
        ('alert_rate_limited', '"15 minutes"', 'alerts: a model is held back by rate limits for longer than'),
        ('alert_vectors_without_index', '10000', 'alerts: a source has no index and as many vectors as'),
-       ('batch_log_keep', '"400 days"', 'tick: batches, and what a day cost, are forgotten after'),
-       ('cache_keep', '"30 days"', 'a vector of a text is used again, and then forgotten by tick, this long after its last use'),
-       ('dead_letter_keep', '"90 days"', 'tick: dead letters are forgotten after'),
-       ('dead_letter_keep_resolved', '"7 days"', 'tick: resolved dead letters are forgotten after'),
-       ('dead_letter_most', '100000', 'tick: dead letters are kept at most, the newest'),
+       ('batch_log_keep', '"400 days"', 'cleanup_expired: batches, and what a day cost, are forgotten after'),
+       ('cache_keep', '"30 days"', 'a vector of a text is used again, and then forgotten by cleanup_expired, this long after its last use'),
+       ('cron_history_keep', '"2 days"', 'pg_cron: what it keeps about the jobs of evervec is pruned after'),
+       ('dead_letter_keep', '"90 days"', 'cleanup_expired: dead letters are forgotten after'),
+       ('dead_letter_keep_resolved', '"7 days"', 'cleanup_expired: resolved dead letters are forgotten after'),
+       ('dead_letter_most', '100000', 'cleanup_expired: dead letters are kept at most, the newest'),
        ('index_wait', '"15 minutes"', 'a vector index that is missing is built, however long the queue is, so long after a backfill has moved last'),
-       ('query_cache_keep', '"24 hours"', 'the vector of a search is used again, and then forgotten by tick, this long after it was made'),
-       ('query_cache_most', '10000', 'tick: vectors of searches are kept at most, the newest'),
+       ('query_cache_keep', '"24 hours"', 'the vector of a search is used again, and then forgotten by cleanup_expired, this long after it was made'),
+       ('query_cache_most', '10000', 'cleanup_expired: vectors of searches are kept at most, the newest'),
        ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over'),
-       ('search_cache_keep', '"24 hours"', 'the result of a search is used again, while its source has not changed, and then forgotten by tick, this long after it was found; 0: not at all'),
-       ('search_cache_most', '10000', 'tick: results of searches are kept at most, the newest');
+       ('search_cache_keep', '"24 hours"', 'the result of a search is used again, while its source has not changed, and then forgotten by cleanup_expired, this long after it was found; 0: not at all'),
+       ('search_cache_most', '10000', 'cleanup_expired: results of searches are kept at most, the newest');
 
 create table evervec.batch_log (
     batch_log_id bigint      generated always as identity,
@@ -564,6 +565,43 @@ create table evervec.access (
 comment on table evervec.access is
 $$Who was given which rights by grant_access: so that what is made later, for another source or by a migration, is open to them as well.$$;
 
+-- What upkeep there is, and when a worker ran it last; a job is the name of a function without arguments.
+create table evervec.maintenance (
+    job       text        not null,
+    every     interval    not null,
+    by_worker boolean     not null default true,
+    ran_at    timestamptz not null default '-infinity',
+    error     text,
+    constraint maintenance_pkey primary key (job),
+    constraint maintenance_every_check check (every between '1 second' and '1 day')
+);
+comment on table evervec.maintenance is
+$$Upkeep and how often it is done; every is editable, and schedule_maintenance tells pg_cron. ran_at, error: when a worker ran it last (maintain), and why it failed.$$;
+comment on column evervec.maintenance.by_worker is
+$$false: pg_cron only; a worker does the work that it would ring for.$$;
+insert into evervec.maintenance (job, every, by_worker)
+values ('cleanup_expired', '1 minute', true),
+       ('ring', '5 seconds', false),
+       ('tick', '15 seconds', true);
+
+-- What configure_push was told; no row: push is off.
+create table evervec.push (
+    only_row  boolean  not null default true,
+    url       text     not null,
+    transport text     not null,
+    debounce  interval not null,
+    search    boolean  not null,
+    problem   text,
+    constraint push_pkey primary key (only_row),
+    constraint push_only_row_check check (only_row)
+);
+comment on table evervec.push is
+$$Which webhook is rung, by what it may be, and how often; search: whether it is asked for vectors. problem: why the last ring() failed.$$;
+
+create sequence evervec.next_ring;
+comment on sequence evervec.next_ring is
+$$When a trigger may ring the webhook again, in milliseconds since 1970: a value that all sessions see at once, and none waits for.$$;
+
 -- The webhook: what signs its rings, and who may call it. No kind of access has a right on these tables.
 create table evervec.secret (
     secret_id  integer     generated always as identity,
@@ -606,4 +644,4 @@ comment on table evervec.api_token is
 $$Who may call the webhook: the SHA-256 of each token, never the token.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '9cf96795a1cb045dd528ce5c64605a4520816d032a05a7e42bb3b58b69fa7d17');
+values ('evervec_0001_tables', '77b59d5b109787dc907a1daf4d8319c51d5b4e5358d3d913f3c68dbc0abc0ab8');

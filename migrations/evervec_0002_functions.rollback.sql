@@ -90,7 +90,6 @@ drop function evervec.compile_recipe(regclass, text[], text, text, text);
 drop function evervec.columns_text(regclass, text[]);
 drop function evervec.column_text(regclass, text);
 drop function evervec.check_relation(regclass);
-drop function evervec.check_option(text, text, text[]);
 drop function evervec.check_name(text);
 drop function evervec.changed_keys(evervec.source, text, text);
 drop function evervec.key_decoy(evervec.source);
@@ -136,6 +135,13 @@ drop function evervec.bm25_ranking(regclass, text, text);
 drop function evervec.among_query(text, text, jsonb);
 drop function evervec.add_filter(text, text, text, text[]);
 drop function evervec.add_source(evervec.source);
+drop function evervec.unschedule_maintenance();
+drop function evervec.schedule_maintenance();
+drop function evervec.maintenance_jobs();
+drop function evervec.maintain();
+drop function evervec.has_cron();
+drop function evervec.cron_schedule(interval);
+drop function evervec.cleanup_expired(integer);
 drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.with_failure(jsonb, text, text, integer);
 drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
@@ -173,6 +179,7 @@ drop function evervec.keys_query(text, boolean, text, jsonb, jsonb);
 drop function evervec.job_status(bigint);
 drop function evervec.task_progress(evervec.processing_queue);
 drop function evervec.policy_of(integer, text);
+drop function evervec.forget_receipts(integer);
 drop function evervec.forget_letters(integer);
 drop function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean);
 drop function evervec.fold(integer);
@@ -198,13 +205,24 @@ drop function evervec.check_request(integer, jsonb, text);
 drop function evervec.bury_jobs(bigint[], text, text, integer);
 drop function evervec.backfill(text);
 drop function evervec.add_task(text, jsonb, integer, text, jsonb);
+drop function evervec.ring();
+drop function evervec.has_work();
 drop function evervec.active_sources(text[]);
+drop function evervec.embed_by_service(text, text);
+drop function evervec.configure_push(text, text, interval, boolean);
+drop function evervec.check_option(text, text, text[]);
+drop function evervec.ring_after_change();
+drop function evervec.ring_once();
+drop function evervec.send_ring(text);
+drop function evervec.post_json(text, jsonb, text, interval);
+drop function evervec.push_off();
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
 drop function evervec.hold_model(integer, timestamptz, text, text);
 drop function evervec.get_model(text);
 drop function evervec.model_named(text);
 drop function evervec.free_model(integer);
+drop function evervec.forget_calls(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
@@ -214,6 +232,7 @@ drop function evervec.metric(text);
 drop function evervec.due_indexes(text[]);
 drop function evervec.build_index(text);
 drop function evervec.set_budget(text, text, bigint, numeric);
+drop function evervec.forget_batches(integer);
 drop function evervec.estimate(text);
 drop function evervec.source_named(text);
 drop function evervec.lock_relation(regclass, text, integer, interval);
@@ -229,10 +248,16 @@ drop function evervec.partitions_of(regclass);
 drop function evervec.doctor_tables(evervec.source);
 drop function evervec.doctor_state(evervec.source);
 drop function evervec.doctor_recipe(evervec.source);
+drop function evervec.doctor_push();
+drop function evervec.push_transport();
+drop function evervec.pgsql_http();
+drop function evervec.pg_net();
+drop function evervec.trusted_function(name, name[]);
 drop function evervec.doctor_protection(evervec.source);
 drop function evervec.doctor_privileges(evervec.source);
 drop function evervec.doctor_pgvector();
 drop function evervec.doctor_model(evervec.source);
+drop function evervec.doctor_maintenance();
 drop function evervec.doctor_log();
 drop function evervec.doctor_leases(evervec.source);
 drop function evervec.doctor_key(evervec.source);
@@ -401,6 +426,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/control/doctor_log.sql
 
+-- removed: functions/control/doctor_maintenance.sql
+
 -- removed: functions/control/doctor_model.sql
 
 -- removed: functions/control/doctor_pgvector.sql
@@ -408,6 +435,8 @@ drop function evervec.kind_rights();
 -- removed: functions/control/doctor_privileges.sql
 
 -- removed: functions/control/doctor_protection.sql
+
+-- removed: functions/control/doctor_push.sql
 
 -- removed: functions/control/doctor_recipe.sql
 
@@ -445,7 +474,11 @@ drop function evervec.kind_rights();
 
 -- removed: functions/core/source_named.sql
 
+-- removed: functions/core/trusted_function.sql
+
 -- removed: functions/cost/estimate.sql
+
+-- removed: functions/cost/forget_batches.sql
 
 -- removed: functions/cost/set_budget.sql
 
@@ -469,6 +502,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/model/end_call.sql
 
+-- removed: functions/model/forget_calls.sql
+
 -- removed: functions/model/free_model.sql
 
 -- removed: functions/model/get_model.sql
@@ -480,6 +515,30 @@ drop function evervec.kind_rights();
 -- removed: functions/model/pause_model.sql
 
 -- removed: functions/model/resume_model.sql
+
+-- removed: functions/push/configure_push.sql
+
+-- removed: functions/push/embed_by_service.sql
+
+-- removed: functions/push/has_work.sql
+
+-- removed: functions/push/pg_net.sql
+
+-- removed: functions/push/pgsql_http.sql
+
+-- removed: functions/push/post_json.sql
+
+-- removed: functions/push/push_off.sql
+
+-- removed: functions/push/push_transport.sql
+
+-- removed: functions/push/ring.sql
+
+-- removed: functions/push/ring_after_change.sql
+
+-- removed: functions/push/ring_once.sql
+
+-- removed: functions/push/send_ring.sql
 
 -- removed: functions/queue/active_sources.sql
 
@@ -532,6 +591,8 @@ drop function evervec.kind_rights();
 -- removed: functions/queue/fold_source.sql
 
 -- removed: functions/queue/forget_letters.sql
+
+-- removed: functions/queue/forget_receipts.sql
 
 -- removed: functions/queue/job_status.sql
 
@@ -606,6 +667,20 @@ drop function evervec.kind_rights();
 -- removed: functions/queue/with_failure.sql
 
 -- removed: functions/queue/write_vectors.sql
+
+-- removed: functions/schedule/cleanup_expired.sql
+
+-- removed: functions/schedule/cron_schedule.sql
+
+-- removed: functions/schedule/has_cron.sql
+
+-- removed: functions/schedule/maintain.sql
+
+-- removed: functions/schedule/maintenance_jobs.sql
+
+-- removed: functions/schedule/schedule_maintenance.sql
+
+-- removed: functions/schedule/unschedule_maintenance.sql
 
 -- removed: functions/search/add_filter.sql
 

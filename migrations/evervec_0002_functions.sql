@@ -52,7 +52,7 @@ as $$
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
 
         ('worker', 'function', 'execute',
-         'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick pending due_indexes '
+         'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
 
@@ -60,11 +60,12 @@ as $$
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
          'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
+         'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
-         'model model_call processing_queue retry_policy schema_version setting source spending'),
+         'maintenance model model_call processing_queue push retry_policy schema_version setting source spending'),
         ('admin', 'relation', 'update', 'model retry_policy setting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
         ('admin', 'relation', 'delete', 'retry_policy')
@@ -1560,6 +1561,8 @@ begin
     end loop;
     if p_source is null then
         return query select null, f.* from evervec.doctor_log() f;
+        return query select null, f.* from evervec.doctor_maintenance() f;
+        return query select null, f.* from evervec.doctor_push() f;
         return query select null, f.* from evervec.doctor_access() f;
         return query select null, f.* from evervec.doctor_pgvector() f;
     end if;
@@ -1567,7 +1570,7 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error or advice; problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, failing upkeep, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error, advice, or info (by what the webhook is rung); problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
 
@@ -2204,6 +2207,27 @@ $$Internal. Finding of doctor: a change log of more rows than setting alert_chan
 
 revoke execute on function evervec.doctor_log() from public;
 
+-- file: functions/control/doctor_maintenance.sql
+-- doctor_maintenance: finding: upkeep that failed when a worker ran it last.
+--
+-- Locks:  none.
+create or replace function evervec.doctor_maintenance()
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'failing upkeep', 'error',
+           format('%s failed when it was last run: %s.', m.job, rtrim(m.error, '.')),
+           format('select * from evervec.%I();', m.job)
+      from evervec.maintenance m
+     where m.error is not null
+$$;
+
+comment on function evervec.doctor_maintenance() is
+$$Internal. Finding of doctor: upkeep that fails.$$;
+
+revoke execute on function evervec.doctor_maintenance() from public;
+
 -- file: functions/control/doctor_model.sql
 -- doctor_model: finding: a source whose model is paused, by whom or by what.
 --
@@ -2349,6 +2373,142 @@ comment on function evervec.doctor_protection(evervec.source) is
 $$Internal. Findings of doctor: an embedding table without the row-level security that its source has, or without the policy that shows anything.$$;
 
 revoke execute on function evervec.doctor_protection(evervec.source) from public;
+
+-- file: functions/core/trusted_function.sql
+-- trusted_function: a function of an extension that may or may not be there, found by name and types, for calls at run time.
+--
+-- Not by the extension, which a service may have built in under another name; but only what a superuser owns, or we ourselves: anybody
+-- else's would run with our rights.
+-- Locks:  none.
+create or replace function evervec.trusted_function(p_name name, variadic p_types name[])
+returns regproc
+language sql stable
+set search_path from current
+as $$
+    select p.oid::regproc
+      from pg_proc p
+      join pg_roles o on o.oid = p.proowner
+     where p.proname = p_name
+       and p_types = array(select t.typname from unnest(p.proargtypes) with ordinality as a (oid, n) join pg_type t on t.oid = a.oid order by a.n)
+       and (o.rolsuper or o.rolname = current_user)
+       and has_schema_privilege(p.pronamespace, 'usage') and has_function_privilege(p.oid, 'execute')
+     order by p.oid
+     limit 1
+$$;
+
+comment on function evervec.trusted_function(name, name[]) is
+$$Internal. The function of that name with parameters of these types, if the current role may call it and its owner can be trusted; NULL otherwise.$$;
+
+revoke execute on function evervec.trusted_function(name, name[]) from public;
+
+-- file: functions/push/pg_net.sql
+-- pg_net: its function that sends a request after commit, if pg_net can be used here.
+--
+-- Locks:  none.
+-- needs: functions/core/trusted_function.sql
+create or replace function evervec.pg_net()
+returns regproc
+language sql stable
+set search_path from current
+as $$
+    select evervec.trusted_function('http_post', 'text', 'jsonb', 'jsonb', 'jsonb', 'int4')
+$$;
+
+comment on function evervec.pg_net() is
+$$Internal. net.http_post of pg_net, or NULL.$$;
+
+revoke execute on function evervec.pg_net() from public;
+
+-- file: functions/push/pgsql_http.sql
+-- pgsql_http: its function that sends a request and waits for the answer, if pgsql-http can be used here.
+--
+-- Locks:  none.
+-- needs: functions/core/trusted_function.sql
+create or replace function evervec.pgsql_http()
+returns regproc
+language sql stable
+set search_path from current
+as $$
+    select evervec.trusted_function('http', 'http_request')
+$$;
+
+comment on function evervec.pgsql_http() is
+$$Internal. http(http_request) of pgsql-http, or NULL.$$;
+
+revoke execute on function evervec.pgsql_http() from public;
+
+-- file: functions/push/push_transport.sql
+-- push_transport: by what the webhook is rung now.
+--
+-- Looked up whenever it is needed, so that an extension may come and go.
+-- Locks:  none.
+-- needs: functions/push/pg_net.sql
+-- needs: functions/push/pgsql_http.sql
+create or replace function evervec.push_transport()
+returns text
+language sql stable
+set search_path from current
+as $$
+    select case when p.transport in ('auto', 'pg_net') and evervec.pg_net() is not null then 'pg_net'
+                when p.transport in ('auto', 'http') and evervec.pgsql_http() is not null then 'http'
+                else 'none' end
+      from evervec.push p
+$$;
+
+comment on function evervec.push_transport() is
+$$Internal. pg_net, http or none, of what configure_push allows; NULL: push is off.$$;
+
+revoke execute on function evervec.push_transport() from public;
+
+-- file: functions/control/doctor_push.sql
+-- doctor_push: finding: by what the webhook is rung, and why; worse, where it is not, or could be by something better.
+--
+-- Locks:  none.
+-- needs: functions/push/push_transport.sql
+create or replace function evervec.doctor_push()
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    with push as (
+        select p.*, evervec.push_transport() as used,
+               exists (select from pg_trigger t where t.tgrelid = 'evervec.change_log'::regclass and t.tgname = 'evervec_ring') as by_trigger
+          from evervec.push p
+    )
+    select x.finding, x.severity, x.problem,
+           coalesce(x.remedy, format('select evervec.configure_push(%L, %L, %L, %L);', p.url, p.transport, p.debounce, p.search))
+      from push p
+      cross join lateral (
+        select 'push fails' as finding, 'error' as severity,
+               format('The last ring of %s failed: %s. Work waits until somebody looks for it.', p.url, rtrim(p.problem, '.')) as problem,
+               'select * from evervec.ring();' as remedy
+         where p.problem is not null
+        union all
+        select 'push not possible', 'error',
+               format('%s is not rung: %s cannot be used here.', p.url,
+                      case p.transport when 'auto' then 'neither pg_net nor pgsql-http' when 'http' then 'pgsql-http' else p.transport end),
+               'select evervec.push_off();'
+         where p.used = 'none'
+        union all
+        select 'push not as it could be', 'advice',
+               case when p.by_trigger then format('pg_net is gone: %s is rung by a schedule only.', p.url)
+                    else format('pg_net is there now, and would ring %s after every commit.', p.url) end,
+               null
+         where p.by_trigger <> (p.used = 'pg_net') and p.used <> 'none'
+        union all
+        select 'push', 'info',
+               case p.used when 'pg_net' then format('pg_net rings %s after commits, every %s at most; ring() makes up for what is lost.', p.url, p.debounce)
+                           else format('pgsql-http rings %s, whenever ring() is called and there is work; pg_net %s.', p.url,
+                                       case p.transport when 'http' then 'is not wanted' else 'cannot be used here' end) end,
+               'select * from evervec.ring();'
+         where p.used <> 'none' and p.by_trigger = (p.used = 'pg_net') and p.problem is null
+      ) x
+$$;
+
+comment on function evervec.doctor_push() is
+$$Internal. Finding of doctor: which transport rings the webhook.$$;
+
+revoke execute on function evervec.doctor_push() from public;
 
 -- file: functions/control/doctor_recipe.sql
 -- doctor_recipe: finding: a recipe that cannot make texts any more, as after a rename in a table that it reads.
@@ -2903,6 +3063,41 @@ $$What it would cost to give every row its vector, without sending or queueing a
 
 revoke execute on function evervec.estimate(text) from public;
 
+-- file: functions/cost/forget_batches.sql
+-- forget_batches: removes batches, and the days that sum them up, that are older than the setting batch_log_keep.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.forget_batches(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with oldest as (
+        select now() - evervec.setting_interval('batch_log_keep', '400 days') as kept_at
+    ), batches as (
+        delete from evervec.batch_log b
+         where b.ctid = any (array(
+            select o.ctid from evervec.batch_log o where o.finished_at < (select k.kept_at from oldest k) limit p_limit for update skip locked))
+        returning 1
+    ), days as (
+        delete from evervec.spending p
+         where p.ctid = any (array(
+            select o.ctid
+              from evervec.spending o
+             where o.day < (select (k.kept_at at time zone 'UTC')::date from oldest k)
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select (select count(*) from batches) + (select count(*) from days)
+$$;
+
+comment on function evervec.forget_batches(integer) is
+$$Internal. Removes up to p_limit old batches, and as many old days of the view cost; returns how many of both.$$;
+
+revoke execute on function evervec.forget_batches(integer) from public;
+
 -- file: functions/cost/set_budget.sql
 -- set_budget: how much a model, or a source, may spend on a day.
 --
@@ -3296,6 +3491,34 @@ $$Ends a call of begin_call; p_tokens: what it really had (NULL: what was said t
 
 revoke execute on function evervec.end_call(bigint, bigint) from public;
 
+-- file: functions/model/forget_calls.sql
+-- forget_calls: removes calls to limited models that ended, or expired, more than an hour ago.
+--
+-- begin_call does so for the model that it is asked about; this is for those that nobody uses any more.
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_calls(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.model_call c
+         where c.ctid = any (array(
+            select o.ctid
+              from evervec.model_call o
+             where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour'
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_calls(integer) is
+$$Internal. Removes up to p_limit old calls to limited models; returns how many.$$;
+
+revoke execute on function evervec.forget_calls(integer) from public;
+
 -- file: functions/model/free_model.sql
 -- free_model: a success shows that what paused a model by an error is over.
 --
@@ -3483,6 +3706,323 @@ $$Takes the work on all sources of a model up again; jobs that an error of the s
 
 revoke execute on function evervec.resume_model(text) from public;
 
+-- file: functions/push/push_off.sql
+-- push_off: the webhook is rung no more, and asked for no vectors; workers and webhooks look for work themselves.
+--
+-- Locks:  ACCESS EXCLUSIVE on change_log where it has the trigger, in attempts of half a second with pauses between them.
+-- Raises: 55P03 change_log stays locked
+-- needs: functions/core/lock_relation.sql
+create or replace function evervec.push_off()
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+begin
+    if exists (select from pg_trigger t where t.tgrelid = 'evervec.change_log'::regclass and t.tgname = 'evervec_ring') then
+        perform evervec.lock_relation('evervec.change_log', 'access exclusive');
+        drop trigger evervec_ring on evervec.change_log;
+    end if;
+    update evervec.secret s set retires_at = now() where s.name = 'search' and s.retires_at is null;
+    update evervec.api_token t set revoked_at = now() where t.name = 'evervec.search' and t.revoked_at is null;
+    delete from evervec.push;
+    return found;
+end
+$$;
+
+comment on function evervec.push_off() is
+$$Ends what configure_push began; whether push was on. Raises 55P03.$$;
+
+revoke execute on function evervec.push_off() from public;
+
+-- file: functions/push/post_json.sql
+-- post_json: one POST of JSON by pgsql-http, with a limit of time that is put back afterwards.
+--
+-- Waits for the answer, so never from a transaction that somebody else may wait for.
+-- Locks:  none.
+-- needs: functions/push/pgsql_http.sql
+create or replace function evervec.post_json(
+    p_url       text,
+    p_headers   jsonb,
+    p_body      text,
+    p_timeout   interval,
+    out status  integer,
+    out content text
+)
+language plpgsql
+set search_path from current
+as $$
+declare
+    c_setting constant text := 'http.timeout_msec';
+    v_schema  name := (select n.nspname from pg_proc p join pg_namespace n on n.oid = p.pronamespace where p.oid = evervec.pgsql_http());
+    v_former  text;
+begin
+    -- The library defines the setting when it is loaded: by its first call.
+    execute format('select %I.urlencode(''''::varchar)', v_schema);
+    v_former := coalesce(nullif(current_setting(c_setting, true), ''), '5000');
+    perform set_config(c_setting, (extract(epoch from p_timeout) * 1000)::integer::text, true);
+    execute format('select r.status, r.content'
+                   '  from %1$I.http((''POST'', $1, array(select (h.key, h.value)::%1$I.http_header from jsonb_each_text($2) h),'
+                   '                  ''application/json'', $3)::%1$I.http_request) r', v_schema)
+       into status, content
+      using p_url, p_headers, p_body;
+    perform set_config(c_setting, v_former, true);
+end
+$$;
+
+comment on function evervec.post_json(text, jsonb, text, interval) is
+$$Internal. Sends a body of JSON and waits for the answer, p_timeout at most; an error of pgsql-http where none comes.$$;
+
+revoke execute on function evervec.post_json(text, jsonb, text, interval) from public;
+
+-- file: functions/push/send_ring.sql
+-- send_ring: one signed ring of the webhook; says only that there is something to look for.
+--
+-- pg_net keeps requests where everybody may read them: so neither data nor secret is in it.
+-- Locks:  none.
+-- Raises: VE410 there is no secret
+-- needs: functions/auth/sign_ring.sql
+-- needs: functions/push/post_json.sql
+-- needs: functions/push/pg_net.sql
+create or replace function evervec.send_ring(p_transport text)
+returns integer
+language plpgsql
+set search_path from current
+as $$
+declare
+    -- Signed as pg_net sends it: in the form that jsonb has as text.
+    c_body    constant jsonb    := '{"evervec": "ring"}';
+    c_timeout constant interval := '1 second';
+    v_url     text := (select p.url || '/v1/wake' from evervec.push p);
+    v_headers jsonb;
+    v_status  integer;
+begin
+    select jsonb_build_object('Content-Type', 'application/json', 'X-Evervec-Timestamp', r."timestamp"::text,
+                              'X-Evervec-Nonce', r.nonce, 'X-Evervec-Signature', r.signature)
+      into v_headers
+      from evervec.sign_ring(convert_to(c_body::text, 'UTF8')) r;
+    if p_transport = 'pg_net' then
+        execute 'select ' || evervec.pg_net() || '($1, $2, ''{}'', $3, $4)'
+          using v_url, c_body, v_headers, (extract(epoch from c_timeout) * 1000)::integer;
+    else
+        select r.status into v_status from evervec.post_json(v_url, v_headers - 'Content-Type', c_body::text, c_timeout) r;
+    end if;
+    return v_status;
+end
+$$;
+
+comment on function evervec.send_ring(text) is
+$$Internal. Rings the webhook by pg_net, which sends after commit, or http, which waits up to a second for the answer and gives its status. Raises VE410.$$;
+
+revoke execute on function evervec.send_ring(text) from public;
+
+-- file: functions/push/ring_once.sql
+-- ring_once: rings the webhook by pg_net after the commit of this transaction, which rings no more, and nobody else within the debounce.
+--
+-- Whatever goes wrong with that is none of the writer's business; ring() repeats it. Hence the EXCEPTION block, at most one a transaction,
+-- and no wait for a lock.
+-- Locks:  none that anybody waits for.
+-- needs: functions/push/send_ring.sql
+create or replace function evervec.ring_once()
+returns void
+language plpgsql
+set search_path from current
+set lock_timeout = '10ms'
+as $$
+begin
+    perform set_config('evervec.rung', 'on', true);
+    perform setval('evervec.next_ring', (extract(epoch from clock_timestamp() + p.debounce) * 1000)::bigint) from evervec.push p;
+    begin
+        perform evervec.send_ring('pg_net');
+    exception when others then
+        raise log 'evervec: the webhook is not rung: %', sqlerrm;
+    end;
+end
+$$;
+
+comment on function evervec.ring_once() is
+$$Internal. Rings the webhook by pg_net, at most once a transaction; raises nothing.$$;
+
+revoke execute on function evervec.ring_once() from public;
+
+-- file: functions/push/ring_after_change.sql
+-- ring_after_change: the trigger by which a transaction rings the webhook through pg_net; keeps away who has rung, or comes too soon.
+--
+-- It fires once a logged statement, which is once a row of an UPDATE. So it does next to nothing: no condition of the trigger, which PostgreSQL would
+-- prepare each time, no SET clause, every name and operator qualified instead. It runs as the function that logged, which is evervec's.
+-- A transaction rings once by a setting that is local to it. Rings of all sessions are kept apart by the value of a sequence, for which
+-- nobody ever waits; a ring that a rollback takes along is made up for by ring().
+-- Locks:  none.
+-- needs: functions/push/ring_once.sql
+create or replace function evervec.ring_after_change()
+returns trigger
+language plpgsql
+as $$
+begin
+    if pg_catalog.current_setting('evervec.rung', true) operator(pg_catalog.=) 'on'
+       or pg_catalog.pg_sequence_last_value('evervec.next_ring')
+          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
+        return null;
+    end if;
+    perform evervec.ring_once();
+    return null;
+end
+$$;
+
+comment on function evervec.ring_after_change() is
+$$Internal. Trigger on change_log while push is on and pg_net is there.$$;
+
+revoke execute on function evervec.ring_after_change() from public;
+
+-- file: functions/track/check_option.sql
+-- check_option: refuses a value that is not among those that an option takes.
+--
+-- Locks:  none.
+-- Raises: VE111 unknown value
+create or replace function evervec.check_option(p_option text, p_value text, p_allowed text[])
+returns void
+language plpgsql immutable
+set search_path from current
+as $$
+begin
+    if p_value is null or p_value <> all (p_allowed) then
+        raise exception using
+            errcode = 'VE111',
+            message = format('%s cannot be %s', p_option, coalesce(quote_literal(p_value), 'NULL')),
+            detail  = format('It takes %s.', array_to_string(p_allowed, ', ')),
+            hint    = 'Choose one of these, or leave the option out for its default.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_option(text, text, text[]) is
+$$Internal. Raises VE111 when p_value is not one of p_allowed.$$;
+
+revoke execute on function evervec.check_option(text, text, text[]) from public;
+
+-- file: functions/push/configure_push.sql
+-- configure_push: lets the database ring a webhook when there is work, and, if told so, ask it for the vectors of searches.
+--
+-- By pg_net a trigger of its own on change_log rings, present only while push is on. The token for searches is made here and kept
+-- beside the ring's secret, so that it stands in no statement.
+-- Locks:  ACCESS EXCLUSIVE on change_log, in attempts of half a second with pauses between them.
+-- Raises: VE111 a bad option · VE422 not the address of a webhook · VE423 p_transport or p_search needs an extension that is not there ·
+--         55P03 change_log stays locked
+-- needs: functions/auth/create_token.sql
+-- needs: functions/auth/keep_secret.sql
+-- needs: functions/auth/rotate_secret.sql
+-- needs: functions/core/lock_relation.sql
+-- needs: functions/push/push_off.sql
+-- needs: functions/push/push_transport.sql
+-- needs: functions/push/ring_after_change.sql
+-- needs: functions/track/check_option.sql
+create or replace function evervec.configure_push(
+    p_url       text,
+    p_transport text default 'auto',
+    p_debounce  interval default '1 second',
+    p_search    boolean default false
+)
+returns text
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_transport text;
+begin
+    perform evervec.check_option('p_transport', p_transport, array['auto', 'pg_net', 'http']);
+    if coalesce(p_url, '') !~ '^https?://[^/?#@[:space:]]+(/[^?#[:space:]]*)?$' then
+        raise exception using
+            errcode = 'VE422',
+            message = 'this is not the address of a webhook',
+            detail  = 'It begins with http:// or https://, and has neither user, password, ? nor #: everybody may read the requests of pg_net.',
+            hint    = 'SELECT evervec.configure_push(''https://webhook.example.org''); or, to end it: SELECT evervec.push_off();';
+    elsif coalesce(p_debounce not between '0' and '1 hour', true) then
+        raise exception using
+            errcode = 'VE111',
+            message = 'rings cannot be so far apart',
+            detail  = format('p_debounce is %s.', coalesce(p_debounce::text, 'NULL')),
+            hint    = 'From 0 to 1 hour; 1 second is plenty.';
+    end if;
+    perform evervec.push_off();
+    insert into evervec.push (url, transport, debounce, search)
+    values (rtrim(p_url, '/'), p_transport, p_debounce, p_search);
+    v_transport := evervec.push_transport();
+    if p_transport not in ('auto', v_transport) or p_search and evervec.pgsql_http() is null then
+        raise exception using
+            errcode = 'VE423',
+            message = format('%s cannot be used in this database', case when p_transport not in ('auto', v_transport) and p_transport = 'pg_net' then 'pg_net' else 'pgsql-http' end),
+            detail  = format('It is not there, or %I may not execute its functions, or they belong to a role that is no superuser.', current_user),
+            hint    = 'As a superuser: CREATE EXTENSION pg_net; or CREATE EXTENSION http; or leave p_transport and p_search out.';
+    end if;
+
+    if not exists (select from evervec.secret_values('ring')) then
+        perform evervec.rotate_secret();
+    end if;
+    if p_search then
+        perform evervec.keep_secret('search', evervec.create_token('evervec.search', '{read}'));
+    end if;
+    if v_transport = 'pg_net' then
+        perform evervec.lock_relation('evervec.change_log', 'share row exclusive');
+        create trigger evervec_ring after insert on evervec.change_log for each statement execute function evervec.ring_after_change();
+    end if;
+    return v_transport;
+end
+$$;
+
+comment on function evervec.configure_push(text, text, interval, boolean) is
+$$Lets the database ring a webhook when there is work, so that it need not look for it. Returns by what: pg_net (after each commit), http (pgsql-http: from ring(), by schedule) or none (neither extension is there: workers and webhooks look by themselves). p_url: the webhook's base address, without user or password; it is rung at /v1/wake. p_transport: auto (default), pg_net or http. p_debounce: rings are at least so far apart, default 1 second. p_search: search and hybrid_search ask the webhook (/v1/embed, by pgsql-http) for vectors of words that are not known, with a token made here; default false. Replaces what was configured; push_off ends it. Raises VE111, VE422, VE423, 55P03.$$;
+
+revoke execute on function evervec.configure_push(text, text, interval, boolean) from public;
+
+-- file: functions/push/embed_by_service.sql
+-- embed_by_service: asks the webhook for the vector of the words of a search, where configure_push has allowed it.
+--
+-- The exception to the rule that no transaction is open while the network is: opted in, for searches only, which lock nothing. Writes
+-- nothing, so that it works on a standby; the webhook keeps the vector for the next time.
+-- Locks:  none.
+-- Raises: VE424 the webhook gives no vector
+-- needs: functions/auth/secret_values.sql
+-- needs: functions/push/post_json.sql
+create or replace function evervec.embed_by_service(p_model text, p_text text)
+returns vector
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_url    text := (select p.url || '/v1/embed' from evervec.push p);
+    v_answer record;
+    v_vector vector;
+    v_told   text;
+begin
+    begin
+        select * into v_answer
+          from evervec.post_json(
+            v_url,
+            jsonb_build_object('Authorization', 'Bearer ' || (select s.value from evervec.secret_values('search') as s (value) limit 1)),
+            jsonb_build_object('model', p_model, 'texts', array[p_text])::text,
+            '5 seconds');
+        if v_answer.status = 200 then
+            v_vector := (v_answer.content::jsonb #> '{vectors,0}')::text;
+        end if;
+        v_told := format('it answered %s: %s', v_answer.status, left(v_answer.content, 500));
+    exception when others then
+        v_told := sqlerrm;
+    end;
+    if v_vector is null then
+        raise exception using
+            errcode = 'VE424',
+            message = format('the webhook gives no vector of these words by model "%s"', p_model),
+            detail  = format('%s: %s.', v_url, rtrim(v_told, '.')),
+            hint    = 'Is the webhook running (evervec serve), and has it the provider''s key? Search again then, or by "evervec search", which asks the provider itself.';
+    end if;
+    return v_vector;
+end
+$$;
+
+comment on function evervec.embed_by_service(text, text) is
+$$Internal. The vector of words by the webhook, within 5 seconds. Raises VE424.$$;
+
+revoke execute on function evervec.embed_by_service(text, text) from public;
+
 -- file: functions/queue/active_sources.sql
 -- active_sources: the sources whose jobs may be worked on now.
 --
@@ -3509,6 +4049,84 @@ comment on function evervec.active_sources(text[]) is
 $$Internal. IDs of sources that are active, whose model is neither paused nor at its limits, whose budget and whose model's is not spent, and whose tables exist; of those named, or (NULL) of all.$$;
 
 revoke execute on function evervec.active_sources(text[]) from public;
+
+-- file: functions/push/has_work.sql
+-- has_work: whether a worker would find anything to do now.
+--
+-- A range of the pending index a priority and source (and one for tasks of no source), as in due_jobs, so that jobs which wait are not
+-- walked over; hence the settings.
+-- Locks:  none.
+-- needs: functions/queue/active_sources.sql
+create or replace function evervec.has_work()
+returns boolean
+language sql stable
+set search_path from current
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+    with active as materialized (
+        select unnest(evervec.active_sources()) as source_id
+    )
+    select exists (select from evervec.change_log)
+        or exists (select from evervec.source s join active a using (source_id) where s.pass_kind is not null)
+        or exists (
+            select
+              from active a
+              cross join generate_series(1, 10) as p (priority)
+              join evervec.processing_queue q on q.status = 'pending' and q.priority = p.priority and q.source_id = a.source_id
+                                             and q.available_at <= now())
+        or exists (
+            select
+              from generate_series(1, 10) as p (priority)
+              join evervec.processing_queue q on q.status = 'pending' and q.priority = p.priority and q.source_id is null
+                                             and q.available_at <= now())
+$$;
+
+comment on function evervec.has_work() is
+$$Internal. Whether there are changes to fold, a pass under way, or jobs that are due.$$;
+
+revoke execute on function evervec.has_work() from public;
+
+-- file: functions/push/ring.sql
+-- ring: rings the webhook if there is work; for a schedule, which by this makes up for rings that were lost.
+--
+-- With pgsql-http it waits up to a second for the answer, so it runs by itself: neither in tick nor in a transaction of an application.
+-- Locks:  the row of evervec.push, where it has something else to say than last time.
+-- needs: functions/push/has_work.sql
+-- needs: functions/push/push_transport.sql
+-- needs: functions/push/send_ring.sql
+create or replace function evervec.ring(
+    out rang      boolean,
+    out transport text,
+    out problem   text
+)
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_status integer;
+begin
+    transport := evervec.push_transport();
+    rang := false;
+    if coalesce(transport, 'none') = 'none' or not evervec.has_work() then
+        return;
+    end if;
+    begin
+        v_status := evervec.send_ring(transport);
+        rang := coalesce(v_status between 200 and 299, true);
+        problem := case when not rang then format('the webhook answered %s', v_status) end;
+    exception when others then
+        problem := sqlerrm;
+    end;
+    update evervec.push p set problem = ring.problem where p.problem is distinct from ring.problem;
+end
+$$;
+
+comment on function evervec.ring() is
+$$Rings the webhook of configure_push, if there is work: changes to fold, jobs that are due. rang: whether it did. transport: pg_net (it sends after commit, and nobody hears whether that arrives), http (pgsql-http, which waits up to a second), none; NULL: push is off. problem: why a ring failed; the next one repeats it. Runs every 5 seconds by schedule_maintenance.$$;
+
+revoke execute on function evervec.ring() from public;
 
 -- file: functions/queue/add_task.sql
 -- add_task: a job that is no row: checked, and put into the queue; one that waits already is not queued twice.
@@ -4832,6 +5450,29 @@ $$Internal. Removes up to p_limit dead letters that are past their time or beyon
 
 revoke execute on function evervec.forget_letters(integer) from public;
 
+-- file: functions/queue/forget_receipts.sql
+-- forget_receipts: removes receipts of jobs that ended more than 24 hours ago.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_receipts(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.job_receipt r
+         where r.ctid = any (array(
+            select o.ctid from evervec.job_receipt o where o.finished_at < now() - interval '24 hours' limit p_limit for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_receipts(integer) is
+$$Internal. Removes up to p_limit old receipts; returns how many.$$;
+
+revoke execute on function evervec.forget_receipts(integer) from public;
+
 -- file: functions/queue/policy_of.sql
 -- policy_of: how an error of some class is retried for a source: by the source's own row, or by the one for all.
 --
@@ -6134,51 +6775,27 @@ $$Internal. One step of a task; true when it is done. Raises VE101, 55P03, and w
 revoke execute on function evervec.task_step(evervec.processing_queue) from public;
 
 -- file: functions/queue/tick.sql
--- tick: the upkeep that needs no provider: folds, follows renames and new partitions, takes back expired leases, forgets old receipts, batches,
--- calls, dead letters, cached vectors of texts and queries, and results of searches.
+-- tick: the upkeep of the queue that needs no provider: folds, follows renames and new partitions, takes back expired leases.
 --
--- Workers do the first two on every claim; a scheduler calls this once a minute where workers may be away.
--- needs: functions/control/setting_interval.sql
--- Locks:  those of fold, reclaim, and rows of what is forgotten.
+-- Workers do the first two on every claim; a schedule calls this where workers may be away. What is past its time is forgotten by
+-- cleanup_expired, less often.
+-- Locks:  those of fold and reclaim.
 create or replace function evervec.tick(
     out folded    bigint,
-    out reclaimed bigint,
-    out cleaned   bigint
+    out reclaimed bigint
 )
 language plpgsql security definer
 set search_path from current
 as $$
-declare
-    v_oldest timestamptz := now() - evervec.setting_interval('batch_log_keep', '400 days');
 begin
     folded := evervec.fold(100000);
     perform evervec.follow_renames(evervec.active_sources());
     reclaimed := evervec.reclaim(10000);
-    with old_receipts as (
-        delete from evervec.job_receipt r
-         where r.ctid in (select o.ctid from evervec.job_receipt o where o.finished_at < now() - interval '24 hours' limit 10000)
-        returning 1
-    ), old_batches as (
-        delete from evervec.batch_log b
-         where b.ctid = any (array(select o.ctid from evervec.batch_log o where o.finished_at < v_oldest limit 10000 for update skip locked))
-        returning 1
-    ), old_days as (
-        delete from evervec.spending p
-         where p.ctid = any (array(select o.ctid from evervec.spending o where o.day < (v_oldest at time zone 'UTC')::date limit 10000 for update skip locked))
-        returning 1
-    ), old_calls as (
-        delete from evervec.model_call c
-         where c.ctid in (select o.ctid from evervec.model_call o where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour' limit 10000)
-        returning 1
-    )
-    select (select count(*) from old_receipts) + (select count(*) from old_batches) + (select count(*) from old_days) + (select count(*) from old_calls)
-           + evervec.forget_letters() + evervec.forget_cached() + evervec.forget_queries() + evervec.forget_results()
-      into cleaned;
 end
 $$;
 
 comment on function evervec.tick() is
-$$Upkeep in one short call: folds up to 100,000 changes, takes back up to 10,000 expired leases, forgets receipts older than 24 hours, batches and days of the view cost older than 400 days (batch_log_keep) and calls to limited models older than an hour (10,000 each), dead letters: those resolved for 7 days, those older than 90 days, and the oldest beyond 100,000 (settings dead_letter_keep_resolved, dead_letter_keep, dead_letter_most), up to 10,000 cached vectors that were not used for 30 days (cache_keep), and vectors of queries: those older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most), and results of searches likewise (search_cache_keep, search_cache_most). Call it again while it returns anything but zeros.$$;
+$$Upkeep of the queue in one short call: folds up to 100,000 changes, and takes back up to 10,000 expired leases. Call it again while it returns anything but zeros.$$;
 
 revoke execute on function evervec.tick() from public;
 
@@ -6315,6 +6932,246 @@ comment on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vect
 $$Internal. Stores vectors of one source; returns completed, superseded, locked or gone a key, in order. Raises VE109.$$;
 
 revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
+
+-- file: functions/schedule/cleanup_expired.sql
+-- cleanup_expired: forgets what is past its time, a slice of each kind; each kind has a function that says when that is.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/auth/forget_nonces.sql
+-- needs: functions/auth/forget_secrets.sql
+-- needs: functions/cache/forget_cached.sql
+-- needs: functions/cache/forget_queries.sql
+-- needs: functions/cache/forget_results.sql
+-- needs: functions/cost/forget_batches.sql
+-- needs: functions/model/forget_calls.sql
+-- needs: functions/queue/forget_letters.sql
+-- needs: functions/queue/forget_receipts.sql
+create or replace function evervec.cleanup_expired(p_limit integer default 50000)
+returns bigint
+language sql volatile security definer
+set search_path from current
+as $$
+    select evervec.forget_receipts(p_limit)
+         + evervec.forget_batches(p_limit)
+         + evervec.forget_calls(p_limit)
+         + evervec.forget_letters(p_limit)
+         + evervec.forget_cached(p_limit)
+         + evervec.forget_queries(p_limit)
+         + evervec.forget_results(p_limit)
+         + evervec.forget_nonces(p_limit)
+         + evervec.forget_secrets()
+$$;
+
+comment on function evervec.cleanup_expired(integer) is
+$$Forgets what is past its time, and returns how many rows that were: receipts of jobs older than 24 hours; batches, and days of the view cost, older than 400 days (batch_log_keep); calls to limited models older than an hour; dead letters resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); cached vectors that were not used for 30 days (cache_keep); vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); results of searches likewise (search_cache_keep, search_cache_most); nonces of rings older than 10 minutes, and secrets that are no longer good. The names are those of evervec.setting. p_limit: at most so many of each kind (default 50,000); call it again while it returns anything but 0.$$;
+
+revoke execute on function evervec.cleanup_expired(integer) from public;
+
+-- file: functions/schedule/cron_schedule.sql
+-- cron_schedule: how pg_cron writes "every so often".
+--
+-- Under a minute in seconds, which pg_cron has from 1.5 on; otherwise in whole minutes or hours, rounded down.
+-- Locks:  none.
+create or replace function evervec.cron_schedule(p_every interval)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select case when s.seconds < 60 then format('%s seconds', greatest(s.seconds, 1))
+                when s.seconds < 3600 then format('*/%s * * * *', s.seconds / 60)
+                when s.seconds < 86400 then format('0 */%s * * *', s.seconds / 3600)
+                else '0 0 * * *' end
+      from (select extract(epoch from p_every)::integer as seconds) s
+$$;
+
+comment on function evervec.cron_schedule(interval) is
+$$Internal. A schedule of pg_cron for an interval of a second to a day.$$;
+
+revoke execute on function evervec.cron_schedule(interval) from public;
+
+-- file: functions/schedule/has_cron.sql
+-- has_cron: whether pg_cron is in this database, and the current role may use it.
+--
+-- A schema called cron might be anybody's, and what is called there runs with our rights: it counts as a part of the extension, or a superuser's.
+-- Locks:  none.
+create or replace function evervec.has_cron()
+returns boolean
+language sql stable
+set search_path from current
+as $$
+    select exists (
+        select
+          from pg_namespace n
+          join pg_roles o on o.oid = n.nspowner
+         where n.nspname = 'cron' and has_schema_privilege(n.oid, 'usage')
+           and (o.rolsuper or exists (
+                select
+                  from pg_depend d
+                  join pg_extension e on d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid
+                 where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e' and e.extname = 'pg_cron')))
+$$;
+
+comment on function evervec.has_cron() is
+$$Internal. Whether pg_cron can be used here by the current role.$$;
+
+revoke execute on function evervec.has_cron() from public;
+
+-- file: functions/schedule/maintain.sql
+-- maintain: runs the piece of upkeep that has been due longest, for workers where no scheduler does.
+--
+-- However many workers ask, each piece runs once in its time: whoever runs it holds its row, and the others skip that. A piece that
+-- fails waits for its next turn like any other, so that it keeps none from being done; nothing of what it did stays.
+-- Locks:  the piece's row of evervec.maintenance, SKIP LOCKED, and those of what it runs.
+create or replace function evervec.maintain(
+    out job    text,
+    out result jsonb,
+    out error  text
+)
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    select m.job
+      into job
+      from evervec.maintenance m
+     where m.by_worker and m.ran_at <= clock_timestamp() - m.every
+     order by m.ran_at + m.every
+     limit 1
+       for update skip locked;
+    if not found then
+        return;
+    end if;
+    begin
+        execute format('select to_jsonb(r) from (select * from evervec.%I()) r', job) into result;
+    exception when others then
+        error := sqlerrm;
+    end;
+    update evervec.maintenance m set ran_at = clock_timestamp(), error = maintain.error where m.job = maintain.job;
+end
+$$;
+
+comment on function evervec.maintain() is
+$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every minute), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
+
+revoke execute on function evervec.maintain() from public;
+
+-- file: functions/schedule/maintenance_jobs.sql
+-- maintenance_jobs: the upkeep of this database as jobs of pg_cron: evervec.maintenance, and the pruning of what pg_cron keeps about them.
+--
+-- Pruning is a plain statement, because it runs in pg_cron's database, where evervec may not be. It leaves alone what other jobs did,
+-- and takes by number, because runs that a crash cut short have no times.
+-- Locks:  none.
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/schedule/cron_schedule.sql
+create or replace function evervec.maintenance_jobs()
+returns table (name text, schedule text, command text, database name, role name)
+language sql stable security definer
+set search_path from current
+as $$
+    with job as (
+        select m.job, m.every, format('select * from evervec.%I()', m.job) as command
+          from evervec.maintenance m
+        union all
+        select 'prune', interval '1 hour', null
+    ), named as (
+        select format('evervec.%s@%s', j.job, current_database()) as name, j.every, j.command
+          from job j
+    ), prune as (
+        select format('delete from cron.job_run_details where runid in (select d.runid from cron.job_run_details d join cron.job j using (jobid) '
+                      'where j.jobname::text = any (%L) and d.runid <= (select max(o.runid) from cron.job_run_details o '
+                      'where o.end_time < now() - interval %L) order by d.runid limit 50000)',
+                      array_agg(n.name order by n.name), evervec.setting_interval('cron_history_keep', '2 days')) as command
+          from named n
+    )
+    select n.name, evervec.cron_schedule(n.every), coalesce(n.command, p.command),
+           case when n.command is not null then current_database() end,
+           case when n.command is not null then current_user end
+      from named n
+      cross join prune p
+     order by n.name
+$$;
+
+comment on function evervec.maintenance_jobs() is
+$$The jobs that schedule_maintenance gives to pg_cron, for those who schedule otherwise. name: unique on the server; schedule: in pg_cron's words, from evervec.maintenance; command: SQL; database, role: where the job runs, and as whom; NULL: where pg_cron is, as whoever schedules it, which is so for pruning what pg_cron keeps about these jobs (setting cron_history_keep, 2 days).$$;
+
+revoke execute on function evervec.maintenance_jobs() from public;
+
+-- file: functions/schedule/schedule_maintenance.sql
+-- schedule_maintenance: gives the upkeep of this database to pg_cron.
+--
+-- A job of the same name and role is replaced, so this may be repeated, after a change of evervec.maintenance too. pg_cron before 1.5
+-- refuses seconds: those jobs run every minute.
+-- Locks:  rows of cron.job.
+-- Raises: VE421 pg_cron is not here, or not for evervec's owner
+-- needs: functions/schedule/has_cron.sql
+-- needs: functions/schedule/maintenance_jobs.sql
+create or replace function evervec.schedule_maintenance()
+returns table (name text, schedule text)
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    c_schedule constant text := 'select cron.schedule($1, $2, $3)';
+    v_job      record;
+begin
+    if not evervec.has_cron() then
+        raise exception using
+            errcode = 'VE421',
+            message = format('pg_cron cannot be used in database "%s"', current_database()),
+            detail  = format('There is no schema cron here, or %I has no USAGE on it.', current_user),
+            hint    = format('CREATE EXTENSION pg_cron; GRANT USAGE ON SCHEMA cron TO %I; as a superuser, or "evervec schedule --cron-dsn URL" where '
+                             'pg_cron is in another database. Without pg_cron, workers do the same.', current_user);
+    end if;
+    for v_job in select * from evervec.maintenance_jobs() loop
+        name := v_job.name;
+        schedule := v_job.schedule;
+        begin
+            execute c_schedule using name, schedule, v_job.command;
+        exception when invalid_parameter_value then
+            schedule := '* * * * *';
+            execute c_schedule using name, schedule, v_job.command;
+        end;
+        return next;
+    end loop;
+end
+$$;
+
+comment on function evervec.schedule_maintenance() is
+$$Gives the upkeep of this database (see maintenance_jobs) to pg_cron, to be run as evervec's owner; returns the jobs with their schedules. May be repeated. Where pg_cron is in another database: "evervec schedule --cron-dsn". Raises VE421.$$;
+
+revoke execute on function evervec.schedule_maintenance() from public;
+
+-- file: functions/schedule/unschedule_maintenance.sql
+-- unschedule_maintenance: takes the upkeep of this database from pg_cron again, with what pg_cron kept about it.
+--
+-- Locks:  rows of cron.job and cron.job_run_details.
+-- needs: functions/schedule/has_cron.sql
+-- needs: functions/schedule/maintenance_jobs.sql
+create or replace function evervec.unschedule_maintenance()
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_jobs  bigint[];
+    v_count bigint;
+begin
+    if not evervec.has_cron() then
+        return 0;
+    end if;
+    execute 'select array_agg(j.jobid) from cron.job j where j.jobname::text = any ($1)'
+       into v_jobs
+      using array(select m.name from evervec.maintenance_jobs() m);
+    execute 'delete from cron.job_run_details d where d.jobid = any ($1)' using v_jobs;
+    execute 'select count(cron.unschedule(j.jobid)) from unnest($1) as j (jobid)' into v_count using v_jobs;
+    return v_count;
+end
+$$;
+
+comment on function evervec.unschedule_maintenance() is
+$$Takes the jobs of schedule_maintenance from pg_cron; returns how many there were, 0 also where pg_cron is not.$$;
+
+revoke execute on function evervec.unschedule_maintenance() from public;
 
 -- file: functions/track/add_source.sql
 -- add_source: the row of a new source, with defaults for what track does not say.
@@ -6942,7 +7799,7 @@ revoke execute on function evervec.hybrid_pool(text, integer, double precision, 
 -- Runs as the caller, by the function that was generated for the source.
 -- Locks:  ACCESS SHARE on the embedding table.
 -- Raises: VE101 unknown source · VE201 bad query vector · VE202 no list of keys · VE204 bad limit · VE207 the vector of the words is not known · VE211 (a WARNING)
---         rows may be missing · VE218 no words · VE219 the source keeps no words · VE220 bad weight or k
+--         rows may be missing · VE218 no words · VE219 the source keeps no words · VE220 bad weight or k · VE424 the webhook gives no vector
 create or replace function evervec.hybrid_search(
     p_source        text,
     p_text          text,
@@ -6972,7 +7829,7 @@ end
 $$;
 
 comment on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) is
-$$Rows of a source that are near in meaning to p_text, that contain its words, or both, by weighted reciprocal rank: score is the sum of weight / (p_k + rank) over the two searches that found the row. The source must be tracked with p_text_search. p_text: the words as for a search engine: all must occur; "…" is a phrase, or and -word work. p_query: their vector (default: the cached one, see search). p_limit: default 10. p_vector_weight, p_text_weight: 1 and 1; 0 leaves that search out, and then needs no vector. p_k: default 60; the greater, the less the first ranks count. p_exclude: row_keys to leave out. vector_rank, similarity and text_rank, text_score (BM25 or ts_rank_cd, see get_source) are NULL where that search did not find the row among its first, twice p_limit and a hundred at least. Words that are all stop words or all excluded leave the order to the vectors. Runs with the caller's privileges. Raises VE101, VE201, VE202, VE204, VE207, VE218, VE219, VE220; warns with VE211 as find_similar.$$;
+$$Rows of a source that are near in meaning to p_text, that contain its words, or both, by weighted reciprocal rank: score is the sum of weight / (p_k + rank) over the two searches that found the row. The source must be tracked with p_text_search. p_text: the words as for a search engine: all must occur; "…" is a phrase, or and -word work. p_query: their vector (default: the cached one, see search). p_limit: default 10. p_vector_weight, p_text_weight: 1 and 1; 0 leaves that search out, and then needs no vector. p_k: default 60; the greater, the less the first ranks count. p_exclude: row_keys to leave out. vector_rank, similarity and text_rank, text_score (BM25 or ts_rank_cd, see get_source) are NULL where that search did not find the row among its first, twice p_limit and a hundred at least. Words that are all stop words or all excluded leave the order to the vectors. Runs with the caller's privileges. Raises VE101, VE201, VE202, VE204, VE207, VE218, VE219, VE220, VE424; warns with VE211 as find_similar.$$;
 
 revoke execute on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) from public;
 
@@ -7162,12 +8019,14 @@ $$Internal. Returns p_limit; raises VE201 or VE204 when the arguments of a searc
 revoke execute on function evervec.query_limit(vector, integer, integer) from public;
 
 -- file: functions/search/query_of.sql
--- query_of: the query vector of the words of a search, from the cache of queries.
+-- query_of: the query vector of the words of a search: from the cache of queries, or by the webhook.
 --
--- The words of a search are not embedded in the database: no transaction is open while the network is.
+-- The words of a search are not embedded in the database: no transaction is open while the network is. It asks the webhook where
+-- configure_push has allowed that; not for evervec's own programs, which ask the provider themselves, and of which the webhook is one.
 -- Locks:  none.
--- Raises: VE101 unknown source · VE207 the vector is not known · VE218 no words
+-- Raises: VE101 unknown source · VE207 the vector is not known · VE218 no words · VE424 the webhook gives no vector
 -- needs: functions/cache/cached_query.sql
+-- needs: functions/push/embed_by_service.sql
 create or replace function evervec.query_of(p_source text, p_text text)
 returns vector
 language plpgsql stable security definer
@@ -7180,12 +8039,15 @@ declare
 begin
     perform evervec.check_words(p_text);
     v_query := evervec.cached_query(v_model, p_text);
+    if v_query is null and current_setting('application_name') <> 'evervec' and exists (select from evervec.push p where p.search) then
+        return evervec.embed_by_service(v_model, p_text);
+    end if;
     if v_query is null then
         raise exception using
             errcode = 'VE207',
             message = format('the vector of these words is not known to model "%s"', v_model),
             detail  = 'The database does not ask the model itself; nobody has searched for these words with this model within the time that the setting query_cache_keep says.',
-            hint    = format('Search by "evervec search %s …" or by evervec.Search in Python, which ask the model and keep the vector for the next search of these words; or embed them yourself, SELECT evervec.cache_query(%L, …, …); and search again, or give the vector to evervec.find_similar().',
+            hint    = format('Search by "evervec search %s …" or by evervec.Search in Python, which ask the model and keep the vector for the next search of these words; or embed them yourself, SELECT evervec.cache_query(%L, …, …); and search again, or give the vector to evervec.find_similar(). configure_push(…, p_search => true) lets the database ask the webhook.',
                              p_source, v_model);
     end if;
     return v_query;
@@ -7193,7 +8055,7 @@ end
 $$;
 
 comment on function evervec.query_of(text, text) is
-$$Internal. The cached vector of the words of a search. Raises VE101, VE207, VE218.$$;
+$$Internal. The vector of the words of a search. Raises VE101, VE207, VE218, VE424.$$;
 
 revoke execute on function evervec.query_of(text, text) from public;
 
@@ -7248,7 +8110,7 @@ revoke execute on function evervec.render(text, jsonb) from public;
 -- vector went. The snapshot is taken before the search, which so has seen no less than it.
 -- Locks:  ACCESS SHARE on the embedding table.
 -- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit or threshold · VE207 the vector of the words is not known ·
---         VE211 (a WARNING) rows may be missing · VE218 no words
+--         VE211 (a WARNING) rows may be missing · VE218 no words · VE424 the webhook gives no vector
 create or replace function evervec.search(
     p_source         text,
     p_text           text,
@@ -7287,7 +8149,7 @@ end
 $$;
 
 comment on function evervec.search(text, text, integer, real, jsonb[]) is
-$$Rows of a source nearest in meaning to p_text, nearest first. The vector of the words must be known (see cached_query), as it is for a day after evervec search, evervec.Search in Python or cache_query. p_limit, p_min_similarity, p_exclude and the result: as find_similar. What is found is kept for the same search by the same caller, for 24 hours (setting search_cache_keep) while no vector of the source is stored, except under row-level security, in read-only transactions and in those that are REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE201, VE204, VE207, VE218; warns with VE211 as find_similar.$$;
+$$Rows of a source nearest in meaning to p_text, nearest first. The vector of the words must be known (see cached_query), as it is for a day after evervec search, evervec.Search in Python or cache_query, unless the webhook may be asked for it (configure_push). p_limit, p_min_similarity, p_exclude and the result: as find_similar. What is found is kept for the same search by the same caller, for 24 hours (setting search_cache_keep) while no vector of the source is stored, except under row-level security, in read-only transactions and in those that are REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE201, VE204, VE207, VE218, VE424; warns with VE211 as find_similar.$$;
 
 revoke execute on function evervec.search(text, text, integer, real, jsonb[]) from public;
 
@@ -8159,32 +9021,6 @@ comment on function evervec.check_name(text) is
 $$Internal. Raises VE106 or VE102 when a source cannot have that name.$$;
 
 revoke execute on function evervec.check_name(text) from public;
-
--- file: functions/track/check_option.sql
--- check_option: refuses a value that is not among those that an option takes.
---
--- Locks:  none.
--- Raises: VE111 unknown value
-create or replace function evervec.check_option(p_option text, p_value text, p_allowed text[])
-returns void
-language plpgsql immutable
-set search_path from current
-as $$
-begin
-    if p_value is null or p_value <> all (p_allowed) then
-        raise exception using
-            errcode = 'VE111',
-            message = format('%s cannot be %s', p_option, coalesce(quote_literal(p_value), 'NULL')),
-            detail  = format('It takes %s.', array_to_string(p_allowed, ', ')),
-            hint    = 'Choose one of these, or leave the option out for its default.';
-    end if;
-end
-$$;
-
-comment on function evervec.check_option(text, text, text[]) is
-$$Internal. Raises VE111 when p_value is not one of p_allowed.$$;
-
-revoke execute on function evervec.check_option(text, text, text[]) from public;
 
 -- file: functions/track/check_relation.sql
 -- check_relation: refuses what cannot be tracked, with the reason.
@@ -11569,4 +12405,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'ce4f8043d3003039af32fec08f2cf8ea6c2209d6ad18d7d6829f506a7f13c25d');
+values ('evervec_0002_functions', '1e0c8e25e0cc4f1f4c6b37809473d967779c41e5a91e30ecdd583e7b129f3586');

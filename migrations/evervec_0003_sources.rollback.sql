@@ -1,4 +1,4 @@
--- Untracks every source. Refuses while vectors would be lost, which cost money or hours to make.
+-- Untracks every source, and takes the upkeep from pg_cron and the ring from the log. Refuses while vectors would be lost, which cost money or hours to make.
 do $$
 declare
     v_source record;
@@ -18,6 +18,8 @@ begin
         end if;
         perform evervec.untrack(v_source.name, p_drop_vectors => true);
     end loop;
+    perform evervec.unschedule_maintenance();
+    perform evervec.push_off();
 end
 $$;
 delete from evervec.model where name = 'local';

@@ -31,6 +31,8 @@ AREAS = {
     "queue": "Working and watching",
     "cache": "What is remembered by text",
     "cost": "What it costs",
+    "schedule": "Upkeep",
+    "push": "Ringing a webhook",
     "index": "Vector indexes",
     "views": "Views",
 }

@@ -61,7 +61,7 @@ def test_what_commits_after_a_result_was_kept_is_found_by_the_next_search(
     assert found(searcher)[0] == far
 
 
-def test_neither_a_younger_change_nor_a_tick_hides_an_older_one(
+def test_neither_a_younger_change_nor_a_cleanup_hides_an_older_one(
     filled: psycopg.Connection, others: Sessions
 ) -> None:
     far = farthest(filled)
@@ -73,16 +73,16 @@ def test_neither_a_younger_change_nor_a_tick_hides_an_older_one(
     for _ in range(150):
         younger.execute("select evervec.note_change(source_id) from evervec.source")
     found(searcher)
-    younger.execute("select * from evervec.tick()")
+    younger.execute("select evervec.cleanup_expired()")
     found(searcher)
     filled.execute("commit")
-    younger.execute("select * from evervec.tick()")
+    younger.execute("select evervec.cleanup_expired()")
 
     assert found(searcher)[0] == far
     assert found(searcher) == exact(searcher)
 
 
-def test_a_result_that_commits_after_the_change_and_after_tick_is_void(
+def test_a_result_that_commits_after_the_change_and_after_cleanup_is_void(
     filled: psycopg.Connection, others: Sessions
 ) -> None:
     far = farthest(filled)
@@ -90,14 +90,14 @@ def test_a_result_that_commits_after_the_change_and_after_tick_is_void(
     jobs = claim(filled)
     filled.execute("begin")
     complete(filled, jobs)
-    # Its result is kept from before the change, and seen by others only after tick has summed up.
+    # Kept from before the change, and seen by others only after cleanup has summed up.
     late = others.begin()
     stale = found(late)
     filled.execute("commit")
     other = others.open()
     for _ in range(150):
         other.execute("select evervec.note_change(source_id) from evervec.source")
-    other.execute("select * from evervec.tick()")
+    other.execute("select evervec.cleanup_expired()")
     late.execute("commit")
 
     assert found(other) == exact(other) != stale
@@ -176,7 +176,7 @@ def test_searches_and_completes_at_once_never_leave_an_old_result(
         drain(filled)
         assert found(watcher) == exact(watcher)
         if n % 20 == 0:
-            filled.execute("select * from evervec.tick()")
+            filled.execute("select evervec.cleanup_expired()")
     stop = True
     for future in running:
         future.result(timeout=20)

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from evervec.cli.program import program
 from tests.docs.blocks import ELSEWHERE, SHOWN, Stage, blocks, documents
-from tests.support.cluster import Cluster, Database
+from tests.support import pg_cron
+from tests.support.cluster import OWNER, Cluster, Database
 from tools.chain import ROOT
 from tools.docs import examples
 
@@ -46,8 +48,14 @@ def roles(page: Path, cluster: Cluster) -> Iterator[None]:
 
 
 def test_every_block_of_a_document_runs(
-    page: Path, roles: None, cluster: Cluster, database: Database, tmp_path: Path
+    page: Path,
+    roles: None,
+    cluster: Cluster,
+    database: Database,
+    superuser_conn: psycopg.Connection,
+    tmp_path: Path,
 ) -> None:
+    pg_cron.install(superuser_conn, role=OWNER)
     urls = {"READER_URL": READER, "WORKER_URL": WORKER}
     stage = Stage(
         tmp_path, database, {name: cluster.url(database.name, role) for name, role in urls.items()}

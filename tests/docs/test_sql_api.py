@@ -11,6 +11,8 @@ from evervec.config import Config
 from evervec.db import Database
 from evervec.providers import Providers
 from evervec.worker import Worker
+from tests.support import pg_cron
+from tests.support.cluster import OWNER
 from tools.docs import OUTPUT, document, entries, examples
 from tools.statements import split
 
@@ -44,8 +46,14 @@ def shop_web(superuser_conn: psycopg.Connection) -> Iterator[None]:
     superuser_conn.execute("drop owned by shop_web; drop role shop_web")
 
 
+@pytest.fixture
+def cron(superuser_conn: psycopg.Connection) -> None:
+    """pg_cron, as the examples take it for granted."""
+    pg_cron.install(superuser_conn, role=OWNER)
+
+
 def test_the_examples_run_in_their_order(
-    conn: psycopg.Connection, worker: Worker, shop_web: None
+    conn: psycopg.Connection, worker: Worker, shop_web: None, cron: None
 ) -> None:
     for example in examples():
         if example.worker:

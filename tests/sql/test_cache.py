@@ -152,15 +152,15 @@ def test_a_use_keeps_a_vector_from_expiring(film: psycopg.Connection) -> None:
     assert drain(film).texts == []
 
 
-def test_tick_forgets_what_has_expired_by_the_setting(film: psycopg.Connection) -> None:
+def test_cleanup_forgets_what_has_expired_by_the_setting(film: psycopg.Connection) -> None:
     drain(film)
     age(film, "8 days")
-    film.execute("select evervec.tick()")
+    film.execute("select evervec.cleanup_expired()")
     assert entries(film) == 10
 
     film.execute("update evervec.setting set value = '\"7 days\"' where name = 'cache_keep'")
 
-    assert value(film, "select cleaned from evervec.tick()") == 10
+    assert value(film, "select evervec.cleanup_expired()") == 10
     assert entries(film) == 0
 
 

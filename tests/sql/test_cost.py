@@ -145,22 +145,22 @@ def test_workers_that_log_the_same_sources_neither_deadlock_nor_lose_a_count(
     assert found == [{"source": name, "tokens": 200} for name in names]
 
 
-def test_tick_forgets_batches_and_days_after_the_setting(priced: psycopg.Connection) -> None:
+def test_cleanup_forgets_batches_and_days_after_the_setting(priced: psycopg.Connection) -> None:
     log(priced, of("a", tokens=1))
     log(priced, of("b", tokens=1))
     age = "update evervec.{} set {} = {} - {} where source = 'a'"
     priced.execute(age.format("batch_log", "finished_at", "finished_at", "interval '399 days'"))
     priced.execute(age.format("spending", "day", "day", "399"))
-    assert value(priced, "select cleaned from evervec.tick()") == 0
+    assert value(priced, "select evervec.cleanup_expired()") == 0
     priced.execute(age.format("batch_log", "finished_at", "finished_at", "interval '2 days'"))
     priced.execute(age.format("spending", "day", "day", "2"))
 
-    assert value(priced, "select cleaned from evervec.tick()") == 2
+    assert value(priced, "select evervec.cleanup_expired()") == 2
     assert [row["source"] for row in rows(priced, "select source from evervec.cost")] == ["b"]
     assert value(priced, "select string_agg(source, '') from evervec.batch_log") == "b"
 
     priced.execute("update evervec.setting set value = '\"0\"' where name = 'batch_log_keep'")
-    priced.execute("select evervec.tick()")
+    priced.execute("select evervec.cleanup_expired()")
     assert value(priced, "select count(*) from evervec.batch_log") == 0
 
 

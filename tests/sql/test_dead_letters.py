@@ -335,12 +335,12 @@ def test_letters_are_kept_as_long_as_the_settings_say(idle: psycopg.Connection) 
             [age, letter_id],
         )
 
-    idle.execute("select evervec.tick()")
+    idle.execute("select evervec.cleanup_expired()")
 
     kept = [row["dead_letter_id"] for row in listed(idle, "p_resolved => null")]
     assert kept == [settled, fresh]
     idle.execute("update evervec.setting set value = '\"1 day\"' where name ~ 'dead_letter_keep'")
-    idle.execute("select evervec.tick()")
+    idle.execute("select evervec.cleanup_expired()")
     assert [row["dead_letter_id"] for row in listed(idle, "p_resolved => null")] == [fresh]
 
 

@@ -217,11 +217,11 @@ def test_calls_of_a_model_that_is_not_used_any_more_are_forgotten(
 ) -> None:
     end(model, begin(model)[0])
     begin(model)
-    model.execute("select evervec.tick()")
+    model.execute("select evervec.cleanup_expired()")
     assert value(model, "select count(*) from evervec.model_call") == 2
 
     go_by(model, timedelta(hours=2).total_seconds())
-    cleaned = value(model, "select cleaned from evervec.tick()")
+    cleaned = value(model, "select evervec.cleanup_expired()")
 
     assert (cleaned, value(model, "select count(*) from evervec.model_call")) == (2, 0)
 

@@ -64,7 +64,8 @@ def test_peer_31_a_granted_worker_can_do_nothing_else(
 
     assert _rights(secret, somebody) == {
         *("claim_jobs", "complete_jobs", "fail_jobs", "release_jobs", "extend_lease"),
-        *("begin_call", "end_call", "log_batch", "tick", "pending", "due_indexes"),
+        *("begin_call", "end_call", "log_batch", "tick", "maintain", "pending"),
+        "due_indexes",
         *("get_source", "get_model", "index_of", "estimated_rows", "partitions_of"),
         *("check_ring", "check_token"),
         "status: SELECT",

@@ -366,14 +366,21 @@ def test_untrack_leaves_the_table_as_it_was(film: psycopg.Connection) -> None:
     film.execute("drop table film, film_embedding")
 
 
-def test_tick_folds_and_forgets(film: psycopg.Connection) -> None:
+def test_tick_folds_what_is_logged(film: psycopg.Connection) -> None:
     drain(film)
-    film.execute("update evervec.job_receipt set finished_at = now() - interval '25 hours'")
     film.execute("update film set title = 'Changed'")
 
-    assert rows(film, "select * from evervec.tick()") == [
-        {"folded": 10, "reclaimed": 0, "cleaned": 10}
-    ]
+    assert rows(film, "select * from evervec.tick()") == [{"folded": 10, "reclaimed": 0}]
+
+
+def test_receipts_are_forgotten_after_a_day(film: psycopg.Connection) -> None:
+    drain(film)
+    film.execute("update evervec.job_receipt set finished_at = now() - interval '23 hours'")
+    assert value(film, "select evervec.cleanup_expired()") == 0
+
+    film.execute("update evervec.job_receipt set finished_at = now() - interval '25 hours'")
+
+    assert value(film, "select evervec.cleanup_expired()") == 10
 
 
 def test_a_priority_by_row_decides_what_is_claimed_first(film: psycopg.Connection) -> None:

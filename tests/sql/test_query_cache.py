@@ -102,13 +102,13 @@ def test_how_long_is_a_setting(model: psycopg.Connection) -> None:
     assert not known(model)
 
 
-def test_tick_forgets_what_has_expired(model: psycopg.Connection) -> None:
+def test_cleanup_forgets_what_has_expired(model: psycopg.Connection) -> None:
     store(model)
     store(model, "another")
     age(model, 25)
     store(model)
 
-    assert value(model, "select cleaned from evervec.tick()") == 1
+    assert value(model, "select evervec.cleanup_expired()") == 1
     assert (entries(model), known(model)) == (1, True)
 
 
@@ -117,7 +117,7 @@ def test_peer_32_a_thousand_searches_stay_bounded(model: psycopg.Connection) -> 
     for n in range(1000):
         store(model, f"search {n}")
 
-    assert value(model, "select cleaned from evervec.tick()") == 900
+    assert value(model, "select evervec.cleanup_expired()") == 900
 
     kept = [n for n in range(1000) if known(model, f"search {n}")]
     assert kept == list(range(900, 1000))

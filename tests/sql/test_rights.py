@@ -70,6 +70,8 @@ def test_a_trigger_on_the_vectors_gains_no_rights(
         "select evervec.claim_jobs()",
         "select evervec.job_status(job_id) from evervec.processing_queue",
         "select evervec.tick()",
+        "select evervec.cleanup_expired()",
+        "select evervec.maintain()",
     ],
 )
 def test_what_a_table_s_owner_has_put_around_it_gains_no_rights(

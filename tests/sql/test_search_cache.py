@@ -313,44 +313,44 @@ def test_zero_turns_it_off(filled: psycopg.Connection) -> None:
     assert kept(filled)
     filled.execute("update evervec.setting set value = '\"0\"' where name = 'search_cache_keep'")
     assert not from_cache(filled)
-    assert value(filled, "select cleaned from evervec.tick()") == 1
+    assert value(filled, "select evervec.cleanup_expired()") == 1
     search(filled)
     assert results(filled) == 0
 
 
-def test_tick_forgets_old_results_and_void_ones(filled: psycopg.Connection) -> None:
-    filled.execute("select * from evervec.tick()")
+def test_cleanup_forgets_old_results_and_void_ones(filled: psycopg.Connection) -> None:
+    filled.execute("select evervec.cleanup_expired()")
     for limit in (1, 2, 3):
         search(filled, limit)
     filled.execute(
         "update evervec.search_cache set created_at = now() - interval '25 hours'"
         " where cardinality(row_keys) = 1"
     )
-    assert value(filled, "select cleaned from evervec.tick()") == 1
+    assert value(filled, "select evervec.cleanup_expired()") == 1
 
     filled.execute("update film set title = 'Newer' where id = 5")
     drain(filled)
-    assert value(filled, "select cleaned from evervec.tick()") == 2
+    assert value(filled, "select evervec.cleanup_expired()") == 2
     assert results(filled) == 0
 
 
 def test_a_thousand_results_stay_bounded(filled: psycopg.Connection) -> None:
     filled.execute("update evervec.setting set value = '100' where name = 'search_cache_most'")
-    filled.execute("select * from evervec.tick()")
+    filled.execute("select evervec.cleanup_expired()")
     filled.execute("select evervec.search('film', %s, g) from generate_series(1, 1000) g", [WORDS])
-    filled.execute("select * from evervec.tick()")
+    filled.execute("select evervec.cleanup_expired()")
     assert results(filled) == 100
 
 
-def test_tick_sums_changes_up_and_no_result_survives_them(filled: psycopg.Connection) -> None:
+def test_cleanup_sums_changes_up_and_no_result_survives_them(filled: psycopg.Connection) -> None:
     search(filled)
     for n in range(150):
         filled.execute("select evervec.note_change(source_id) from evervec.source")
         assert n or not kept(filled) or search(filled)
-    filled.execute("select * from evervec.tick()")
+    filled.execute("select evervec.cleanup_expired()")
     assert value(filled, "select count(*) from evervec.source_change") == 1
     assert kept(filled)
-    filled.execute("select * from evervec.tick()")
+    filled.execute("select evervec.cleanup_expired()")
     assert from_cache(filled)
 
 

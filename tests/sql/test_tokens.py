@@ -98,7 +98,7 @@ def test_the_list_shows_no_hash(conn: psycopg.Connection) -> None:
 
 def test_the_use_of_a_token_is_written_once_a_minute(conn: psycopg.Connection) -> None:
     token = created(conn)
-    version = "select xmin::text from evervec.api_token"
+    version = "select ctid::text from evervec.api_token"
     assert listed(conn)[0]["last_used_at"] is None
     with conn.transaction():  # in which the minute stands still
         checked(conn, token)
@@ -170,3 +170,10 @@ def test_what_is_revoked_must_exist(conn: psycopg.Connection) -> None:
     with raises(conn, "VE412", 'no token "web"') as others:
         conn.execute("select evervec.revoke_token('web')")
     assert others.value.diag.message_detail == "Those in use: app."
+
+
+def test_what_is_revoked_is_revoked_once(conn: psycopg.Connection) -> None:
+    created(conn)
+    conn.execute("select evervec.revoke_token('web')")
+    with raises(conn, "VE412", 'no token "web"'):
+        conn.execute("select evervec.revoke_token('web')")

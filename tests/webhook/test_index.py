@@ -129,7 +129,8 @@ def test_peer_26_a_worker_tidies_under_writes_that_never_end(service: Service) -
     service.track(rows=ROWS)
     service.worker().drain()
     service.conn.execute(
-        "update evervec.job_receipt set finished_at = finished_at - interval '2 days'"
+        "update evervec.job_receipt set finished_at = finished_at - interval '2 days';"
+        "update evervec.maintenance set every = '1 second'"
     )
     writes_never_end(service)
     old = "select count(*) from evervec.job_receipt where finished_at < now() - interval '1 day'"
@@ -146,8 +147,8 @@ GRANTS = """
     grant select on evervec.status to {0};
     grant execute on function evervec.claim_jobs, evervec.complete_jobs, evervec.fail_jobs,
           evervec.release_jobs, evervec.extend_lease, evervec.log_batch, evervec.tick,
-          evervec.pending, evervec.get_source, evervec.get_model, evervec.index_of,
-          evervec.estimated_rows, evervec.due_indexes to {0};
+          evervec.maintain, evervec.pending, evervec.get_source, evervec.get_model,
+          evervec.index_of, evervec.estimated_rows, evervec.due_indexes to {0};
     alter role {0} login password '{0}';
 """
 

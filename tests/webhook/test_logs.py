@@ -43,3 +43,21 @@ def test_events_below_the_level_are_left_out() -> None:
     logs.info("batch")
 
     assert stream.getvalue() == ""
+
+
+def test_what_is_bound_is_in_every_event_until_it_is_not() -> None:
+    stream = io.StringIO()
+    logs.configure("json", "info", stream)
+
+    unbind = logs.bind(request="a")
+    logs.info("first", request="b")
+    inner = logs.bind(source="film")
+    logs.info("second")
+    inner()
+    unbind()
+    logs.info("third")
+
+    first, second, third = map(json.loads, stream.getvalue().splitlines())
+    assert first["request"] == "b"
+    assert (second["request"], second["source"]) == ("a", "film")
+    assert not {"request", "source"} & third.keys()

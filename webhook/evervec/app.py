@@ -9,7 +9,8 @@ from flask_openapi3.openapi import OpenAPI
 
 from evervec import __version__
 from evervec.config import Config
-from evervec.service import guard, problems
+from evervec.service import guard, problems, requests
+from evervec.service.bodies import StrictJSON
 from evervec.service.routes import BLUEPRINTS
 from evervec.service.state import State
 
@@ -33,8 +34,10 @@ def create_app(config: Config | None = None, *, providers: Providers | None = No
         doc_ui=False,
         static_folder=None,
     )
+    app.json = StrictJSON(app)
     app.config["MAX_CONTENT_LENGTH"] = config.max_body
     app.extensions["evervec"] = State(config, providers)
+    requests.register(app)
     problems.register(app)
     guard.register(app)
     for blueprint in BLUEPRINTS:

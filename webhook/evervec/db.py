@@ -31,6 +31,8 @@ from evervec.records import (
     Finding,
     JobStatus,
     LetterStatistics,
+    Maintained,
+    MaintenanceJob,
     Match,
     Model,
     Neighbour,
@@ -231,7 +233,7 @@ class Database(Session):
         tenant: str | None = None,
         expires: timedelta | None = None,
     ) -> str:
-        """Make a token, which is shown this once. Raises VE111, VE411."""
+        """Make a token, which is shown this once. Raises VE111, VE421."""
         return str(
             self._value(
                 "select evervec.create_token(%s, %s::text[], %s, %s)",
@@ -664,9 +666,66 @@ class Database(Session):
             complete_ms,
         )
 
+    # -- upkeep ----------------------------------------------------------------------------------
+
     def tick(self) -> Ticked:
-        """Upkeep: fold what the log holds, free expired leases, drop what is past its time."""
-        return self._row(Ticked, "select folded, reclaimed, cleaned from evervec.tick()")
+        """Upkeep of the queue: fold what the log holds, free expired leases."""
+        return self._row(Ticked, "select folded, reclaimed from evervec.tick()")
+
+    def maintain(self) -> Maintained | None:
+        """Do the piece of upkeep that has been due longest; None when nothing is due."""
+        found = self._rows(
+            Maintained, "select job, result, error from evervec.maintain() where job is not null"
+        )
+        return found[0] if found else None
+
+    def maintenance_jobs(self) -> list[MaintenanceJob]:
+        """The upkeep as jobs of pg_cron."""
+        return self._rows(
+            MaintenanceJob,
+            "select name, schedule, command, database, role from evervec.maintenance_jobs()",
+        )
+
+    def schedule_maintenance(self) -> dict[str, str]:
+        """Give the upkeep to pg_cron in this database; schedule by job. Raises VE421."""
+        with self._transaction() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            return dict(
+                cursor.execute(
+                    "select name, schedule from evervec.schedule_maintenance()"
+                ).fetchall()
+            )
+
+    def unschedule_maintenance(self) -> int:
+        """Take it from pg_cron again; how many jobs there were."""
+        return int(self._value("select evervec.unschedule_maintenance()"))
+
+    # -- pg_cron, where this is its database and evervec's is another ------------------------------
+
+    def cron_schedule(self, job: MaintenanceJob) -> None:
+        """Schedule a job, or replace that of its name; only a superuser may do so for its role."""
+        self._value(
+            "select cron.schedule_in_database(%s, %s, %s, coalesce(%s, current_database()),"
+            " (select %s from pg_roles where rolname = current_user and rolsuper))",
+            job.name,
+            job.schedule,
+            job.command,
+            job.database,
+            job.role,
+        )
+
+    def cron_unschedule(self, names: Sequence[str]) -> int:
+        """Remove jobs, and what pg_cron kept about them; how many there were."""
+        with self._transaction() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            jobs = cursor.execute(
+                "select jobid from cron.job where jobname::text = any(%s)", (list(names),)
+            ).fetchall()
+            cursor.execute(
+                "delete from cron.job_run_details where jobid = any(%s::bigint[])", (jobs,)
+            )
+            cursor.execute(
+                "select cron.unschedule(jobid) from unnest(%s::bigint[]) as j (jobid)", (jobs,)
+            )
+        return len(jobs)
 
     # -- vectors of the application's own ----------------------------------------------------------
 

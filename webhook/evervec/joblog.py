@@ -35,6 +35,11 @@ def log_jobs(
     )
 
 
+def log_queued(source: str | None, job_ids: Sequence[int]) -> None:
+    """What a request has queued: so its id leads to the jobs, and theirs to what became of them."""
+    logs.info("queued", source=source, jobs=len(job_ids), job_ids=list(job_ids[:_MOST_IDS]))
+
+
 def log_claim(claim: Claim) -> None:
     """What the claim itself tells: rows that could not be rendered, and jobs that failed before."""
     for source, jobs in grouped(claim.jobs, lambda job: job.source):

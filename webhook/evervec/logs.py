@@ -5,18 +5,31 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
+from types import MappingProxyType
 from typing import Final, TextIO
 
 Field = str | int | float | bool | list[int] | None
 
 _LOGGER: Final = logging.getLogger("evervec")
 
+_BOUND: Final[ContextVar[Mapping[str, Field]]] = ContextVar(
+    "evervec_log_fields", default=MappingProxyType({})
+)
+
 
 def log(level: int, event: str, **fields: Field) -> None:
-    """Write one event. Fields that are None are left out."""
-    kept = {name: value for name, value in fields.items() if value is not None}
+    """Write one event, with the fields that are bound. Fields that are None are left out."""
+    kept = {name: value for name, value in {**_BOUND.get(), **fields}.items() if value is not None}
     _LOGGER.log(level, event, extra={"fields": kept})
+
+
+def bind(**fields: Field) -> Callable[[], None]:
+    """Have every event of this thread carry these fields, until what is returned is called."""
+    return partial(_BOUND.reset, _BOUND.set({**_BOUND.get(), **fields}))
 
 
 def debug(event: str, **fields: Field) -> None:

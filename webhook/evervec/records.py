@@ -185,7 +185,7 @@ class Finding:
     """Something that doctor found.
 
     source    None when it concerns the whole database
-    severity  "error" or "advice"
+    severity  "error", "advice" or "info"
     problem   a sentence
     remedy    the statement that mends it
     """
@@ -446,7 +446,26 @@ class Ticked:
 
     folded: int
     reclaimed: int
-    cleaned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """One piece of upkeep that was due: what it returned, by its columns, or why it failed."""
+
+    job: str
+    result: dict[str, int] | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceJob:
+    """One job for pg_cron; database and role: None where pg_cron is, as whoever schedules it."""
+
+    name: str
+    schedule: str
+    command: str
+    database: str | None
+    role: str | None
 
 
 class _Keyed:

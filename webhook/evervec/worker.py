@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 # later ones back off to poll_seconds.
 _FIRST_PAUSE_SECONDS: Final = 0.02
 
-# Upkeep (expired leases, old receipts) where no pg_cron does it; cheap, and never urgent.
-_TICK_SECONDS: Final = 15.0
+# How often to ask whether upkeep is due: a millisecond each, and never urgent.
+_UPKEEP_SECONDS: Final = 5.0
 
 # What its budget leaves of a source waits for midnight.
 _SPENT: Final = "budget spent"
@@ -139,7 +139,7 @@ class Worker:
         self._crew = Crew(self._batch, config.concurrency - 1, self._stop)
         self._counting = threading.Lock()
         self._setup_error: ProviderError | None = None
-        self._next_tick = self._next_index = 0.0
+        self._next_tick = self._next_upkeep = self._next_index = 0.0
         self._at_work = False
         self.summary = Summary()
 
@@ -177,7 +177,7 @@ class Worker:
                 self._at_work = True
                 claimed = self._batch().claimed
                 # Also where there is always work: else nothing would be tidied, no index built.
-                self._tick_when_due()
+                self._maintain_when_due()
                 self._build_when_due(builder)
                 if claimed:
                     pause = _FIRST_PAUSE_SECONDS
@@ -235,7 +235,7 @@ class Worker:
                 if self._left() == 0:
                     break
                 # What is left waits for its retry, or for another worker: free what that one lost.
-                self._tick_when_due(every=self._config.poll_seconds)
+                self._tick_when_due()
                 self._stop.wait(pause)
                 pause = min(pause * 2, self._config.poll_seconds)
         except BaseException:
@@ -246,6 +246,7 @@ class Worker:
             self._crew.join()
         self._crew.check()
         if not self._stop.is_set():
+            self._maintain()
             self._build_indexes()
             self._check_budgets()
         return self.summary
@@ -274,6 +275,7 @@ class Worker:
         """Process one batch, or nothing."""
         self._batch(self._config.batch_size)
         self._stop_at_setup_error()
+        self._maintain()
         return self.summary
 
     # -- pieces ----------------------------------------------------------------------------------
@@ -340,13 +342,26 @@ class Worker:
             or "Mend the provider's settings; evervec.resume_model() ends the pause of its model.",
         )
 
-    def _tick_when_due(self, every: float = _TICK_SECONDS) -> None:
+    def _tick_when_due(self) -> None:
         if time.monotonic() < self._next_tick:
             return
-        self._next_tick = time.monotonic() + every
+        self._next_tick = time.monotonic() + self._config.poll_seconds
         ticked = self._db.tick()
         if ticked.reclaimed:
             logs.info("leases_expired", jobs=ticked.reclaimed)
+
+    def _maintain_when_due(self) -> None:
+        if time.monotonic() >= self._next_upkeep:
+            self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
+            self._maintain()
+
+    def _maintain(self) -> None:
+        """Do the upkeep that is due, where neither pg_cron nor another worker has."""
+        while (done := self._db.maintain()) is not None:
+            if done.error is not None:
+                logs.error("upkeep_failed", job=done.job, message=done.error)
+            elif done.result and any(done.result.values()):
+                logs.info("upkeep_done", job=done.job, **done.result)
 
     def _build_when_due(self, builder: IndexBuilder) -> None:
         if time.monotonic() >= self._next_index:

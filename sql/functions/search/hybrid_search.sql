@@ -3,7 +3,7 @@
 -- Runs as the caller, by the function that was generated for the source.
 -- Locks:  ACCESS SHARE on the embedding table.
 -- Raises: VE101 unknown source · VE201 bad query vector · VE202 no list of keys · VE204 bad limit · VE207 the vector of the words is not known · VE211 (a WARNING)
---         rows may be missing · VE218 no words · VE219 the source keeps no words · VE220 bad weight or k
+--         rows may be missing · VE218 no words · VE219 the source keeps no words · VE220 bad weight or k · VE424 the webhook gives no vector
 create or replace function evervec.hybrid_search(
     p_source        text,
     p_text          text,
@@ -33,6 +33,6 @@ end
 $$;
 
 comment on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) is
-$$Rows of a source that are near in meaning to p_text, that contain its words, or both, by weighted reciprocal rank: score is the sum of weight / (p_k + rank) over the two searches that found the row. The source must be tracked with p_text_search. p_text: the words as for a search engine: all must occur; "…" is a phrase, or and -word work. p_query: their vector (default: the cached one, see search). p_limit: default 10. p_vector_weight, p_text_weight: 1 and 1; 0 leaves that search out, and then needs no vector. p_k: default 60; the greater, the less the first ranks count. p_exclude: row_keys to leave out. vector_rank, similarity and text_rank, text_score (BM25 or ts_rank_cd, see get_source) are NULL where that search did not find the row among its first, twice p_limit and a hundred at least. Words that are all stop words or all excluded leave the order to the vectors. Runs with the caller's privileges. Raises VE101, VE201, VE202, VE204, VE207, VE218, VE219, VE220; warns with VE211 as find_similar.$$;
+$$Rows of a source that are near in meaning to p_text, that contain its words, or both, by weighted reciprocal rank: score is the sum of weight / (p_k + rank) over the two searches that found the row. The source must be tracked with p_text_search. p_text: the words as for a search engine: all must occur; "…" is a phrase, or and -word work. p_query: their vector (default: the cached one, see search). p_limit: default 10. p_vector_weight, p_text_weight: 1 and 1; 0 leaves that search out, and then needs no vector. p_k: default 60; the greater, the less the first ranks count. p_exclude: row_keys to leave out. vector_rank, similarity and text_rank, text_score (BM25 or ts_rank_cd, see get_source) are NULL where that search did not find the row among its first, twice p_limit and a hundred at least. Words that are all stop words or all excluded leave the order to the vectors. Runs with the caller's privileges. Raises VE101, VE201, VE202, VE204, VE207, VE218, VE219, VE220, VE424; warns with VE211 as find_similar.$$;
 
 revoke execute on function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]) from public;

@@ -4,7 +4,7 @@
 -- vector went. The snapshot is taken before the search, which so has seen no less than it.
 -- Locks:  ACCESS SHARE on the embedding table.
 -- Raises: VE101 unknown source · VE201 bad query vector · VE204 bad limit or threshold · VE207 the vector of the words is not known ·
---         VE211 (a WARNING) rows may be missing · VE218 no words
+--         VE211 (a WARNING) rows may be missing · VE218 no words · VE424 the webhook gives no vector
 create or replace function evervec.search(
     p_source         text,
     p_text           text,
@@ -43,6 +43,6 @@ end
 $$;
 
 comment on function evervec.search(text, text, integer, real, jsonb[]) is
-$$Rows of a source nearest in meaning to p_text, nearest first. The vector of the words must be known (see cached_query), as it is for a day after evervec search, evervec.Search in Python or cache_query. p_limit, p_min_similarity, p_exclude and the result: as find_similar. What is found is kept for the same search by the same caller, for 24 hours (setting search_cache_keep) while no vector of the source is stored, except under row-level security, in read-only transactions and in those that are REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE201, VE204, VE207, VE218; warns with VE211 as find_similar.$$;
+$$Rows of a source nearest in meaning to p_text, nearest first. The vector of the words must be known (see cached_query), as it is for a day after evervec search, evervec.Search in Python or cache_query, unless the webhook may be asked for it (configure_push). p_limit, p_min_similarity, p_exclude and the result: as find_similar. What is found is kept for the same search by the same caller, for 24 hours (setting search_cache_keep) while no vector of the source is stored, except under row-level security, in read-only transactions and in those that are REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE201, VE204, VE207, VE218, VE424; warns with VE211 as find_similar.$$;
 
 revoke execute on function evervec.search(text, text, integer, real, jsonb[]) from public;

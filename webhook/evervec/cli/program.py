@@ -33,6 +33,7 @@ from evervec.cli.reconcile import reconcile
 from evervec.cli.reset import reset
 from evervec.cli.retrack import retrack
 from evervec.cli.rollback import rollback
+from evervec.cli.schedule import schedule, unschedule
 from evervec.cli.search import search
 from evervec.cli.secret import secret
 from evervec.cli.serve import serve
@@ -99,6 +100,8 @@ for command in (
     unprotect,
     grant,
     revoke,
+    schedule,
+    unschedule,
     token,
     secret,
     search,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from flask import current_app, g, request
 
+from evervec import logs
+from evervec.errors import EvervecError
 from evervec.service.problems import RefusedError
 from evervec.service.state import state
 
@@ -24,10 +26,10 @@ Scope = Literal["read", "write", "admin"]
 Guard = Callable[[], None]
 View = TypeVar("View", bound=Callable[..., object])
 
-# Each includes those before it.
-_SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "admin")
-
 _RING_HEADERS: Final = ("X-Evervec-Timestamp", "X-Evervec-Nonce", "X-Evervec-Signature")
+
+# Of the body of a ring, which the database has to read before it knows whose it is.
+_RING_BYTES: Final = 1_024
 
 SCHEMES: Final[dict[str, SecurityScheme | dict[str, Any]]] = {
     "token": {"type": "http", "scheme": "bearer", "description": "A token of `evervec token`."},
@@ -82,6 +84,7 @@ def ring() -> None:
             "a ring has a time, in seconds since 1970, and a nonce",
             hint=f"In the headers {_RING_HEADERS[0]} and {_RING_HEADERS[1]}.",
         )
+    request.max_content_length = _RING_BYTES
     verdict = state().db.check_ring(int(timestamp), nonce, request.get_data(), signature)
     if verdict != "ok":
         raise RefusedError(HTTPStatus.UNAUTHORIZED, "ring", f"the ring is refused: {verdict}")
@@ -122,7 +125,14 @@ def _ask() -> None:
     guard: Guard | None = getattr(view, "guard", None)
     if guard is None:
         raise RefusedError(HTTPStatus.FORBIDDEN, "closed", "this route is open to nobody")
-    guard()
+    try:
+        guard()
+    except EvervecError as error:
+        # Who is nobody yet learns nothing about the database.
+        logs.warning("guard_failed", message=error.message, sqlstate=error.sqlstate)
+        raise RefusedError(
+            HTTPStatus.SERVICE_UNAVAILABLE, "database", "nobody can be let in at the moment"
+        ) from error
 
 
 def _check_token(scope: Scope) -> None:
@@ -134,12 +144,9 @@ def _check_token(scope: Scope) -> None:
             "there is no such token, or it is valid no more",
             hint="evervec token create makes one.",
         )
-    enough = _SCOPES[_SCOPES.index(scope) :]
-    if principal.scopes.isdisjoint(enough):
-        raise RefusedError(
-            HTTPStatus.FORBIDDEN, "scope", f"this needs a token of scope {' or '.join(enough)}"
-        )
     g.principal = principal
+    if scope not in principal.scopes:
+        raise RefusedError(HTTPStatus.FORBIDDEN, "scope", f"this needs a token of scope {scope}")
 
 
 def _bearer() -> str:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from flask import Response
 from pydantic import BaseModel, Field
 
+from evervec.joblog import log_queued
 from evervec.records import DeadLetter, LetterStatistics
 from evervec.service import guard
 from evervec.service.routes.jobs import Job
@@ -84,6 +85,7 @@ def letters(query: LettersQuery) -> Response:
 def retry(path: LetterPath) -> Response:
     """Queues it from its first attempt on, and has the webhook begin in the background."""
     job_id = state().db.retry_dead_letter(path.id)
+    log_queued(None, [job_id])
     state().runner.ring()
     return answer(Job(id=job_id, status="queued"), HTTPStatus.ACCEPTED)
 

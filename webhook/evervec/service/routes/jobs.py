@@ -9,6 +9,7 @@ from typing import Any, Literal
 from flask import Response
 from pydantic import BaseModel, Field, RootModel
 
+from evervec.joblog import log_queued
 from evervec.records import JobStatus
 from evervec.service import guard
 from evervec.service.problems import RefusedError
@@ -75,6 +76,7 @@ def bulk(body: Bulk) -> Response:
         triggered_by="webhook",
         metadata=json.dumps(body.metadata),
     )
+    log_queued(body.source, job_ids)
     state().runner.ring()
     jobs = [Job(id=job_id, status="queued") for job_id in job_ids]
     return answer(Queued(queued=len(jobs), jobs=jobs), HTTPStatus.ACCEPTED)

@@ -9,6 +9,7 @@ from typing import Literal
 from flask import Response
 from pydantic import BaseModel, Field
 
+from evervec.joblog import log_queued
 from evervec.records import Coverage, QueueHealth, SourceStatus
 from evervec.service import bounded, guard
 from evervec.service.schema import (
@@ -110,6 +111,7 @@ def generate(path: SourcePath, body: Wanted) -> Response:
     at_most(config.max_rows, size, "rows", "EVERVEC_MAX_ROWS")
     keys = _keys(path.name, body)
     job_ids = db.enqueue(path.name, keys, operation="create", triggered_by="webhook")
+    log_queued(path.name, job_ids)
     done = bounded.work(
         state(), jobs=size, seconds=min(body.seconds, config.max_seconds), job_ids=job_ids
     )

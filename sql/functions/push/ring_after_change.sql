@@ -1,0 +1,27 @@
+-- ring_after_change: the trigger by which a transaction rings the webhook through pg_net; keeps away who has rung, or comes too soon.
+--
+-- It fires once a logged statement, which is once a row of an UPDATE. So it does next to nothing: no condition of the trigger, which PostgreSQL would
+-- prepare each time, no SET clause, every name and operator qualified instead. It runs as the function that logged, which is evervec's.
+-- A transaction rings once by a setting that is local to it. Rings of all sessions are kept apart by the value of a sequence, for which
+-- nobody ever waits; a ring that a rollback takes along is made up for by ring().
+-- Locks:  none.
+-- needs: functions/push/ring_once.sql
+create or replace function evervec.ring_after_change()
+returns trigger
+language plpgsql
+as $$
+begin
+    if pg_catalog.current_setting('evervec.rung', true) operator(pg_catalog.=) 'on'
+       or pg_catalog.pg_sequence_last_value('evervec.next_ring')
+          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
+        return null;
+    end if;
+    perform evervec.ring_once();
+    return null;
+end
+$$;
+
+comment on function evervec.ring_after_change() is
+$$Internal. Trigger on change_log while push is on and pg_net is there.$$;
+
+revoke execute on function evervec.ring_after_change() from public;
