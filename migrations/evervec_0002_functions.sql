@@ -8039,7 +8039,7 @@ declare
 begin
     perform evervec.check_words(p_text);
     v_query := evervec.cached_query(v_model, p_text);
-    if v_query is null and current_setting('application_name') <> 'evervec' and exists (select from evervec.push p where p.search) then
+    if v_query is null and not starts_with(current_setting('application_name'), 'evervec') and exists (select from evervec.push p where p.search) then
         return evervec.embed_by_service(v_model, p_text);
     end if;
     if v_query is null then
@@ -12405,4 +12405,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '5adee6400217b24fbd5a1b7f5017823a597fa4b6e9b6cf42660147db5a9ee80b');
+values ('evervec_0002_functions', '3841cf6b7132e59ba3390f27c7fa3a35db387ff346e9370775ceb3e830b2ab24');

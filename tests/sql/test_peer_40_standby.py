@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from tests.support import pgsql_http
 from tests.support.cluster import OWNER, await_replay, running_own_cluster, running_standby
 from tests.support.sql_worker import add_toy_model, drain, rows, toy_vector
 
@@ -62,6 +63,11 @@ def standby() -> Iterator[dict[str, psycopg.Connection]]:
                 select evervec.cache_query('toy', 'milk', '[1,2,3,4]');
                 """
             )
+            with primary.connect(database.name) as superuser:
+                pgsql_http.install(superuser)
+                seventh = toy_vector("Body: Note 7")
+                pgsql_http.answer(superuser, 200, f'{{"vectors": [{seventh}]}}')
+            conn.execute("select evervec.configure_push('http://webhook', p_search => true)")
             drain(conn, 1000)
             conn.execute("select evervec.build_index('note'); analyze note_embedding")
             with running_standby(own) as copy:
@@ -122,3 +128,11 @@ def test_peer_40_what_a_search_would_keep_is_not_kept(
     assert conn.execute("select pg_is_in_recovery()").fetchone() == (True,)
     kept = "select evervec.cache_query('toy', 'cheese', '[1,2,3,4]')"
     assert conn.execute(kept.encode()).fetchone() == (False,)
+
+
+@pytest.mark.parametrize("who", ["owner", "reader"])
+def test_peer_40_the_webhook_is_asked_for_words_that_are_not_known(
+    standby: dict[str, psycopg.Connection], who: str
+) -> None:
+    found = rows(standby[who], "select * from evervec.search('note', 'never searched for', 1)")
+    assert found[0]["row_key"] == {"id": 7}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from evervec import migrate
 from tests.support import pg_net
 from tests.support.cluster import Database
 from tests.support.rings import checked
@@ -207,3 +208,11 @@ def test_the_trigger_is_there_only_while_push_is_on(film: psycopg.Connection) ->
     assert value(film, "select evervec.push_off()") is False
     add(film, 11)
     assert rung(film) == 0
+
+
+def test_a_rollback_of_evervec_is_not_kept_by_its_trigger(
+    film: psycopg.Connection, database: Database
+) -> None:
+    push(film)
+    migrate.rollback(database.url, everything=True)
+    assert value(film, "select to_regnamespace('evervec') is null")

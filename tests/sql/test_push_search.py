@@ -7,6 +7,7 @@ import hashlib
 import psycopg
 import pytest
 
+from evervec.service.state import APPLICATION_NAME
 from tests.support import pgsql_http
 from tests.support.cluster import Database
 from tests.support.roles import role, session_of
@@ -58,8 +59,11 @@ def test_without_the_option_the_error_is_what_it_was(asking: psycopg.Connection)
         asking.execute(SEARCH.encode())
 
 
-def test_the_programs_of_evervec_ask_their_provider_themselves(asking: psycopg.Connection) -> None:
-    asking.execute("set application_name = 'evervec'")
+@pytest.mark.parametrize("program", [APPLICATION_NAME, "evervec"])
+def test_the_programs_of_evervec_ask_their_provider_themselves(
+    asking: psycopg.Connection, program: str
+) -> None:
+    asking.execute("select set_config('application_name', %s, false)", [program])
     with raises(asking, "VE207", "the vector of these words is not known"):
         asking.execute(SEARCH.encode())
 

@@ -24,7 +24,7 @@ def old_receipts(service: Service) -> Callable[[], int]:
     return lambda: int(service.value("select count(*) from evervec.job_receipt"))
 
 
-@pytest.mark.parametrize("work", [Worker.drain, Worker.once])
+@pytest.mark.parametrize("work", [Worker.drain, Worker.once, Worker.catch_up])
 def test_a_worker_that_ends_has_done_the_upkeep(
     service: Service, old_receipts: Callable[[], int], work: Callable[[Worker], object]
 ) -> None:

@@ -18,7 +18,7 @@ declare
 begin
     perform evervec.check_words(p_text);
     v_query := evervec.cached_query(v_model, p_text);
-    if v_query is null and current_setting('application_name') <> 'evervec' and exists (select from evervec.push p where p.search) then
+    if v_query is null and not starts_with(current_setting('application_name'), 'evervec') and exists (select from evervec.push p where p.search) then
         return evervec.embed_by_service(v_model, p_text);
     end if;
     if v_query is null then
