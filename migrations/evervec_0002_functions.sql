@@ -736,7 +736,7 @@ set search_path from current
 as $$
 declare
     -- Each holds those before it.
-    v_all   constant text[] := '{read,write,admin}';
+    v_all   constant text[] := array['read', 'write', 'admin'];
     v_token constant text   := 'evv_' || evervec.random_key();
     v_scope text;
 begin
@@ -12405,4 +12405,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'f3dd0cc67ace01118eec24b5047d52722be6c2b787d7c7d537331dcd35009c07');
+values ('evervec_0002_functions', '1e0c8e25e0cc4f1f4c6b37809473d967779c41e5a91e30ecdd583e7b129f3586');

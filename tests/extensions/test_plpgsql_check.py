@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from tests.sql.test_secrets import VAULT
 from tests.support.sql_worker import rows
 
 # Every kind of source: their generated functions differ.
@@ -64,6 +65,7 @@ def test_plpgsql_check_finds_nothing(
     film: psycopg.Connection, superuser_conn: psycopg.Connection
 ) -> None:
     film.execute(SOURCES)
+    superuser_conn.execute(VAULT)
     superuser_conn.execute("create extension plpgsql_check")
 
     found = {(f["function"], f["message"]) for f in rows(superuser_conn, FINDINGS)}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from evervec import embedded, migrate
+from evervec import migrate
+from tests.support import dumps
 from tests.support.cluster import OWNER, Cluster, Database
 from tests.support.roles import role, session_of
 from tests.support.sql_worker import Row, add_toy_model, drain, raises, rows, value
@@ -349,16 +349,8 @@ def test_rights_and_policies_come_back_from_a_dump(
     film.execute("alter table film enable row level security; select evervec.protect('film')")
     for kind in KINDS:
         film.execute("select evervec.grant_access(%s, %s)", [somebody, kind])
-    dump = subprocess.run(
-        [embedded.program("pg_dump"), database.superuser_url], capture_output=True, check=True
-    ).stdout
     with cluster.database("template1") as restored:
-        subprocess.run(
-            [embedded.program("psql"), "--set=ON_ERROR_STOP=1", "-q", restored.superuser_url],
-            input=dump,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
+        dumps.copy(database.superuser_url, restored.superuser_url)
         with psycopg.connect(restored.url, autocommit=True) as conn:
             expected = set().union(*(manual(kind, "film") for kind in KINDS))
             assert granted(conn, somebody) == expected

@@ -41,6 +41,11 @@ def folder() -> Path | None:
     return Path(name).absolute() if name else None
 
 
+def inside(root: Path, *command: str) -> list[str]:
+    """The command line that runs a command there as Debian's user postgres."""
+    return ["chroot", "--userspec=postgres:postgres", str(root), *command]
+
+
 @contextmanager
 def running_server(root: Path, settings: Mapping[str, str]) -> Iterator[str]:
     """The URL of the superuser on a new cluster, for the time of the block.

@@ -16,7 +16,7 @@ set search_path from current
 as $$
 declare
     -- Each holds those before it.
-    v_all   constant text[] := '{read,write,admin}';
+    v_all   constant text[] := array['read', 'write', 'admin'];
     v_token constant text   := 'evv_' || evervec.random_key();
     v_scope text;
 begin
