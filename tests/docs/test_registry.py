@@ -48,13 +48,14 @@ _NEVER = {
     "egress": {"VE104"},  # template_parts(): of a template that track has taken
     "alerts": {"VE101"},  # it asks about sources that there are
     "enqueue_task": {"VE213"},  # add_task names enqueue() in a DETAIL
+    "configure_push": {"VE411"},  # it has revoked the token of that name
     "cache_query": {"VE204"},  # its limit is 0
     "find_similar_to": {"VE201"},  # its query is a vector of the source itself
     "search": {"VE108", "VE111"},  # the model is the source's own, and so is the kind
 }
 
 # What they call may raise, and they handle it.
-_CATCH = {"follow_renames", "run_task"}
+_CATCH = {"follow_renames", "run_task", "ring", "ring_once"}
 
 
 def registered() -> dict[str, tuple[str, str]]:

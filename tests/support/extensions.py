@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 import pytest
@@ -38,12 +38,21 @@ def _offers(server: str, extension: str) -> bool:
         return conn.execute(query, [extension]).rowcount == 1
 
 
-@contextmanager
-def database_of_jobs(cluster: Cluster) -> Iterator[Database]:
+def database_of_jobs(cluster: Cluster) -> AbstractContextManager[Database]:
     """An empty database, the one in which pg_cron keeps its jobs; for one test at a time."""
+    return _database_of(cluster, "cron.database_name", "template1")
+
+
+def database_of_requests(cluster: Cluster, template: str) -> AbstractContextManager[Database]:
+    """A database like the template, the one for which pg_net works; for one test at a time."""
+    return _database_of(cluster, "pg_net.database_name", template)
+
+
+@contextmanager
+def _database_of(cluster: Cluster, setting: str, template: str) -> Iterator[Database]:
     with cluster.connect() as conn:
-        found = conn.execute("select current_setting('cron.database_name')").fetchone()
+        found = conn.execute("select current_setting(%s)", [setting]).fetchone()
         assert found is not None
-        conn.execute("select pg_advisory_lock(hashtext('pg_cron'))")
-        with cluster.database("template1", name=found[0]) as database:
+        conn.execute("select pg_advisory_lock(hashtext(%s))", [setting])
+        with cluster.database(template, name=found[0]) as database:
             yield database
