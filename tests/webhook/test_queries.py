@@ -14,6 +14,7 @@ import pytest
 import evervec
 from evervec import EvervecError, ProviderError, Search
 from evervec.db import Database
+from evervec.providers import Providers
 from evervec.queries import query_vector
 from tests.support import cluster as clusters
 from tests.support.openai_server import DIMENSIONS, OpenAIServer, words_vector
@@ -132,7 +133,7 @@ def notes(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Search]
     service.track(rows=[(1, "whales", ""), (2, "a clock", ""), (3, "two samurai", "")])
     service.worker().drain()
     service.provider.batches.clear()
-    monkeypatch.setattr("evervec.search.Providers", lambda **_: service.providers)
+    monkeypatch.setattr(Providers, "configured", lambda _: service.providers)
     with Search(service.config.database_url) as search:
         yield search
 
