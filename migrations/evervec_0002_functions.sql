@@ -3790,8 +3790,8 @@ set search_path from current
 as $$
 declare
     -- Signed as pg_net sends it: in the form that jsonb has as text.
-    c_body    constant jsonb    := '{"evervec": "ring"}';
-    c_timeout constant interval := '1 second';
+    c_body    constant jsonb    := jsonb '{"evervec": "ring"}';
+    c_timeout constant interval := interval '1 second';
     v_url     text := (select p.url || '/v1/wake' from evervec.push p);
     v_headers jsonb;
     v_status  integer;
@@ -4001,7 +4001,7 @@ begin
             jsonb_build_object('model', p_model, 'texts', array[p_text])::text,
             '5 seconds');
         if v_answer.status = 200 then
-            v_vector := (v_answer.content::jsonb #> '{vectors,0}')::text;
+            v_vector := (v_answer.content::jsonb #> '{vectors,0}')::text::vector;
         end if;
         v_told := format('it answered %s: %s', v_answer.status, left(v_answer.content, 500));
     exception when others then
@@ -12405,4 +12405,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '1e0c8e25e0cc4f1f4c6b37809473d967779c41e5a91e30ecdd583e7b129f3586');
+values ('evervec_0002_functions', '5adee6400217b24fbd5a1b7f5017823a597fa4b6e9b6cf42660147db5a9ee80b');

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from tests.sql.test_secrets import VAULT
+from tests.support import pg_cron
 from tests.support.sql_worker import rows
 
 # Every kind of source: their generated functions differ.
@@ -66,6 +67,7 @@ def test_plpgsql_check_finds_nothing(
 ) -> None:
     film.execute(SOURCES)
     superuser_conn.execute(VAULT)
+    pg_cron.install(superuser_conn)
     superuser_conn.execute("create extension plpgsql_check")
 
     found = {(f["function"], f["message"]) for f in rows(superuser_conn, FINDINGS)}

@@ -25,7 +25,7 @@ begin
             jsonb_build_object('model', p_model, 'texts', array[p_text])::text,
             '5 seconds');
         if v_answer.status = 200 then
-            v_vector := (v_answer.content::jsonb #> '{vectors,0}')::text;
+            v_vector := (v_answer.content::jsonb #> '{vectors,0}')::text::vector;
         end if;
         v_told := format('it answered %s: %s', v_answer.status, left(v_answer.content, 500));
     exception when others then

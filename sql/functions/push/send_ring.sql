@@ -13,8 +13,8 @@ set search_path from current
 as $$
 declare
     -- Signed as pg_net sends it: in the form that jsonb has as text.
-    c_body    constant jsonb    := '{"evervec": "ring"}';
-    c_timeout constant interval := '1 second';
+    c_body    constant jsonb    := jsonb '{"evervec": "ring"}';
+    c_timeout constant interval := interval '1 second';
     v_url     text := (select p.url || '/v1/wake' from evervec.push p);
     v_headers jsonb;
     v_status  integer;
