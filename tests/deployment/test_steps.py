@@ -162,6 +162,7 @@ def test_its_steps_make_a_database_in_which_worker_and_webhook_work(
     assert webhook.returncode == 0
 
     with psycopg.connect(bare.superuser_url, autocommit=True) as conn:
+        assert conn.execute("select url from evervec.push").fetchone() == ("http://webhook:8080",)
         query = "select nspowner::regrole::text from pg_namespace where nspname = 'evervec'"
         assert conn.execute(query).fetchone() == ("shop_owner",)
         runs = "select from cron.job_run_details where status = 'succeeded'"

@@ -1,16 +1,15 @@
-"""pg_cron itself does the upkeep, in its own database and in another."""
+"""pg_cron itself does the upkeep, without any worker."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from evervec import migrate
-from tests.support.cluster import OWNER, Cluster, Database
-from tests.support.extensions import database_of_jobs
-from tests.support.sessions import until
+from tests.extensions.conftest import NOTES
+from tests.service.serving import Serving
+from tests.support.cluster import OWNER, Database
+from tests.support.migrating import wait_for
+from tests.support.openai_server import DIMENSIONS
 from tests.support.sql_worker import rows, value
 from tests.webhook.conftest import Program
 
@@ -18,88 +17,100 @@ pytestmark = pytest.mark.pg_cron
 
 
 @pytest.fixture
-def jobs(cluster: Cluster) -> Iterator[Database]:
-    """The database of pg_cron, which has pgvector, too."""
-    with database_of_jobs(cluster) as database:
-        with psycopg.connect(database.superuser_url) as conn:
-            conn.execute("create extension pg_cron; create extension vector")
-            conn.execute(f"grant usage on schema cron to {OWNER}")
-        yield database
+def superuser(home: Database) -> psycopg.Connection:
+    """Who sees what pg_cron does for everybody."""
+    return psycopg.connect(home.superuser_url, autocommit=True)
 
 
-def hurry(conn: psycopg.Connection) -> None:
-    """What is done once a minute is done every second."""
-    conn.execute("update evervec.maintenance set every = '1 second'")
+def schedule(conn: psycopg.Connection) -> None:
+    """Every job, each second."""
+    conn.execute("select evervec.schedule_maintenance()")
+    conn.execute("select cron.schedule(jobname, '1 seconds', command) from cron.job")
 
 
-def make_work(conn: psycopg.Connection) -> None:
-    """A change for tick to fold, and a receipt for cleanup_expired to forget."""
-    conn.execute("insert into evervec.change_log (source_id, operation) values (0, 'T')")
-    conn.execute(
-        "insert into evervec.job_receipt (job_id, task_type, outcome, attempts, generation,"
-        " created_at, finished_at) values (1, 'embed', 'gone', 1, 1, now(), now() - interval '2 d')"
-    )
-
-
-def done(conn: psycopg.Connection) -> bool:
-    return bool(
-        value(
-            conn,
-            "select not exists (select from evervec.change_log)"
-            " and not exists (select from evervec.job_receipt)",
-        )
-    )
-
-
-def outcomes(conn: psycopg.Connection) -> set[tuple[str, str]]:
-    """The roles as which jobs of evervec ran, and how they ended."""
-    found = rows(conn, "select username, status, return_message from cron.job_run_details")
-    return {(row["username"], row["status"]) for row in found if row["status"] != "running"}
-
-
-def test_pg_cron_does_the_upkeep_of_its_own_database(jobs: Database) -> None:
-    migrate.apply(jobs.url)
-    with psycopg.connect(jobs.url, autocommit=True) as conn:
-        hurry(conn)
-        make_work(conn)
-        conn.execute("select evervec.schedule_maintenance()")
-
-        until(lambda: done(conn))
-
-        assert outcomes(conn) <= {(OWNER, "succeeded"), (OWNER, "starting")}
-        assert value(conn, "select evervec.unschedule_maintenance()") == 4
-        assert rows(conn, "select * from cron.job") == []
-
-
-def test_pg_cron_does_the_upkeep_of_another_database(
-    jobs: Database, conn: psycopg.Connection, url: str
+def test_every_job_succeeds_again_and_again(
+    notes: psycopg.Connection, superuser: psycopg.Connection
 ) -> None:
+    schedule(notes)
+    jobs = {row["jobname"] for row in rows(superuser, "select jobname from cron.job")}
+    assert {name.partition("@")[0] for name in jobs} == {
+        "evervec.tick",
+        "evervec.ring",
+        "evervec.cleanup_expired",
+        "evervec.prune",
+    }
+
+    succeeded = """
+        select count(*) = 4
+          from (select j.jobid
+                  from cron.job j join cron.job_run_details d using (jobid)
+                 where d.status = 'succeeded' group by 1 having count(*) >= 2) x
+    """
+    wait_for(lambda: bool(value(superuser, succeeded)), 30)
+    failed = "select return_message from cron.job_run_details where status = 'failed'"
+    assert rows(superuser, failed) == []
+
+
+def test_changes_are_folded_and_what_is_past_its_time_is_forgotten(
+    notes: psycopg.Connection, superuser: psycopg.Connection
+) -> None:
+    vector = [1.0] * DIMENSIONS
+    notes.execute("select evervec.cache_query('wire', 'milk', %s::vector)", [str(vector)])
+    notes.execute("update evervec.query_cache set created_at = now() - interval '1 year'")
+    notes.execute("insert into note values (100, 'a new one')")
+
+    schedule(notes)
+
+    wait_for(lambda: value(notes, "select count(*) from evervec.change_log") == 0, 30)
+    wait_for(lambda: value(notes, "select count(*) from evervec.query_cache") == 0, 30)
+
+
+def test_peer_37_what_pg_cron_keeps_about_runs_is_pruned(
+    notes: psycopg.Connection, superuser: psycopg.Connection
+) -> None:
+    schedule(notes)
+    runs = "select count(*) from cron.job_run_details where status = 'succeeded'"
+    wait_for(lambda: value(superuser, runs) > 0, 30)
+
+    superuser.execute("update cron.job_run_details set end_time = now() - interval '1 year'")
+
+    old = "select count(*) from cron.job_run_details where end_time < now() - interval '1 month'"
+    wait_for(lambda: value(superuser, old) == 0, 30)
+
+
+def test_unscheduling_takes_every_job_away(
+    notes: psycopg.Connection, superuser: psycopg.Connection
+) -> None:
+    notes.execute("select evervec.schedule_maintenance()")
+
+    notes.execute("select evervec.unschedule_maintenance()")
+
+    assert value(superuser, "select count(*) from cron.job") == 0
+
+
+def test_it_does_the_upkeep_of_another_database_as_its_owner(
+    home: Database, superuser: psycopg.Connection, conn: psycopg.Connection, url: str
+) -> None:
+    conn.execute("update evervec.maintenance set every = '1 second'")
+    conn.execute("insert into evervec.change_log (source_id, operation) values (0, 'T')")
     program = Program(url)
-    hurry(conn)
-    make_work(conn)
 
-    told = program.run("schedule", "--cron-dsn", jobs.superuser_url)
+    told = program.run("schedule", "--cron-dsn", home.superuser_url)
+
     assert told.code == 0, told.err
-    until(lambda: done(conn))
-
-    with psycopg.connect(jobs.superuser_url, autocommit=True) as cron:
-        assert (OWNER, "succeeded") in outcomes(cron)
-    assert (
-        program.run("unschedule", "--cron-dsn", jobs.superuser_url).out == "4 jobs are removed.\n"
-    )
+    wait_for(lambda: value(conn, "select count(*) from evervec.change_log") == 0, 30)
+    ran_as = "select count(*) from cron.job_run_details where username = %s"
+    assert value(superuser, ran_as, OWNER) > 0
+    ended = program.run("unschedule", "--cron-dsn", home.superuser_url)
+    assert ended.out == "4 jobs are removed.\n"
 
 
-def test_peer_37_pg_cron_itself_is_pruned(jobs: Database) -> None:
-    migrate.apply(jobs.url)
-    with psycopg.connect(jobs.url, autocommit=True) as conn:
-        hurry(conn)
-        conn.execute("update evervec.setting set value = '\"0\"' where name = 'cron_history_keep'")
-        conn.execute("select evervec.schedule_maintenance()")
-        ended = "select count(*) from cron.job_run_details where end_time is not null"
-        until(lambda: value(conn, ended) > 2)
-        prune = value(conn, "select command from cron.job where jobname like 'evervec.prune@%%'")
+@pytest.mark.pgsql_http
+def test_a_scheduled_ring_wakes_the_webhook_which_embeds(
+    notes: psycopg.Connection, webhook: Serving
+) -> None:
+    notes.execute("select evervec.configure_push(%s, 'http')", [webhook.address])
 
-        removed = conn.execute(prune.encode()).rowcount
+    schedule(notes)
 
-        assert removed > 2
-        conn.execute("select evervec.unschedule_maintenance()")
+    wait_for(lambda: value(notes, "select count(*) from note_embedding") == NOTES, 30)

@@ -39,6 +39,16 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     "similar_doc": [(f"('{VECTOR}', 100)", 5)],
     "similar_poster": [(f"('{VECTOR}', 100)", 5)],
     "find_similar_doc_above": [(f"('{VECTOR}', 2, 100)", 3), (f"('{VECTOR}', 1000, 100)", 0)],
+    "find_similar_among": [
+        (f"('doc', 'above', '{{\"p_id\": 2}}', '{VECTOR}', 100)", 3),
+        (f"('doc', 'above', '{{\"p_id\": 1000}}', '{VECTOR}', 100)", 0),
+    ],
+    "row_keys": [
+        ("('doc', false)", 5),
+        ("('doc')", 0),
+        ("('doc', false, p_after => '{\"id\": 1000}')", 0),
+        ("('doc', false, 'above', '{\"p_id\": 1000}')", 0),
+    ],
     "filter_doc_above": [("(2)", 3), ("(1000)", 0)],
     "hybrid_search": [(f"('doc', 'theirs', '{VECTOR}', 100)", 5)],
     "hybrid_search_doc": [(f"('theirs', '{VECTOR}', 100)", 5)],
@@ -72,6 +82,8 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     "key_doc": [("(3)", 1)],
     "key_poster": [("(3)", 1)],
     # Texts of queries, run by nobody but the caller; and arithmetic.
+    "among_query": [("('doc', 'above', '{\"p_id\": 2}')", 1)],
+    "keys_query": [("('doc', false, null, '{}', null)", 1)],
     "vector_lookup": [("('doc', '{\"id\": 3}')", 1)],
     "vectors_lookup": [("('doc', array['{\"id\": 3}']::jsonb[])", 1)],
     "duplicates_of": [("('doc', '{\"id\": 3}')", 1)],

@@ -699,6 +699,18 @@ class Database(Session):
         """Take it from pg_cron again; how many jobs there were."""
         return int(self._value("select evervec.unschedule_maintenance()"))
 
+    def configure_push(self, url: str, transport: str, *, search: bool) -> str:
+        """Ring the webhook at this URL; by what: pg_net, http or none. Raises VE422, VE423."""
+        return str(
+            self._value(
+                "select evervec.configure_push(%s, %s, p_search => %s)", url, transport, search
+            )
+        )
+
+    def push_off(self) -> bool:
+        """Ring nobody any more; whether anybody was."""
+        return bool(self._value("select evervec.push_off()"))
+
     # -- pg_cron, where this is its database and evervec's is another ------------------------------
 
     def cron_schedule(self, job: MaintenanceJob) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from evervec import index, logs
+from evervec import index, logs, upkeep
 from evervec.crew import Crew
 from evervec.db import DatabaseUnavailableError
 from evervec.errors import EvervecError
@@ -246,7 +246,7 @@ class Worker:
             self._crew.join()
         self._crew.check()
         if not self._stop.is_set():
-            self._maintain()
+            upkeep.run(self._db)
             self._build_indexes()
             self._check_budgets()
         return self.summary
@@ -276,7 +276,7 @@ class Worker:
         """Process one batch, or nothing."""
         self._batch(self._config.batch_size)
         self._stop_at_setup_error()
-        self._maintain()
+        upkeep.run(self._db)
         return self.summary
 
     # -- pieces ----------------------------------------------------------------------------------
@@ -354,15 +354,7 @@ class Worker:
     def _maintain_when_due(self) -> None:
         if time.monotonic() >= self._next_upkeep:
             self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
-            self._maintain()
-
-    def _maintain(self) -> None:
-        """Do the upkeep that is due, where neither pg_cron nor another worker has."""
-        while (done := self._db.maintain()) is not None:
-            if done.error is not None:
-                logs.error("upkeep_failed", job=done.job, message=done.error)
-            elif done.result and any(done.result.values()):
-                logs.info("upkeep_done", job=done.job, **done.result)
+            upkeep.run(self._db)
 
     def _build_when_due(self, builder: IndexBuilder) -> None:
         if time.monotonic() >= self._next_index:

@@ -29,6 +29,7 @@ from evervec.cli.job import job
 from evervec.cli.migrate import migrate
 from evervec.cli.pause import pause, resume
 from evervec.cli.protect import protect, unprotect
+from evervec.cli.push import push
 from evervec.cli.reconcile import reconcile
 from evervec.cli.reset import reset
 from evervec.cli.retrack import retrack
@@ -102,6 +103,7 @@ for command in (
     revoke,
     schedule,
     unschedule,
+    push,
     token,
     secret,
     search,

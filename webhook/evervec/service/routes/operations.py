@@ -9,6 +9,7 @@ from flask import Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, RootModel
 
+from evervec import upkeep
 from evervec.records import Ticked
 from evervec.service import guard, metrics, readiness
 from evervec.service.schema import answer, blueprint
@@ -61,6 +62,7 @@ def figures() -> Response:
 def tick() -> Response:
     """Upkeep, for schedulers outside the database; then it rings the doorbell."""
     ticked = state().db.tick()
+    upkeep.run(state().db)
     state().runner.ring()
     return answer(Tick(ticked))
 
