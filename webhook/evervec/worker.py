@@ -267,7 +267,7 @@ class Worker:
         finally:
             self._crew.join()
         self._crew.check()
-        self._maintain()
+        upkeep.run(self._db)
         if self._setup_error is not None:
             raise self._setup_error
         return self.summary
