@@ -72,14 +72,15 @@ def running_server(root: Path, settings: Mapping[str, str]) -> Iterator[str]:
         stderr=subprocess.STDOUT,
     )
     try:
-        yield _url_when_up(place, server, log)
+        yield url_when_up(place, server, log)
     finally:
         server.send_signal(signal.SIGINT)  # a fast shutdown
         server.wait()
         shutil.rmtree(place)
 
 
-def _url_when_up(socket: Path, server: subprocess.Popen[bytes], log: Path) -> str:
+def url_when_up(socket: Path, server: subprocess.Popen[bytes], log: Path) -> str:
+    """The superuser's URL on a server that is starting, once it answers."""
     url = f"postgresql://postgres@/postgres?host={socket}&port=5432"
     end = time.monotonic() + START_SECONDS
     while True:
