@@ -46,7 +46,8 @@ class Container:
             for name, value in SERVICES["worker"]["environment"].items()
             if not value.startswith("${")
         }
-        path = [folder, ROOT / "deploy" / "docker", embedded.program("psql").parent]
+        python = Path(sys.executable).parent
+        path = [folder, ROOT / "deploy" / "docker", embedded.program("psql").parent, python]
         self.environment = {
             **os.environ,
             **where,
@@ -156,8 +157,10 @@ def test_its_steps_make_a_database_in_which_worker_and_webhook_work(
             m[1] for m in (re.search(r":(\d{4,5})\b", line) for line in webhook.stderr) if m
         )
         check = SERVICES["webhook"]["healthcheck"]["test"][1:]
-        container.run(*(word.replace("8080", port) for word in check))
-        webhook.terminate()
+        try:
+            container.run(*(word.replace("8080", port) for word in check))
+        finally:
+            webhook.terminate()
         webhook.stderr.read()
     assert webhook.returncode == 0
 

@@ -18,6 +18,8 @@ VECTOR = toy_vector("Note 7")
 CALLS = {
     "find_similar": f"'note', '{VECTOR}'",
     "find_similar_to": "'note', '{\"id\": 3}'",
+    "find_similar_among": f"'note', 'some', '{{\"p_id\": 8}}', '{VECTOR}'",
+    "row_keys": "'note', false",
     "search": "'note', 'milk'",
     "hybrid_search": f"'note', 'note', '{VECTOR}'",
     "near_duplicates": "'note', -1, p_neighbours => 10, p_limit => 100",
@@ -92,7 +94,7 @@ def test_peer_40_search_on_a_hot_standby(
     found = rows(conn, f"select * from evervec.{function}({CALLS[function]})")
 
     assert found
-    few = {"find_similar_note_some": 7, "hybrid_search_note_some": 7}
+    few = {"find_similar_note_some": 7, "hybrid_search_note_some": 7, "find_similar_among": 7}
     wanted = few | {"find_similar_to": 8 if who == "reader" else 10}
     if function.startswith(("find_similar", "similar", "hybrid", "search", "nearest")):
         assert len(found) == wanted.get(function, 9 if who == "reader" else 10)
