@@ -286,7 +286,7 @@ def test_a_fault_of_the_program_ends_a_run_when_what_is_in_hand_is_done(
         raise RuntimeError("a bug")
 
     service.provider.fail = meet
-    monkeypatch.setattr(at_work, "_tick_when_due", crash)
+    monkeypatch.setattr(at_work, "_maintain_when_due", crash)
     track(service, 500)
 
     with pytest.raises(RuntimeError, match="a bug"):
