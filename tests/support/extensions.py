@@ -14,6 +14,7 @@ from tests.support.cluster import Cluster, Database
 MARKERS = {
     "pg_cron": "pg_cron",
     "pg_net": "pg_net",
+    "pg_textsearch": "pg_textsearch",
     "pgsql_http": "http",
     "plpgsql_check": "plpgsql_check",
 }
