@@ -12,6 +12,7 @@ from evervec.config import Config
 from evervec.service import guard, problems, requests
 from evervec.service.bodies import StrictJSON
 from evervec.service.routes import BLUEPRINTS
+from evervec.service.runner import BATCHES
 from evervec.service.state import State
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def create_app(config: Config | None = None, *, providers: Providers | None = No
 
     config, providers: as the environment has them where they are not given.
     """
-    config = config or Config.from_environment()
+    config = config or Config.from_environment(concurrency=BATCHES)
     app = OpenAPI(
         "evervec",
         info=Info(title="evervec", version=__version__),

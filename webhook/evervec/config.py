@@ -86,8 +86,11 @@ class Config:
         cls,
         environment: Mapping[str, str] | None = None,
         database_url: str | None = None,
+        concurrency: int = 16,
     ) -> Config:
         """Read EVERVEC_* variables; `database_url` (the command line's) wins over the variable.
+
+        concurrency: where EVERVEC_CONCURRENCY does not say.
 
         Raises EvervecError with one sentence that names the variable at fault.
         """
@@ -101,9 +104,7 @@ class Config:
             batch_size=int(
                 _number(env, "EVERVEC_BATCH_SIZE", cls.batch_size, 1, 10_000, whole=True)
             ),
-            concurrency=int(
-                _number(env, "EVERVEC_CONCURRENCY", cls.concurrency, 1, 100, whole=True)
-            ),
+            concurrency=int(_number(env, "EVERVEC_CONCURRENCY", concurrency, 1, 100, whole=True)),
             lease_seconds=_number(env, "EVERVEC_LEASE_SECONDS", cls.lease_seconds, 1, 86_400),
             poll_seconds=_number(env, "EVERVEC_POLL_SECONDS", cls.poll_seconds, 0.01, 1),
             connect_timeout=int(

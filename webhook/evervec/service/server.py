@@ -11,6 +11,7 @@ from gunicorn.glogging import Logger
 from evervec import logs
 from evervec.app import create_app
 from evervec.config import Config
+from evervec.service.runner import BATCHES
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -51,7 +52,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         return create_app(self._config())
 
     def _config(self) -> Config:
-        return Config.from_environment(database_url=self._database_url)
+        return Config.from_environment(database_url=self._database_url, concurrency=BATCHES)
 
 
 class _Log(Logger):  # type: ignore[misc]
