@@ -52,11 +52,13 @@ def test_however_often_it_rings_one_run_is_at_work(
 ) -> None:
     at_work: list[int] = []
     most: list[int] = []
+    rung = threading.Event()
     run = runner.Runner._run
 
     def counted(self: runner.Runner) -> None:
         at_work.append(1)
         most.append(len(at_work))
+        rung.wait(20)
         run(self)
         at_work.pop()
 
@@ -67,6 +69,7 @@ def test_however_often_it_rings_one_run_is_at_work(
         thread.start()
     for thread in threads:
         thread.join()
+    rung.set()
 
     eventually(lambda: embedded(webhook) == 10 and not at_work)
     assert max(most) == 1
