@@ -287,7 +287,7 @@ def test_ready_is_who_can_work(webhook: Webhook) -> None:
     webhook.conn.execute("delete from evervec.schema_version where migration_id like '%0002%'")
     behind = webhook.get("/readyz")
 
-    assert behind.status_code == 503
+    assert (behind.status_code, behind.json["type"]) == (503, "urn:evervec:migrations")
     assert behind.json["hint"] == "Run: evervec migrate"
 
 

@@ -13,9 +13,9 @@ import pytest
 
 import evervec
 from evervec import EvervecError, ProviderError, Search
-from evervec.db import Database
+from evervec.db import Database, Vector
 from evervec.providers import Providers
-from evervec.queries import query_vector
+from evervec.queries import text_vectors
 from tests.support import cluster as clusters
 from tests.support.openai_server import DIMENSIONS, OpenAIServer, words_vector
 from tests.support.roles import role
@@ -71,11 +71,14 @@ def test_without_the_cache_each_search_is_a_request_and_none_is_kept(
     assert conn.execute("select count(*) from evervec.query_cache").fetchone() == (0,)
 
 
-def test_a_vector_comes_back_as_it_went_in(service: Service) -> None:
+def vector_of(service: Service, words: str, db: Database | None = None) -> Vector:
     model = service.db.get_model("words")
+    return text_vectors(db or service.db, service.providers, model, [words], "query").vectors[0]
 
-    asked = query_vector(service.db, service.providers, model, WORDS)
-    known = query_vector(service.db, service.providers, model, WORDS)
+
+def test_a_vector_comes_back_as_it_went_in(service: Service) -> None:
+    asked = vector_of(service, WORDS)
+    known = vector_of(service, WORDS)
 
     assert service.provider.texts == [WORDS]
     assert known.dtype == np.float32
@@ -87,24 +90,22 @@ def test_a_search_that_failed_is_asked_again(service: Service) -> None:
     def refuse(_: object) -> None:
         raise ProviderError("server_error", "away")
 
-    model = service.db.get_model("words")
     service.provider.fail = refuse
     with pytest.raises(ProviderError):
-        query_vector(service.db, service.providers, model, WORDS)
+        vector_of(service, WORDS)
     service.provider.fail = lambda _: None
 
-    query_vector(service.db, service.providers, model, WORDS)
+    vector_of(service, WORDS)
 
     assert service.provider.texts == [WORDS, WORDS]
 
 
 def test_a_read_only_server_uses_what_it_has(service: Service, url: str) -> None:
-    model = service.db.get_model("words")
-    query_vector(service.db, service.providers, model, WORDS)
+    vector_of(service, WORDS)
 
     with Database(f"{url}&options=-c%20default_transaction_read_only%3Don") as standby:
         for words in (WORDS, "new", "new"):
-            query_vector(standby, service.providers, model, words)
+            vector_of(service, words, standby)
 
     assert service.provider.texts == [WORDS, "new", "new"]
 
@@ -115,14 +116,13 @@ def test_a_role_that_may_not_use_the_cache_searches_without_it(
     cluster: clusters.Cluster,
     database: clusters.Database,
 ) -> None:
-    model = service.db.get_model("words")
     with role(superuser_conn) as name:
         superuser_conn.execute(
             f"alter role {name} login password '{name}'; grant usage on schema evervec to {name}"
         )
         with Database(cluster.url(database.name, name)) as db:
             for _ in range(2):
-                query_vector(db, service.providers, model, WORDS)
+                vector_of(service, WORDS, db)
 
     assert service.provider.texts == [WORDS, WORDS]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from evervec import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from evervec.processor import Batch
 
@@ -58,6 +59,21 @@ class Crew:
             if thread is None:
                 return
             thread.join()
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Leave the block when nobody is at work any more; raises what check does.
+
+        After an error what is in hand is finished, no more: all that is queued might take hours.
+        """
+        try:
+            yield
+        except BaseException:
+            self.dismiss()
+            raise
+        finally:
+            self.join()
+        self.check()
 
     def check(self) -> None:
         """Raise what stopped one of the threads: it is the caller's to deal with, once."""

@@ -233,7 +233,7 @@ class Database(Session):
         tenant: str | None = None,
         expires: timedelta | None = None,
     ) -> str:
-        """Make a token, which is shown this once. Raises VE111, VE421."""
+        """Make a token, which is shown this once. Raises VE111, VE411."""
         return str(
             self._value(
                 "select evervec.create_token(%s, %s::text[], %s, %s)",

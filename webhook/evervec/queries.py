@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from evervec.errors import EvervecError
-from evervec.providers.base import estimated_tokens
+from evervec.texts import packed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from evervec.db import Database, Vector
     from evervec.providers import Kind, Providers
@@ -45,8 +45,7 @@ def search(
         )
         if found is not None:
             return found
-    model = db.get_model(db.get_source(source).model)
-    vector = query_vector(db, providers, model, words, tenant, cached=cached)
+    vector = query_vector(db, providers, source, words, tenant, cached=cached)
     return db.find_similar(source, vector, limit, min_similarity, exclude)
 
 
@@ -83,8 +82,7 @@ def hybrid_search(
         found = _unless((_INSUFFICIENT_PRIVILEGE, _VECTOR_NOT_KNOWN), find)
         if found is not None:
             return found
-    model = db.get_model(db.get_source(source).model)
-    return find(query=query_vector(db, providers, model, words, tenant, cached=cached))
+    return find(query=query_vector(db, providers, source, words, tenant, cached=cached))
 
 
 def search_among(
@@ -104,21 +102,21 @@ def search_among(
     arguments: of the filter, a JSON text. tenant: as query_vector. Raises ProviderError,
     EvervecError.
     """
-    model = db.get_model(db.get_source(source).model)
-    vector = query_vector(db, providers, model, words, tenant)
+    vector = query_vector(db, providers, source, words, tenant)
     return db.find_similar_among(source, filter_name, arguments, vector, limit, min_similarity)
 
 
 def query_vector(
     db: Database,
     providers: Providers,
-    model: Model,
+    source: str,
     words: str,
     tenant: str | None = None,
     *,
     cached: bool = True,
 ) -> Vector:
-    """The vector of `words`, shape (model.dimensions,); the rest as text_vectors."""
+    """The vector of `words` by the source's model; the rest as text_vectors."""
+    model = db.get_model(db.get_source(source).model)
     return text_vectors(db, providers, model, [words], "query", tenant, cached=cached).vectors[0]
 
 
@@ -161,7 +159,7 @@ def text_vectors(
         found.update(zip(names, known or [], strict=known is not None))
     wanted = {text: None for text, vector in found.items() if vector is None}
     tokens = 0
-    for request in _requests(model, wanted):
+    for request in packed(model, wanted, content=str, most_together=lambda _: model.batch_texts):
         answer = providers.embed_texts(paid_by, request, kind)
         found.update(zip(request, answer.vectors, strict=True))
         tokens += answer.tokens
@@ -172,21 +170,6 @@ def text_vectors(
             )
     vectors = [vector for text in texts if (vector := found[text]) is not None]
     return TextVectors(vectors, sum(text not in wanted for text in texts), tokens)
-
-
-def _requests(model: Model, texts: Iterable[str]) -> Iterator[list[str]]:
-    """Texts packed within the model's limits of texts and tokens."""
-    request: list[str] = []
-    tokens = 0
-    for text in texts:
-        more = min(estimated_tokens(text), model.input_limit)
-        if request and (len(request) >= model.batch_texts or tokens + more > model.batch_tokens):
-            yield request
-            request, tokens = [], 0
-        request.append(text)
-        tokens += more
-    if request:
-        yield request
 
 
 def _unless(states: tuple[str, ...], call: Callable[[], T]) -> T | None:

@@ -112,8 +112,7 @@ class Search:
 
         For SQL of your own: nearest_<source>, find_similar.
         """
-        model = self._db.get_model(self._db.get_source(source).model)
-        return queries.query_vector(self._db, self._providers, model, _some(words), tenant)
+        return queries.query_vector(self._db, self._providers, source, _some(words), tenant)
 
 
 def _some(words: str) -> str:

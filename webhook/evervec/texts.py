@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from evervec.providers import ProviderError, estimated_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from evervec.records import ClaimedJob, Model
+
+T = TypeVar("T")
 
 # A service in trouble, or one text that troubles it: nobody can tell from one answer.
 TROUBLE: Final = frozenset({"timeout", "network", "server_error", "invalid_response"})
@@ -83,16 +86,31 @@ def distinct(jobs: Iterable[ClaimedJob]) -> Iterator[Text]:
 
 
 def requests(model: Model, texts: Iterable[Text]) -> Iterator[list[Text]]:
-    """Texts packed within the model's limits of texts and tokens.
+    """Texts packed within the model's limits; what met trouble last, in ever smaller requests."""
+    return packed(
+        model,
+        sorted(texts, key=lambda text: text.met_trouble),
+        content=lambda text: text.content,
+        most_together=partial(_most_together, model),
+    )
 
-    What met trouble goes last, and in ever smaller requests.
+
+def packed(
+    model: Model,
+    texts: Iterable[T],
+    *,
+    content: Callable[[T], str],
+    most_together: Callable[[T], int],
+) -> Iterator[list[T]]:
+    """Texts in their order, as many in each list as the model takes in one request: of texts, of
+    tokens, and of those that stand `most_together`, which only becomes less.
     """
-    request: list[Text] = []
+    request: list[T] = []
     tokens = 0
     most = model.batch_texts
-    for text in sorted(texts, key=lambda text: text.met_trouble):
-        more = min(estimated_tokens(text.content), model.input_limit)
-        together = _most_together(model, text)
+    for text in texts:
+        more = min(estimated_tokens(content(text)), model.input_limit)
+        together = most_together(text)
         if request and (
             len(request) >= most or together < most or tokens + more > model.batch_tokens
         ):

@@ -224,7 +224,7 @@ class Worker:
         privilege, no database, no budget. What was not done is then still queued.
         """
         pause = _FIRST_PAUSE_SECONDS
-        try:
+        with self._crew.joined():
             while not self._stop.is_set():
                 batch = self._batch()
                 self._crew.check()
@@ -238,13 +238,6 @@ class Worker:
                 self._tick_when_due()
                 self._stop.wait(pause)
                 pause = min(pause * 2, self._config.poll_seconds)
-        except BaseException:
-            # What is in hand is finished; all that is queued might take hours.
-            self._crew.dismiss()
-            raise
-        finally:
-            self._crew.join()
-        self._crew.check()
         if not self._stop.is_set():
             upkeep.run(self._db)
             self._build_indexes()
@@ -256,17 +249,11 @@ class Worker:
 
         Raises EvervecError as drain does, where it is about a provider when all else is done.
         """
-        try:
+        with self._crew.joined():
             while not self._stop.is_set() and self._batch(most).claimed:
                 self._crew.check()
                 if most is not None and self.summary.claimed >= most:
                     break
-        except BaseException:
-            self._crew.dismiss()
-            raise
-        finally:
-            self._crew.join()
-        self._crew.check()
         upkeep.run(self._db)
         if self._setup_error is not None:
             raise self._setup_error

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 # Changes of this time after a ring are not rung for (evervec.configure_push, p_debounce).
 DEBOUNCE_SECONDS: Final = 1.0
 
-# Batches at a time beside requests, which wait for each other's turns of Python: with sixteen, a
-# ring takes five times as long to be answered, and nothing is done sooner.
+# Batches at a time beside requests, which wait for their turns of Python among these threads: with
+# sixteen, a ring takes several times as long to be answered.
 BATCHES: Final = 4
 
 
