@@ -3816,7 +3816,7 @@ $$Internal. Rings the webhook by pg_net, which sends after commit, or http, whic
 revoke execute on function evervec.send_ring(text) from public;
 
 -- file: functions/push/ring_once.sql
--- ring_once: rings the webhook by pg_net after the commit of this transaction, which rings no more, and nobody else within the debounce.
+-- ring_once: rings the webhook by pg_net after the commit of this transaction; nobody else rings within the debounce.
 --
 -- Whatever goes wrong with that is none of the writer's business; ring() repeats it. Hence the EXCEPTION block, at most one a transaction,
 -- and no wait for a lock.
@@ -3829,7 +3829,6 @@ set search_path from current
 set lock_timeout = '10ms'
 as $$
 begin
-    perform set_config('evervec.rung', 'on', true);
     perform setval('evervec.next_ring', (extract(epoch from clock_timestamp() + p.debounce) * 1000)::bigint) from evervec.push p;
     begin
         perform evervec.send_ring('pg_net');
@@ -3840,7 +3839,7 @@ end
 $$;
 
 comment on function evervec.ring_once() is
-$$Internal. Rings the webhook by pg_net, at most once a transaction; raises nothing.$$;
+$$Internal. Rings the webhook by pg_net, once a transaction, for ring_after_change; raises nothing.$$;
 
 revoke execute on function evervec.ring_once() from public;
 
@@ -3849,8 +3848,9 @@ revoke execute on function evervec.ring_once() from public;
 --
 -- It fires once a logged statement, which is once a row of an UPDATE. So it does next to nothing: no condition of the trigger, which PostgreSQL would
 -- prepare each time, no SET clause, every name and operator qualified instead. It runs as the function that logged, which is evervec's.
--- A transaction rings once by a setting that is local to it. Rings of all sessions are kept apart by the value of a sequence, for which
--- nobody ever waits; a ring that a rollback takes along is made up for by ring().
+-- A transaction decides at its first change whether it rings; a setting that is local to it says so to all others of its changes.
+-- Rings of all sessions are kept apart by the value of a sequence, for which nobody ever waits. ring() makes up for a ring that a rollback
+-- takes along, and for a change that came too soon.
 -- Locks:  none.
 -- needs: functions/push/ring_once.sql
 create or replace function evervec.ring_after_change()
@@ -3858,9 +3858,12 @@ returns trigger
 language plpgsql
 as $$
 begin
-    if pg_catalog.current_setting('evervec.rung', true) operator(pg_catalog.=) 'on'
-       or pg_catalog.pg_sequence_last_value('evervec.next_ring')
-          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
+    if pg_catalog.current_setting('evervec.ring_decided', true) operator(pg_catalog.=) 'on' then
+        return null;
+    end if;
+    perform pg_catalog.set_config('evervec.ring_decided', 'on', true);
+    if pg_catalog.pg_sequence_last_value('evervec.next_ring')
+       operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
         return null;
     end if;
     perform evervec.ring_once();
@@ -12405,4 +12408,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '3841cf6b7132e59ba3390f27c7fa3a35db387ff346e9370775ceb3e830b2ab24');
+values ('evervec_0002_functions', '81ef760af268bbec0204e78d6d3087e38f547ed0626fa0a1b9606e502838dc9a');

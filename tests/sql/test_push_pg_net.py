@@ -86,6 +86,18 @@ def test_peer_36_rings_of_all_sessions_are_so_far_apart(film: psycopg.Connection
     assert rung(film) == 2
 
 
+def test_a_transaction_decides_at_its_first_change(film: psycopg.Connection) -> None:
+    push(film, debounce="1 hour")
+    add(film, 11)
+    with film.transaction():
+        add(film, 12)
+        film.execute("select setval('evervec.next_ring', 1)")
+        add(film, 13)
+    assert rung(film) == 1
+    add(film, 14)
+    assert rung(film) == 2
+
+
 def test_peer_36_a_request_holds_neither_data_nor_secret(film: psycopg.Connection) -> None:
     push(film)
     film.execute("update film set title = 'Confidential' where id = 1")

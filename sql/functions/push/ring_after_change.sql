@@ -2,8 +2,9 @@
 --
 -- It fires once a logged statement, which is once a row of an UPDATE. So it does next to nothing: no condition of the trigger, which PostgreSQL would
 -- prepare each time, no SET clause, every name and operator qualified instead. It runs as the function that logged, which is evervec's.
--- A transaction rings once by a setting that is local to it. Rings of all sessions are kept apart by the value of a sequence, for which
--- nobody ever waits; a ring that a rollback takes along is made up for by ring().
+-- A transaction decides at its first change whether it rings; a setting that is local to it says so to all others of its changes.
+-- Rings of all sessions are kept apart by the value of a sequence, for which nobody ever waits. ring() makes up for a ring that a rollback
+-- takes along, and for a change that came too soon.
 -- Locks:  none.
 -- needs: functions/push/ring_once.sql
 create or replace function evervec.ring_after_change()
@@ -11,9 +12,12 @@ returns trigger
 language plpgsql
 as $$
 begin
-    if pg_catalog.current_setting('evervec.rung', true) operator(pg_catalog.=) 'on'
-       or pg_catalog.pg_sequence_last_value('evervec.next_ring')
-          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
+    if pg_catalog.current_setting('evervec.ring_decided', true) operator(pg_catalog.=) 'on' then
+        return null;
+    end if;
+    perform pg_catalog.set_config('evervec.ring_decided', 'on', true);
+    if pg_catalog.pg_sequence_last_value('evervec.next_ring')
+       operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
         return null;
     end if;
     perform evervec.ring_once();

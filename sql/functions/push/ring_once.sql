@@ -1,4 +1,4 @@
--- ring_once: rings the webhook by pg_net after the commit of this transaction, which rings no more, and nobody else within the debounce.
+-- ring_once: rings the webhook by pg_net after the commit of this transaction; nobody else rings within the debounce.
 --
 -- Whatever goes wrong with that is none of the writer's business; ring() repeats it. Hence the EXCEPTION block, at most one a transaction,
 -- and no wait for a lock.
@@ -11,7 +11,6 @@ set search_path from current
 set lock_timeout = '10ms'
 as $$
 begin
-    perform set_config('evervec.rung', 'on', true);
     perform setval('evervec.next_ring', (extract(epoch from clock_timestamp() + p.debounce) * 1000)::bigint) from evervec.push p;
     begin
         perform evervec.send_ring('pg_net');
@@ -22,6 +21,6 @@ end
 $$;
 
 comment on function evervec.ring_once() is
-$$Internal. Rings the webhook by pg_net, at most once a transaction; raises nothing.$$;
+$$Internal. Rings the webhook by pg_net, once a transaction, for ring_after_change; raises nothing.$$;
 
 revoke execute on function evervec.ring_once() from public;
