@@ -3857,11 +3857,13 @@ create or replace function evervec.ring_after_change()
 returns trigger
 language plpgsql
 as $$
+declare
+    v_done text;  -- what set_config returns: an assignment is cheaper than PERFORM
 begin
     if pg_catalog.current_setting('evervec.ring_decided', true) operator(pg_catalog.=) 'on' then
         return null;
     end if;
-    perform pg_catalog.set_config('evervec.ring_decided', 'on', true);
+    v_done := pg_catalog.set_config('evervec.ring_decided', 'on', true);
     if pg_catalog.pg_sequence_last_value('evervec.next_ring')
        operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
         return null;
@@ -3948,6 +3950,7 @@ begin
     perform evervec.push_off();
     insert into evervec.push (url, transport, debounce, search)
     values (rtrim(p_url, '/'), p_transport, p_debounce, p_search);
+    perform setval('evervec.next_ring', 1);
     v_transport := evervec.push_transport();
     if p_transport not in ('auto', v_transport) or p_search and evervec.pgsql_http() is null then
         raise exception using
@@ -12408,4 +12411,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '81ef760af268bbec0204e78d6d3087e38f547ed0626fa0a1b9606e502838dc9a');
+values ('evervec_0002_functions', 'abeaaac6343a5e59c282ad2fd257cdb4a6fa6c1e4b5bd4ba2a4ba0b8f27a99ce');

@@ -86,6 +86,14 @@ def test_peer_36_rings_of_all_sessions_are_so_far_apart(film: psycopg.Connection
     assert rung(film) == 2
 
 
+def test_a_shorter_distance_holds_at_once(film: psycopg.Connection) -> None:
+    push(film, debounce="1 hour")
+    add(film, 11)
+    push(film, debounce="1 second")
+    add(film, 12)
+    assert rung(film) == 2
+
+
 def test_a_transaction_decides_at_its_first_change(film: psycopg.Connection) -> None:
     push(film, debounce="1 hour")
     add(film, 11)

@@ -11,11 +11,13 @@ create or replace function evervec.ring_after_change()
 returns trigger
 language plpgsql
 as $$
+declare
+    v_done text;  -- what set_config returns: an assignment is cheaper than PERFORM
 begin
     if pg_catalog.current_setting('evervec.ring_decided', true) operator(pg_catalog.=) 'on' then
         return null;
     end if;
-    perform pg_catalog.set_config('evervec.ring_decided', 'on', true);
+    v_done := pg_catalog.set_config('evervec.ring_decided', 'on', true);
     if pg_catalog.pg_sequence_last_value('evervec.next_ring')
        operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
         return null;
