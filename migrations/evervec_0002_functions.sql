@@ -3816,7 +3816,7 @@ $$Internal. Rings the webhook by pg_net, which sends after commit, or http, whic
 revoke execute on function evervec.send_ring(text) from public;
 
 -- file: functions/push/ring_once.sql
--- ring_once: rings the webhook by pg_net after the commit of this transaction; nobody else rings within the debounce.
+-- ring_once: rings the webhook by pg_net after the commit of this transaction, which rings no more, and nobody else within the debounce.
 --
 -- Whatever goes wrong with that is none of the writer's business; ring() repeats it. Hence the EXCEPTION block, at most one a transaction,
 -- and no wait for a lock.
@@ -3829,6 +3829,7 @@ set search_path from current
 set lock_timeout = '10ms'
 as $$
 begin
+    perform set_config('evervec.rung', 'on', true);
     perform setval('evervec.next_ring', (extract(epoch from clock_timestamp() + p.debounce) * 1000)::bigint) from evervec.push p;
     begin
         perform evervec.send_ring('pg_net');
@@ -3848,9 +3849,9 @@ revoke execute on function evervec.ring_once() from public;
 --
 -- It fires once a logged statement, which is once a row of an UPDATE. So it does next to nothing: no condition of the trigger, which PostgreSQL would
 -- prepare each time, no SET clause, every name and operator qualified instead. It runs as the function that logged, which is evervec's.
--- A transaction decides at its first change whether it rings; a setting that is local to it says so to all others of its changes.
--- Rings of all sessions are kept apart by the value of a sequence, for which nobody ever waits. ring() makes up for a ring that a rollback
--- takes along, and for a change that came too soon.
+-- A transaction rings once by a setting that is local to it. Rings of all sessions are kept apart by the value of a sequence, for which
+-- nobody waits in a transaction; but its one page is locked to be read, so a session that comes too soon remembers for up to a second that it need not
+-- look, in a setting, compared as text so that no value of it can fail a write. ring() makes up for a ring that a rollback takes along.
 -- Locks:  none.
 -- needs: functions/push/ring_once.sql
 create or replace function evervec.ring_after_change()
@@ -3858,14 +3859,19 @@ returns trigger
 language plpgsql
 as $$
 declare
+    v_now  bigint;
+    v_next bigint;
     v_done text;  -- what set_config returns: an assignment is cheaper than PERFORM
 begin
-    if pg_catalog.current_setting('evervec.ring_decided', true) operator(pg_catalog.=) 'on' then
+    if pg_catalog.current_setting('evervec.rung', true) operator(pg_catalog.=) 'on'
+       or pg_catalog.current_setting('evervec.no_ring_before', true) collate pg_catalog."C"
+          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000)::bigint::text then
         return null;
     end if;
-    v_done := pg_catalog.set_config('evervec.ring_decided', 'on', true);
-    if pg_catalog.pg_sequence_last_value('evervec.next_ring')
-       operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
+    v_now := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000;
+    v_next := pg_catalog.pg_sequence_last_value('evervec.next_ring');
+    if v_next operator(pg_catalog.>) v_now then
+        v_done := pg_catalog.set_config('evervec.no_ring_before', least(v_next, v_now operator(pg_catalog.+) 1000)::text, false);
         return null;
     end if;
     perform evervec.ring_once();
@@ -3950,7 +3956,7 @@ begin
     perform evervec.push_off();
     insert into evervec.push (url, transport, debounce, search)
     values (rtrim(p_url, '/'), p_transport, p_debounce, p_search);
-    perform setval('evervec.next_ring', 1);
+    perform setval('evervec.next_ring', 1), set_config('evervec.no_ring_before', '', false);
     v_transport := evervec.push_transport();
     if p_transport not in ('auto', v_transport) or p_search and evervec.pgsql_http() is null then
         raise exception using
@@ -12411,4 +12417,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'abeaaac6343a5e59c282ad2fd257cdb4a6fa6c1e4b5bd4ba2a4ba0b8f27a99ce');
+values ('evervec_0002_functions', '6f7d2628e0c9e5a3848f7d6f8ab32a0ce9e64c6ae14719724e27084e106fd898');

@@ -1,4 +1,4 @@
--- ring_once: rings the webhook by pg_net after the commit of this transaction; nobody else rings within the debounce.
+-- ring_once: rings the webhook by pg_net after the commit of this transaction, which rings no more, and nobody else within the debounce.
 --
 -- Whatever goes wrong with that is none of the writer's business; ring() repeats it. Hence the EXCEPTION block, at most one a transaction,
 -- and no wait for a lock.
@@ -11,6 +11,7 @@ set search_path from current
 set lock_timeout = '10ms'
 as $$
 begin
+    perform set_config('evervec.rung', 'on', true);
     perform setval('evervec.next_ring', (extract(epoch from clock_timestamp() + p.debounce) * 1000)::bigint) from evervec.push p;
     begin
         perform evervec.send_ring('pg_net');
