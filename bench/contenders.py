@@ -60,7 +60,7 @@ def install(server: Server) -> None:
     pgai.install(server)
     with server.connect() as owner:
         for contender in ALL:
-            owner.execute(script("table.sql", schema=sql.Identifier(contender.schema)))
+            _create_table(owner, contender)
         owner.execute(
             script("cascade.sql", schema=sql.Identifier(CASCADE.schema), vector=vector_type())
         )
@@ -69,11 +69,7 @@ def install(server: Server) -> None:
         )
         owner.execute(script("floor.sql", schema=sql.Identifier(FLOOR.schema)))
         owner.execute(script("append.sql", schema=sql.Identifier(APPEND.schema)))
-        owner.execute(
-            "select evervec.track('tracked.doc', p_columns => '{title,body}', p_model => %s,"
-            " p_index => 'none', p_backfill => false)",
-            [MODEL],
-        )
+        _track(owner)
     with psycopg.connect(server.superuser_url) as superuser:
         superuser.execute(
             script(
@@ -83,3 +79,22 @@ def install(server: Server) -> None:
                 dimensions=sql.Literal(DIMENSIONS),
             )
         )
+
+
+def install_evervec(server: Server) -> None:
+    """Create evervec's table only."""
+    with server.connect() as owner:
+        _create_table(owner, EVERVEC)
+        _track(owner)
+
+
+def _create_table(owner: psycopg.Connection, contender: Contender) -> None:
+    owner.execute(script("table.sql", schema=sql.Identifier(contender.schema)))
+
+
+def _track(owner: psycopg.Connection) -> None:
+    owner.execute(
+        "select evervec.track('tracked.doc', p_columns => '{title,body}', p_model => %s,"
+        " p_index => 'none', p_backfill => false)",
+        [MODEL],
+    )

@@ -15,8 +15,10 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from evervec import embedded, migrate
+from tests.support import debian
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / ".bench"
@@ -77,15 +79,28 @@ def running_server(**settings: str) -> Iterator[Server]:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         settings = SETTINGS | settings
-        started = embedded.start(folder / "pgdata", settings)
-        migrate.apply(embedded.prepare(started))
-        server = Server(started, settings)
-        with server.connect() as conn:
-            conn.execute("select evervec.add_model(%s, 'none', %s)", [MODEL, DIMENSIONS])
-        yield server
+        yield _prepared(embedded.start(folder / "pgdata", settings), settings)
     finally:
         embedded.stop(folder / "pgdata")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_debian(root: Path, **settings: str) -> Iterator[Server]:
+    """The same on PostgreSQL 17 of a folder that tools/trixie made: its data is in memory."""
+    settings = SETTINGS | settings
+    with debian.running_server(root, settings) as url:
+        socket = Path(str(conninfo_to_dict(url)["host"]))
+        yield _prepared(embedded.EmbeddedServer(root, socket), settings)
+
+
+def _prepared(started: embedded.EmbeddedServer, settings: Mapping[str, str]) -> Server:
+    """It, with evervec and the model MODEL."""
+    migrate.apply(embedded.prepare(started))
+    server = Server(started, settings)
+    with server.connect() as conn:
+        conn.execute("select evervec.add_model(%s, 'none', %s)", [MODEL, DIMENSIONS])
+    return server
 
 
 def _remove_leftovers() -> None:

@@ -8,6 +8,7 @@ import pytest
 from evervec import migrate
 from tests.support import pg_net
 from tests.support.cluster import Database
+from tests.support.migrating import wait_for
 from tests.support.rings import checked
 from tests.support.roles import role, session_of
 from tests.support.sessions import sessions
@@ -82,8 +83,45 @@ def test_peer_36_rings_of_all_sessions_are_so_far_apart(film: psycopg.Connection
     assert rung(film) == 1
 
     film.execute("select setval('evervec.next_ring', last_value - 3600000) from evervec.next_ring")
+    film.execute("reset evervec.no_ring_before")  # or a second later
     add(film, 14)
     assert rung(film) == 2
+
+
+def test_a_shorter_distance_holds_at_once(film: psycopg.Connection) -> None:
+    push(film, debounce="1 hour")
+    add(film, 11)
+    push(film, debounce="1 second")
+    add(film, 12)
+    assert rung(film) == 2
+
+
+def test_a_session_that_came_too_soon_looks_again_within_a_second(
+    film: psycopg.Connection, url: str
+) -> None:
+    push(film, debounce="1 hour")
+    add(film, 11)
+    with psycopg.connect(url, autocommit=True) as other:
+        add(other, 12)
+        push(film)
+        assert rung(film) == 1
+        wait_for(lambda: _adds_until(other, film))
+
+
+def _adds_until(writer: psycopg.Connection, film: psycopg.Connection) -> bool:
+    writer.execute("insert into film select max(id) + 1, 'Another', 2000 from film")
+    return rung(film) == 2
+
+
+@pytest.mark.parametrize("value_of_a_users", ["", "soon", "9", "-1"])
+def test_no_value_of_the_settings_fails_a_write(
+    film: psycopg.Connection, value_of_a_users: str
+) -> None:
+    push(film)
+    for setting in ("evervec.no_ring_before", "evervec.rung"):
+        film.execute("select set_config(%s, %s, false)", [setting, value_of_a_users])
+    add(film, 11)
+    assert value(film, "select count(*) from film") == 11
 
 
 def test_peer_36_a_request_holds_neither_data_nor_secret(film: psycopg.Connection) -> None:

@@ -43,6 +43,7 @@ begin
     perform evervec.push_off();
     insert into evervec.push (url, transport, debounce, search)
     values (rtrim(p_url, '/'), p_transport, p_debounce, p_search);
+    perform setval('evervec.next_ring', 1), set_config('evervec.no_ring_before', '', false);
     v_transport := evervec.push_transport();
     if p_transport not in ('auto', v_transport) or p_search and evervec.pgsql_http() is null then
         raise exception using

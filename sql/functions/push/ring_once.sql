@@ -22,6 +22,6 @@ end
 $$;
 
 comment on function evervec.ring_once() is
-$$Internal. Rings the webhook by pg_net, at most once a transaction; raises nothing.$$;
+$$Internal. Rings the webhook by pg_net, once a transaction, for ring_after_change; raises nothing.$$;
 
 revoke execute on function evervec.ring_once() from public;
