@@ -682,7 +682,8 @@ create table evervec.interaction (
     occurred_at    timestamptz      not null default now()
 ) partition by range (occurred_at);
 alter table evervec.interaction replica identity full;
-create index interaction_user_id_source_id_occurred_at_idx on evervec.interaction (user_id, source_id, occurred_at);
+-- Ids grow with time: the newest of a user's are found by them, and those of a period lie together.
+create index interaction_user_id_source_id_interaction_id_idx on evervec.interaction (user_id, source_id, interaction_id);
 comment on table evervec.interaction is
 $$What people did with rows, a partition a month. row_key: NULL where no row was concerned, as in a search. No foreign keys: the row may go, and comes to nothing then.$$;
 
@@ -712,31 +713,41 @@ comment on table evervec.row_mark is
 $$Rows that are not recommended to a user, who has or dismissed them: known for longer than the interactions that say so.$$;
 
 create table evervec.weighting (
-    name           text             not null,
-    own_mean       boolean          not null,
-    rating_missing double precision not null,
-    rating_scale   double precision not null,
-    half_life      interval,
-    period         interval         not null,
-    curve          text             not null,
-    saturation     double precision not null,
-    frequency      jsonb            not null,
-    note           text             not null,
+    name          text             not null,
+    own_mean      boolean          not null,
+    rating_middle double precision not null,
+    rating_scale  double precision not null,
+    unrated       double precision not null,
+    half_life     interval,
+    period        interval         not null,
+    curve         text             not null,
+    saturation    double precision not null,
+    frequency     jsonb            not null,
+    note          text             not null,
     constraint weighting_pkey primary key (name),
-    constraint weighting_rating_scale_check check (rating_scale > 0 and rating_scale < 'Infinity'),
-    constraint weighting_half_life_check check (half_life > '0'),
-    constraint weighting_period_check check (period > '0'),
+    constraint weighting_rating_middle_check check (abs(rating_middle) <= 1e6),
+    constraint weighting_rating_scale_check check (rating_scale between 1e-6 and 1e6),
+    constraint weighting_unrated_check check (abs(unrated) <= 1e6),
+    constraint weighting_half_life_check check (half_life between '1 minute' and '1000 years'),
+    constraint weighting_period_check check (period between '1 minute' and '1000 years'),
     constraint weighting_curve_check check (curve in ('saturating', 'linear')),
-    constraint weighting_saturation_check check (saturation > 0 and saturation < 'Infinity'),
-    constraint weighting_frequency_check check (jsonb_typeof(frequency) = 'object')
+    constraint weighting_saturation_check check (saturation between 1e-6 and 1e6),
+    constraint weighting_frequency_check check (jsonb_typeof(frequency) = 'object'
+                                                and not jsonb_path_exists(frequency, '$.* ? (@.type() != "number" || @ > 1000000 || @ < -1000000)'))
 );
 comment on table evervec.weighting is
-$$How ratings, frequencies and counts become weights; editable, and more may be added.$$;
-insert into evervec.weighting (name, own_mean, rating_missing, rating_scale, half_life, period, curve, saturation, frequency, note)
-values ('evervec', true, 3, 2, '30 days', '90 days', 'saturating', 3,
+$$How ratings, frequencies and counts become weights (docs/people.md has the formulas); editable, and more may be added.$$;
+comment on column evervec.weighting.rating_middle is
+$$A rating that counts nothing; with own_mean: one more rating of each user's, whose mean that is.$$;
+comment on column evervec.weighting.unrated is
+$$What stands in the place of (rating - mean) / rating_scale where there is no rating.$$;
+comment on column evervec.weighting.frequency is
+$$Factors of frequencies of use; "" is for none and for those that are not here.$$;
+insert into evervec.weighting (name, own_mean, rating_middle, rating_scale, unrated, half_life, period, curve, saturation, frequency, note)
+values ('evervec', true, 3, 2, 0.5, '30 days', '90 days', 'saturating', 3,
         '{"daily": 1.0, "weekly": 0.8, "occasional": 0.5, "special": 0.3, "": 1.0}',
         'ratings around the user''s own mean, counts that saturate, a half-life'),
-       ('collection', false, 3, 5, null, '90 days', 'linear', 10,
+       ('collection', false, 0, 5, 0.6, null, '90 days', 'linear', 10,
         '{"daily": 1.0, "weekly": 0.8, "occasional": 0.5, "special": 0.3, "": 0.5}',
         'ratings of 5, counts of 10 within the period, frequencies of use');
 
@@ -874,4 +885,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '3b4a7844a04ce249827a586d685872eecff33adacddf3f885fd41d92953450ac');
+values ('evervec_0001_tables', '5c9dc2f5422d8127b28cc811ca3452f256491481b31bac225d762f77a666bc36');

@@ -63,6 +63,7 @@ drop function evervec.create_vector_functions(evervec.source);
 drop function evervec.create_triggers(evervec.source);
 drop function evervec.create_trigger_functions(evervec.source);
 drop function evervec.create_trigger_function(text, text, boolean);
+drop function evervec.create_taste_function(evervec.source);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_similar_functions(evervec.source);
@@ -216,6 +217,15 @@ drop function evervec.ring_once();
 drop function evervec.send_ring(text);
 drop function evervec.post_json(text, jsonb, text, interval);
 drop function evervec.push_off();
+drop function evervec.update_user_embedding(text, text, text);
+drop function evervec.user_inputs(text, text);
+drop function evervec.sound_signals(evervec.source, text);
+drop function evervec.signal_inputs(evervec.source, text, text);
+drop function evervec.learn(evervec.source, text[], bytea[], text, text[]);
+drop function evervec.weights_query(evervec.source, evervec.preference, text[]);
+drop function evervec.inputs_hash(numeric, numeric, bigint);
+drop function evervec.definitions_hash(evervec.source);
+drop function evervec.preferences_of(integer);
 drop function evervec.confine_to_user(regclass);
 drop function evervec.check_user(text);
 drop function evervec.current_user_id();
@@ -527,6 +537,24 @@ drop function evervec.kind_rights();
 -- removed: functions/people/confine_to_user.sql
 
 -- removed: functions/people/current_user_id.sql
+
+-- removed: functions/preference/definitions_hash.sql
+
+-- removed: functions/preference/inputs_hash.sql
+
+-- removed: functions/preference/learn.sql
+
+-- removed: functions/preference/preferences_of.sql
+
+-- removed: functions/preference/signal_inputs.sql
+
+-- removed: functions/preference/sound_signals.sql
+
+-- removed: functions/preference/update_user_embedding.sql
+
+-- removed: functions/preference/user_inputs.sql
+
+-- removed: functions/preference/weights_query.sql
 
 -- removed: functions/push/configure_push.sql
 
@@ -843,6 +871,8 @@ drop function evervec.kind_rights();
 -- removed: functions/track/create_table_functions.sql
 
 -- removed: functions/track/create_target.sql
+
+-- removed: functions/track/create_taste_function.sql
 
 -- removed: functions/track/create_trigger_function.sql
 

@@ -47,7 +47,7 @@ as $$
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
-        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding'),
         ('reader', 'relation', 'select', 'interaction row_mark user_preference recommendation_cache analysis_cache'),
 
         ('writer', 'function', 'execute',
@@ -58,7 +58,7 @@ as $$
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
-        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding update_user_embeddings'),
 
         ('admin', 'function', 'execute',
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
@@ -71,7 +71,7 @@ as $$
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
          'interaction row_mark user_preference recommendation_cache analysis_cache interaction_type weighting signal preference trend user_relation'),
-        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user add_preference user_inputs update_user_embedding update_user_embeddings'),
         ('admin', 'relation', 'update', 'model retry_policy setting interaction_type weighting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
         ('admin', 'relation', 'delete', 'retry_policy')
@@ -139,7 +139,7 @@ as $$
                   cross join unnest(evervec.filter_functions(s.name, f.name)) as n (name)
                  where s.name = p_source), '{}')
       from (
-        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'taste', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
@@ -3838,6 +3838,426 @@ comment on function evervec.confine_to_user(regclass) is
 $$Internal. Enables row-level security on a table with a column user_id, with one policy: own_rows.$$;
 
 revoke execute on function evervec.confine_to_user(regclass) from public;
+
+-- file: functions/preference/preferences_of.sql
+-- preferences_of: the kinds of preference that a source has; default is one of them whether it was added or not.
+--
+-- Locks:  none.
+create or replace function evervec.preferences_of(p_source_id integer)
+returns setof evervec.preference
+language sql stable
+set search_path from current
+as $$
+    select p.* from evervec.preference p where p.source_id = p_source_id
+    union all
+    select 0, p_source_id, 'default', 'evervec', null, null, 1::smallint
+     where not exists (select from evervec.preference p where p.source_id = p_source_id and p.name = 'default')
+$$;
+
+comment on function evervec.preferences_of(integer) is
+$$Internal. The kinds of preference of a source, default among them.$$;
+
+revoke execute on function evervec.preferences_of(integer) from public;
+
+-- file: functions/preference/definitions_hash.sql
+-- definitions_hash: a number that changes with whatever decides how a source's inputs become preferences: signals, types, weightings, model.
+--
+-- Locks:  none.
+-- needs: functions/preference/preferences_of.sql
+create or replace function evervec.definitions_hash(p_source evervec.source)
+returns numeric
+language sql stable
+set search_path from current
+as $$
+    select p_source.model_id
+         + (select coalesce(sum(hash_record_extended((s.name, s.query, s.weight), 1)), 0)
+              from evervec.signal s where s.source_id = p_source.source_id)
+         + (select coalesce(sum(hash_record_extended((t.name, t.weight, t.rated), 2)), 0) from evervec.interaction_type t)
+         + (select sum(hash_record_extended((p.name, p.weighting, p.signals, p.types, p.tastes, w.own_mean, w.rating_middle, w.rating_scale,
+                                             w.unrated, w.half_life, w.period, w.curve, w.saturation, w.frequency), 3))
+              from evervec.preferences_of(p_source.source_id) p
+              join evervec.weighting w on w.name = p.weighting)
+$$;
+
+comment on function evervec.definitions_hash(evervec.source) is
+$$Internal. A hash of the signals, interaction types, kinds of preference and weightings that count for a source, and of its model.$$;
+
+revoke execute on function evervec.definitions_hash(evervec.source) from public;
+
+-- file: functions/preference/inputs_hash.sql
+-- inputs_hash: the one form of what user_inputs() returns.
+--
+-- Locks:  none.
+create or replace function evervec.inputs_hash(p_definitions numeric, p_signals numeric, p_interaction_id bigint)
+returns bytea
+language sql immutable
+set search_path from current
+as $$
+    select sha256(format('%s %s %s', p_definitions, coalesce(p_signals, 0), coalesce(p_interaction_id, 0))::bytea)
+$$;
+
+comment on function evervec.inputs_hash(numeric, numeric, bigint) is
+$$Internal. The hash of all that a user's preferences are made from.$$;
+
+revoke execute on function evervec.inputs_hash(numeric, numeric, bigint) from public;
+
+-- file: functions/preference/weights_query.sql
+-- weights_query: the text of the query over ($1 users) that gives how much each row counts for each of them, by a kind of preference.
+--
+-- docs/people.md has what this is as formulas. Numbers of the application's are taken to be within a million and a billionth of it, so
+-- that no product of them is infinite, or too small for a float.
+-- Locks:  none.
+create or replace function evervec.weights_query(p_source evervec.source, p_preference evervec.preference, p_signals text[])
+returns text
+language plpgsql stable
+set search_path from current
+set extra_float_digits = 3
+as $$
+declare
+    v_weighting evervec.weighting;
+    v_number    text := 'case when %1$s = ''NaN'' then null when abs(%1$s) >= 1e-9 then least(greatest(%1$s, -1e6), 1e6) else 0 * %1$s end';
+    v_rated     text;
+    v_decay     text;
+    v_curve     text;
+    v_legs      text[];
+    v_types     text[];
+begin
+    select * into v_weighting from evervec.weighting w where w.name = p_preference.weighting;
+    -- Of x.rating, among the ratings of a user that a window holds.
+    v_rated := format('coalesce((x.rating - %s) / %s::float8, %s::float8)',
+                      case when v_weighting.own_mean
+                           then format('(coalesce(sum(x.rating) over person, 0) + %s::float8) / (count(x.rating) over person + 1)',
+                                       v_weighting.rating_middle)
+                           else v_weighting.rating_middle || '::float8' end,
+                      v_weighting.rating_scale, v_weighting.unrated);
+    v_decay := case when v_weighting.half_life is null then '1::float8'
+                    else format('power(0.5::float8, least(date_part(''epoch'', now() - least(greatest(coalesce(%%1$s, now()), now() - interval ''1000 years''), now())) / %s::float8, 60))',
+                                date_part('epoch', v_weighting.half_life)) end;
+    v_curve := case v_weighting.curve when 'linear' then 'least(greatest(%1$s, 0) / %2$s::float8, 1)'
+                                      else 'greatest(%1$s, 0) / (greatest(%1$s, 0) + %2$s::float8)' end;
+
+    select array_agg(t.name order by t.name)
+      into v_types
+      from evervec.interaction_type t
+     where p_preference.types is null or t.name = any (p_preference.types);
+    if v_types is not null then
+        v_legs := array[format(
+            $sql$
+            select i.person, i.row_key, i.weight * %s as weight
+              from (select u.ordinality as person, i.row_key, %s as weight, sum(%s) as times
+                      from unnest($1) with ordinality as u (user_id, ordinality)
+                      join evervec.interaction i on i.user_id = u.user_id
+                      join evervec.interaction_type t on t.name = i.type
+                     where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval
+                       and i.type = any (%L) and not t.rated
+                     group by u.ordinality, i.row_key, t.name) i
+            $sql$,
+            format(v_curve, 'i.times', v_weighting.saturation), format(v_number, 't.weight'), format(v_decay, 'i.occurred_at'),
+            p_source.source_id, v_weighting.period, v_types),
+        format(
+            $sql$
+            select x.person, x.row_key, x.weight * x.decay * %s
+              from (select distinct on (u.ordinality, i.row_key, i.type)
+                           u.ordinality as person, i.row_key, i.type, %s as weight, %s as rating, %s as decay
+                      from unnest($1) with ordinality as u (user_id, ordinality)
+                      join evervec.interaction i on i.user_id = u.user_id
+                      join evervec.interaction_type t on t.name = i.type
+                     where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval
+                       and i.type = any (%L) and t.rated
+                     order by u.ordinality, i.row_key, i.type, i.occurred_at desc, i.interaction_id desc) x
+            window person as (partition by x.person, x.type)
+            $sql$,
+            v_rated, format(v_number, 't.weight'), format(v_number, 'i.value'), format(v_decay, 'i.occurred_at'),
+            p_source.source_id, v_weighting.period, v_types)];
+    end if;
+    v_legs := v_legs || array(
+        select format(
+            $sql$
+            select u.ordinality, s.row_key, s.weight
+              from unnest($1) with ordinality as u (user_id, ordinality)
+              cross join lateral (
+                select x.row_key,
+                       (%s) * coalesce(%s, 1) * case when x.amount is null or x.amount = 'NaN' then 1 else %s end * %s * %s
+                       * coalesce(%L::jsonb -> x.frequency, %L, '1')::float8 as weight
+                  from (select s.row_key, %s as rating, s.frequency, s.amount, s.weight, s.at
+                          from evervec.%I(u.user_id) s
+                         where s.row_key is not null) x
+                window person as ()) s
+            $sql$,
+            format(v_number, s.weight || '::float8'), format(v_number, 'x.weight'),
+            format(v_curve, format(v_number, 'x.amount'), v_weighting.saturation), v_rated, format(v_decay, 'x.at'),
+            v_weighting.frequency, v_weighting.frequency -> '', format(v_number, 's.rating'),
+            'signal_' || p_source.name || '_' || s.name)
+          from evervec.signal s
+         where s.source_id = p_source.source_id and s.name = any (p_signals)
+           and (p_preference.signals is null or s.name = any (p_preference.signals))
+         order by s.name);
+    if v_legs is null or cardinality(v_legs) = 0 then
+        return null;
+    end if;
+    -- What remains of sums that cancel out is nothing.
+    return format(
+        $sql$
+        select w.person::integer, w.row_key, sum(w.weight) as weight
+          from (%s) as w (person, row_key, weight)
+         group by w.person, w.row_key
+        having abs(sum(w.weight)) > 1e-9 * sum(abs(w.weight))
+        $sql$,
+        array_to_string(v_legs, ' union all '));
+end
+$$;
+
+comment on function evervec.weights_query(evervec.source, evervec.preference, text[]) is
+$$Internal. The text of the query over ($1 users) that gives person (a position in $1), row_key and weight; NULL where nothing counts.$$;
+
+revoke execute on function evervec.weights_query(evervec.source, evervec.preference, text[]) from public;
+
+-- file: functions/preference/learn.sql
+-- learn: makes the preferences of some users anew, from what they did and what the signals say; how many have one now.
+--
+-- One statement for all of them. Users of whom nothing can be learned lose what they had.
+-- Locks:  their rows of evervec.user_preference.
+-- Raises: what the signals' queries raise
+-- needs: functions/preference/preferences_of.sql
+-- needs: functions/preference/weights_query.sql
+create or replace function evervec.learn(
+    p_source     evervec.source,
+    p_users      text[],
+    p_hashes     bytea[],
+    p_preference text default null,
+    p_signals    text[] default null
+)
+returns integer
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_preference evervec.preference;
+    v_query      text;
+    v_persons    integer[];
+    v_row_keys   jsonb[];
+    v_levels     integer[];
+    v_learned    integer;
+    v_most       integer := 0;
+begin
+    for v_preference in
+        select * from evervec.preferences_of(p_source.source_id) p where p_preference is null or p.name = p_preference
+    loop
+        v_query := evervec.weights_query(p_source, v_preference, p_signals);
+        v_persons := '{}';
+        v_row_keys := '{}';
+        v_levels := '{}';
+        if v_query is not null then
+            execute format(
+                $sql$
+                select array_agg(l.person), array_agg(l.row_key), array_agg(l.level)
+                  from (select w.person, w.row_key,
+                               (sign(w.weight) * (1 + round(64 / ln(2::float8)
+                                                            * ln(max(abs(w.weight)) over (partition by w.person) / abs(w.weight)))))::integer as level
+                          from (%s) w) l
+                 where abs(l.level) <= 1281
+                $sql$,
+                v_query)
+                into v_persons, v_row_keys, v_levels using p_users;
+        end if;
+        execute format(
+            $sql$
+            with learned as materialized (
+                select t.person, t.sample_size as n, t.length / t.weight as length, vector_norm(t.total) / t.weight as agreement, t.total,
+                       array(select k.row_key
+                               from unnest(t.row_keys, t.levels) as k (row_key, level)
+                              order by k.level, k.row_key
+                              limit 50) as liked
+                  from evervec.%I($1, $2, $3) t
+            ), written as (
+                insert into evervec.user_preference as p
+                       (user_id, source_id, preference_type, taste, embedding, strength, confidence, sample_size, liked, inputs_hash, model_id, updated_at)
+                select u.user_id, $4, $5, 1, %s, (2.5 + l.n * least(l.agreement, 1)) / (5 + l.n), (l.n + 5) / (l.n + 10)::float8, l.n, l.liked,
+                       u.inputs_hash, $6, clock_timestamp()
+                  from learned l
+                  join unnest($7, $8) with ordinality as u (user_id, inputs_hash, person) using (person)
+                 where l.agreement > 1e-5
+                 order by u.user_id
+                on conflict (source_id, preference_type, user_id, taste) do update
+                   set embedding   = excluded.embedding,
+                       strength    = excluded.strength,
+                       confidence  = excluded.confidence,
+                       sample_size = excluded.sample_size,
+                       liked       = excluded.liked,
+                       inputs_hash = excluded.inputs_hash,
+                       model_id    = excluded.model_id,
+                       updated_at  = excluded.updated_at
+                returning p.user_id
+            ), gone as (
+                delete from evervec.user_preference p
+                 where p.source_id = $4 and p.preference_type = $5 and p.user_id = any ($7)
+                   and p.user_id not in (select w.user_id from written w)
+            )
+            select count(*) from written
+            $sql$,
+            'taste_' || p_source.name,
+            case when p_source.distance in ('cosine', 'inner_product') then 'l2_normalize(l.total)'
+                 else 'vector_avg(array_prepend(1 / l.length, l2_normalize(l.total)::real[]::float8[]))' end)
+            into v_learned
+            using v_persons, v_row_keys, v_levels, p_source.source_id, v_preference.name, p_source.model_id, p_users, p_hashes;
+        v_most := greatest(v_most, v_learned);
+    end loop;
+    return v_most;
+end
+$$;
+
+comment on function evervec.learn(evervec.source, text[], bytea[], text, text[]) is
+$$Internal. Makes preferences of users anew. p_hashes: their inputs, as user_inputs() has them; p_preference: one kind, NULL all; p_signals: which signals are asked.$$;
+
+revoke execute on function evervec.learn(evervec.source, text[], bytea[], text, text[]) from public;
+
+-- file: functions/preference/signal_inputs.sql
+-- signal_inputs: a number for each user that changes with the rows that a signal gives of that user.
+--
+-- A sum of hashes, so that the order of the rows does not matter and nothing is sorted.
+-- Locks:  none beyond those of the signal's query.
+-- Raises: what the signal's query raises
+create or replace function evervec.signal_inputs(p_source evervec.source, p_signal text, p_user text)
+returns table (user_id text, inputs numeric)
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return query execute format(
+        'select s.user_id, sum(hash_record_extended((s.row_key, s.rating, s.frequency, s.amount, s.weight, s.at), %s)) from evervec.%I($1) s group by s.user_id',
+        hashtext(p_signal), 'signal_' || p_source.name || '_' || p_signal)
+        using p_user;
+end
+$$;
+
+comment on function evervec.signal_inputs(evervec.source, text, text) is
+$$Internal. A hash of the rows of a signal for a user; p_user NULL: for each.$$;
+
+revoke execute on function evervec.signal_inputs(evervec.source, text, text) from public;
+
+-- file: functions/preference/sound_signals.sql
+-- sound_signals: the signals of a source that can be read for a user; the errors of the others are kept.
+--
+-- Locks:  the row of evervec.signal of one that fails.
+create or replace function evervec.sound_signals(p_source evervec.source, p_user text)
+returns text[]
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_signal text;
+    v_sound  text[] := '{}';
+begin
+    for v_signal in
+        select s.name from evervec.signal s where s.source_id = p_source.source_id order by s.name
+    loop
+        begin
+            perform evervec.signal_inputs(p_source, v_signal, p_user);
+            v_sound := v_sound || v_signal;
+        exception when others then
+            update evervec.signal s
+               set last_error = sqlerrm
+             where s.source_id = p_source.source_id and s.name = v_signal and s.last_error is distinct from sqlerrm;
+        end;
+    end loop;
+    return v_sound;
+end
+$$;
+
+comment on function evervec.sound_signals(evervec.source, text) is
+$$Internal. Names of the signals whose queries do not fail for a user; keeps the errors of those that do.$$;
+
+revoke execute on function evervec.sound_signals(evervec.source, text) from public;
+
+-- file: functions/preference/user_inputs.sql
+-- user_inputs: what a user's preferences are made from, as a hash: other inputs, another hash.
+--
+-- Cheap, since recommend asks at every call: the rows that the signals give of this user, and the number of the last interaction. A signal
+-- whose query fails counts as empty, and so do interactions older than a year.
+-- Locks:  none beyond those of the signals' queries.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user
+-- needs: functions/preference/definitions_hash.sql
+-- needs: functions/preference/inputs_hash.sql
+create or replace function evervec.user_inputs(p_user text, p_source text)
+returns bytea
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source  evervec.source;
+    v_signal  text;
+    v_signals numeric := 0;
+    v_last    bigint;
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    for v_signal in
+        select s.name from evervec.signal s where s.source_id = v_source.source_id
+    loop
+        begin
+            v_signals := v_signals + coalesce((select s.inputs from evervec.signal_inputs(v_source, v_signal, p_user) s), 0);
+        exception when others then
+            null;
+        end;
+    end loop;
+    select max(i.interaction_id)
+      into v_last
+      from evervec.interaction i
+     where i.user_id = p_user and i.source_id = v_source.source_id;
+    return evervec.inputs_hash(evervec.definitions_hash(v_source), v_signals, v_last);
+end
+$$;
+
+comment on function evervec.user_inputs(text, text) is
+$$Internal. A hash of what a user's preferences among the rows of a source are made from, as it is now. Raises VE101, VE501, VE502.$$;
+
+revoke execute on function evervec.user_inputs(text, text) from public;
+
+-- file: functions/preference/update_user_embedding.sql
+-- update_user_embedding: makes what is known of a user's preferences anew, at once.
+--
+-- A signal whose query fails is left out, and says so in evervec.signal.
+-- Locks:  the user's rows of evervec.user_preference.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user · VE509 unknown kind of preference
+-- needs: functions/preference/learn.sql
+-- needs: functions/preference/sound_signals.sql
+-- needs: functions/preference/user_inputs.sql
+create or replace function evervec.update_user_embedding(p_user text, p_source text, p_preference text default null)
+returns boolean
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source  evervec.source;
+    v_kinds   text[];
+    v_hash    bytea;
+    v_signals text[];
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    v_kinds := array(select p.name from evervec.preferences_of(v_source.source_id) p order by p.name);
+    if p_preference <> all (v_kinds) then
+        raise exception using
+            errcode = 'VE509',
+            message = format('source "%s" has no kind of preference "%s"', v_source.name, p_preference),
+            detail  = format('Its kinds are: %s.', array_to_string(v_kinds, ', ')),
+            hint    = 'Add it with evervec.add_preference(…), or give NULL for all.';
+    end if;
+    v_hash := evervec.user_inputs(p_user, p_source);
+    v_signals := array(select s.name from evervec.signal s where s.source_id = v_source.source_id);
+    begin
+        return evervec.learn(v_source, array[p_user], array[v_hash], p_preference, v_signals) > 0;
+    exception when others then
+        v_signals := evervec.sound_signals(v_source, p_user);
+    end;
+    return evervec.learn(v_source, array[p_user], array[v_hash], p_preference, v_signals) > 0;
+end
+$$;
+
+comment on function evervec.update_user_embedding(text, text, text) is
+$$Makes the preferences of a user among the rows of a source anew: a sum of the rows' vectors, weighted by what the user did (record_interaction) and what the signals say (add_signal), dislikes negative. p_preference: one kind (add_preference); NULL: all. False where there is nothing to learn from; a former preference is removed then. Raises VE101, VE501, VE502, VE509.$$;
+
+revoke execute on function evervec.update_user_embedding(text, text, text) from public;
 
 -- file: functions/push/push_off.sql
 -- push_off: the webhook is rung no more, and asked for no vectors; workers and webhooks look for work themselves.
@@ -10260,6 +10680,7 @@ revoke execute on function evervec.create_row_function(evervec.source, text, tex
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
 -- hashes_<source>, clear_<source> → see create_vector_functions
+-- taste_<source>(persons, row_keys, levels) → see create_taste_function
 -- sample_<source>(percent, characters) → see create_sample_function
 -- document_<source>, redocument_<source> → see create_document_functions
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
@@ -10286,6 +10707,7 @@ begin
         perform evervec.create_document_functions(p_source);
     end if;
     perform evervec.create_vector_functions(p_source);
+    perform evervec.create_taste_function(p_source);
     perform evervec.create_pass_functions(p_source);
     perform evervec.create_sample_function(p_source);
     if p_source.priority_sql is not null then
@@ -10295,7 +10717,7 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, taste_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;
 
@@ -10713,6 +11135,58 @@ comment on function evervec.create_target(evervec.source, integer) is
 $$Internal. Creates the embedding table of a source and returns it. Raises VE107.$$;
 
 revoke execute on function evervec.create_target(evervec.source, integer) from public;
+
+-- file: functions/track/create_taste_function.sql
+-- create_taste_function: taste_<source>, weighted sums of the vectors of rows, for many users in one statement.
+--
+-- pgvector has no vector × scalar, and to build a vector of equal elements costs more than all else: so weights come as levels, 64 an
+-- octave, whose vectors are built once. The least is 1 and not a fraction, which could take an element below what a float holds.
+-- Vectors of length 1 are not made so again.
+-- Locks:  none that matter.
+create or replace function evervec.create_taste_function(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+begin
+    perform evervec.create_row_function(
+        p_source, 'taste', 'p_persons integer[], p_row_keys jsonb[], p_levels integer[]',
+        'table (person integer, total vector, weight double precision, length double precision, sample_size integer, row_keys jsonb[], levels integer[])',
+        true,
+        format(
+            $body$
+        begin
+            return query
+            with level as materialized (
+                select l.level, sign(l.level) * power(2::float8, (1281 - abs(l.level)) / 64.0::float8) as weight,
+                       array_fill((sign(l.level) * power(2::float8, (1281 - abs(l.level)) / 64.0::float8))::real, array[%s])::vector as factor
+                  from (select distinct l.level from unnest($3) as l (level)) l
+            )
+            select v.person,
+                   sum(case when v.norm between 0.9999 and 1.0001 then v.embedding else l2_normalize(v.embedding) end * l.factor),
+                   sum(abs(l.weight)), sum(abs(l.weight) * v.norm), count(*)::integer,
+                   array_agg(v.row_key) filter (where l.level > 0), array_agg(l.level) filter (where l.level > 0)
+              from (select k.person, k.row_key, k.level, e.%I::vector as embedding, vector_norm(e.%I::vector) as norm
+                      from unnest($1, $2, $3) as k (person, row_key, level)
+                      join %s e on %s
+                     where e.%I is not null) v
+              join level l on l.level = v.level
+             where v.norm > 0
+             group by v.person;
+        end
+            $body$,
+            v_dimensions, p_source.vector_column, p_source.vector_column, evervec.qualified_name(p_source.target),
+            evervec.key_match(p_source, 'e', true), p_source.vector_column),
+        'set plan_cache_mode = force_custom_plan set jit = off');
+end
+$$;
+
+comment on function evervec.create_taste_function(evervec.source) is
+$$Internal. Creates or replaces taste_<source>.$$;
+
+revoke execute on function evervec.create_taste_function(evervec.source) from public;
 
 -- file: functions/track/create_trigger_function.sql
 -- create_trigger_function: one trigger function: does nothing for a session that bypasses evervec.
@@ -12538,4 +13012,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '7f2bf47df2f2b0682eb9af3e7dfc0a5fa6229a798baa6813410fcac9a4320505');
+values ('evervec_0002_functions', '750a343261237ee727aa797147c9ee9a892477fb463ae965037f3869f0a2ac02');
