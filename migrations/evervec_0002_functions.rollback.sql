@@ -90,6 +90,7 @@ drop function evervec.compile_recipe(regclass, text[], text, text, text);
 drop function evervec.columns_text(regclass, text[]);
 drop function evervec.column_text(regclass, text);
 drop function evervec.check_relation(regclass);
+drop function evervec.check_references(text, regclass);
 drop function evervec.check_name(text);
 drop function evervec.changed_keys(evervec.source, text, text);
 drop function evervec.key_decoy(evervec.source);
@@ -134,7 +135,6 @@ drop function evervec.check_row_key(evervec.source, jsonb);
 drop function evervec.bm25_ranking(regclass, text, text);
 drop function evervec.among_query(text, text, jsonb);
 drop function evervec.add_filter(text, text, text, text[]);
-drop function evervec.add_source(evervec.source);
 drop function evervec.unschedule_maintenance();
 drop function evervec.schedule_maintenance();
 drop function evervec.maintenance_jobs();
@@ -216,10 +216,7 @@ drop function evervec.ring_once();
 drop function evervec.send_ring(text);
 drop function evervec.post_json(text, jsonb, text, interval);
 drop function evervec.push_off();
-drop function evervec.confine_to_user(regclass);
 drop function evervec.check_user(text);
-drop function evervec.current_user_id();
-drop function evervec.acts_for_all();
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
 drop function evervec.hold_model(integer, timestamptz, text, text);
@@ -230,6 +227,26 @@ drop function evervec.forget_calls(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
+drop function evervec.user_signals(evervec.source, text, text[]);
+drop function evervec.signal_values(evervec.source, jsonb, text[]);
+drop function evervec.signal_columns(evervec.source, text, text[]);
+drop function evervec.renew_signals(evervec.source);
+drop function evervec.record_interactions(jsonb);
+drop function evervec.record_interaction(text, text, jsonb, text, double precision, jsonb, text, timestamptz);
+drop function evervec.move_interactions(text, jsonb, jsonb);
+drop function evervec.make_partitions();
+drop function evervec.make_partition(timestamptz);
+drop function evervec.confine_to_user(regclass);
+drop function evervec.acts_for_all();
+drop function evervec.current_user_id();
+drop function evervec.keep_interactions(jsonb);
+drop function evervec.drop_signal(text, text);
+drop function evervec.drop_partitions();
+drop function evervec.create_signal(evervec.source, evervec.signal);
+drop function evervec.clear_mark(text, text, jsonb);
+drop function evervec.add_signal(text, text, text, double precision);
+drop function evervec.add_source(evervec.source);
+drop function evervec.add_interaction_type(text, double precision, text, boolean);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text, text);
 drop function evervec.metric(text);
@@ -251,6 +268,7 @@ drop function evervec.expected_triggers(evervec.source);
 drop function evervec.partitions_of(regclass);
 drop function evervec.doctor_tables(evervec.source);
 drop function evervec.doctor_state(evervec.source);
+drop function evervec.doctor_signals(evervec.source);
 drop function evervec.doctor_recipe(evervec.source);
 drop function evervec.doctor_push();
 drop function evervec.push_transport();
@@ -444,6 +462,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/control/doctor_recipe.sql
 
+-- removed: functions/control/doctor_signals.sql
+
 -- removed: functions/control/doctor_state.sql
 
 -- removed: functions/control/doctor_tables.sql
@@ -499,6 +519,38 @@ drop function evervec.kind_rights();
 -- removed: functions/index/index_statement.sql
 
 -- removed: functions/index/wanted_index.sql
+
+-- removed: functions/interaction/add_interaction_type.sql
+
+-- removed: functions/interaction/add_signal.sql
+
+-- removed: functions/interaction/clear_mark.sql
+
+-- removed: functions/interaction/create_signal.sql
+
+-- removed: functions/interaction/drop_partitions.sql
+
+-- removed: functions/interaction/drop_signal.sql
+
+-- removed: functions/interaction/keep_interactions.sql
+
+-- removed: functions/interaction/make_partition.sql
+
+-- removed: functions/interaction/make_partitions.sql
+
+-- removed: functions/interaction/move_interactions.sql
+
+-- removed: functions/interaction/record_interaction.sql
+
+-- removed: functions/interaction/record_interactions.sql
+
+-- removed: functions/interaction/renew_signals.sql
+
+-- removed: functions/interaction/signal_columns.sql
+
+-- removed: functions/interaction/signal_values.sql
+
+-- removed: functions/interaction/user_signals.sql
 
 -- removed: functions/model/add_model.sql
 
@@ -789,6 +841,8 @@ drop function evervec.kind_rights();
 -- removed: functions/track/check_name.sql
 
 -- removed: functions/track/check_option.sql
+
+-- removed: functions/track/check_references.sql
 
 -- removed: functions/track/check_relation.sql
 

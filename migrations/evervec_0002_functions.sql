@@ -52,7 +52,7 @@ as $$
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
-        ('writer', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark current_user_id acts_for_all check_user'),
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
@@ -66,7 +66,8 @@ as $$
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
          'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
-         'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
+         'partitions_of template_parts setting_interval setting_number tokens revoke_token '
+         'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
@@ -137,7 +138,11 @@ as $$
                   from evervec.source s
                   join evervec.filter f using (source_id)
                   cross join unnest(evervec.filter_functions(s.name, f.name)) as n (name)
-                 where s.name = p_source), '{}')
+                 where s.name = p_source), '{}') || array(
+               select format('signal_%s_%s', s.name, g.name)
+                 from evervec.source s
+                 join evervec.signal g using (source_id)
+                where s.name = p_source)
       from (
         select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
@@ -1548,7 +1553,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe', 'filters', 'words'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe', 'filters', 'signals', 'words'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -1576,7 +1581,7 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, failing upkeep, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error, advice, or info (by what the webhook is rung); problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, filters and signals, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, failing upkeep, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error, advice, or info (by what the webhook is rung); problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
 
@@ -2579,6 +2584,35 @@ $$Internal. Finding of doctor: a recipe, priority or dependency that fails whate
 
 revoke execute on function evervec.doctor_recipe(evervec.source) from public;
 
+-- file: functions/control/doctor_signals.sql
+-- doctor_signals: finding: a signal whose query fails.
+--
+-- Locks:  none.
+create or replace function evervec.doctor_signals(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'broken signal', 'error',
+           format('Signal "%s" of "%s" fails: %s. It says nothing about anybody. Correct the query in the remedy.',
+                  s.name, p_source.name, rtrim(e.error, '.')),
+           format('select evervec.drop_signal(%1$L, %2$L); select evervec.add_signal(%1$L, %2$L, %3$L, %4$s);',
+                  p_source.name, s.name, s.query, s.weight)
+      from evervec.signal s
+      cross join lateral (
+        select coalesce(s.last_error, case when not exists (
+                   select from pg_proc p
+                    where p.pronamespace = 'evervec'::regnamespace and p.proname = format('signal_%s_%s', p_source.name, s.name))
+                   then format('function evervec.%I is not there', format('signal_%s_%s', p_source.name, s.name)) end) as error) e
+     where s.source_id = p_source.source_id and e.error is not null
+     order by s.name
+$$;
+
+comment on function evervec.doctor_signals(evervec.source) is
+$$Internal. Finding of doctor and alerts: a signal that fails.$$;
+
+revoke execute on function evervec.doctor_signals(evervec.source) from public;
+
 -- file: functions/control/doctor_state.sql
 -- doctor_state: finding: a source that was suspended, or paused, and perhaps forgotten.
 --
@@ -3323,6 +3357,906 @@ $$The next statement that the index of a source's vectors needs, or after it tha
 
 revoke execute on function evervec.index_statement(text) from public;
 
+-- file: functions/interaction/add_interaction_type.sql
+-- add_interaction_type: something that people do with rows, and what it says about their liking.
+--
+-- Locks:  a row of evervec.interaction_type.
+-- Raises: VE111 unknown mark · VE504 no name, or no weight
+create or replace function evervec.add_interaction_type(
+    p_name   text,
+    p_weight double precision,
+    p_marks  text default null,
+    p_rated  boolean default false
+)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    if p_marks is not null then
+        perform evervec.check_option('p_marks', p_marks, array['has', 'dismissed']);
+    end if;
+    if p_name is null or p_name !~ '\S' or octet_length(p_name) > 63 or p_weight is null or not abs(p_weight) <= 1e9 or p_rated is null then
+        raise exception using
+            errcode = 'VE504',
+            message = format('%s with weight %s is no type of interaction', coalesce(quote_literal(p_name), 'NULL'), coalesce(p_weight::text, 'NULL')),
+            detail  = 'A type has a name of 1 to 63 bytes and a weight, a number of at most a billion either way.',
+            hint    = 'For example: SELECT evervec.add_interaction_type(''share'', 0.8); a negative weight shows a dislike.';
+    end if;
+    insert into evervec.interaction_type as t (name, weight, marks, rated)
+    values (p_name, p_weight, p_marks, p_rated)
+    on conflict (name) do update
+       set weight = excluded.weight, marks = excluded.marks, rated = excluded.rated
+     where (t.weight, t.marks, t.rated) is distinct from (excluded.weight, excluded.marks, excluded.rated);
+end
+$$;
+
+comment on function evervec.add_interaction_type(text, double precision, text, boolean) is
+$$Adds a type of interaction, or changes it; may be repeated. There are view, rating, favorite, search, purchase_intent, purchase and dismiss. p_weight: how much of a liking one shows, against the 1.0 of a favorite; negative: of a dislike. p_marks: has (the row is the user's then) or dismissed, and is not recommended any more; NULL (default): neither. p_rated: its value is a rating (default false). Raises VE111, VE504.$$;
+
+revoke execute on function evervec.add_interaction_type(text, double precision, text, boolean) from public;
+
+-- file: functions/track/add_source.sql
+-- add_source: the row of a new source, with defaults for what track does not say.
+--
+-- Locks:  ROW EXCLUSIVE on evervec.source.
+create or replace function evervec.add_source(p_source evervec.source)
+returns evervec.source
+language sql
+set search_path from current
+as $$
+    insert into evervec.source
+        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
+         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
+         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
+         version_column, distance, index_method, priority, priority_sql, too_long, cache,
+         return_columns, return_attributes, text_search, bm25)
+    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
+           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
+           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
+           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
+           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
+           evervec.qualified_name(p_source.target),
+           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
+           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
+           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
+           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
+           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search,
+           coalesce(p_source.bm25, false)
+    returning *
+$$;
+
+comment on function evervec.add_source(evervec.source) is
+$$Internal. Inserts a source and returns it as stored.$$;
+
+revoke execute on function evervec.add_source(evervec.source) from public;
+
+-- file: functions/interaction/add_signal.sql
+-- add_signal: a query over the application's tables that tells who likes which rows of a source.
+--
+-- Locks:  as signal_columns.
+-- Raises: VE101 unknown source · VE106 a name that is empty, too long, or makes the name of another function · VE110 it reads what the owner
+--         of the source's table may not, or reaches what anybody could replace · VE505 no query of that kind, or no weight ·
+--         VE507 a signal of that name exists
+-- needs: functions/track/add_source.sql
+create or replace function evervec.add_signal(
+    p_source text,
+    p_name   text,
+    p_sql    text,
+    p_weight double precision default 1
+)
+returns text
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_signal evervec.signal;
+    v_name   text := format('signal_%s_%s', p_source, p_name);
+begin
+    if p_name is null or p_name !~ '\S' or octet_length(v_name) > 63 then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a signal of source "%s" cannot be named %s', p_source, coalesce(quote_literal(p_name), 'NULL')),
+            detail  = 'The name of its function is made of that of the source and its own, and PostgreSQL keeps 63 bytes.',
+            hint    = format('Give a p_name of 1 to %s bytes.', 63 - octet_length(format('signal_%s_', p_source)));
+    elsif exists (select from evervec.signal s where s.source_id = v_source.source_id and s.name = p_name) then
+        raise exception using
+            errcode = 'VE507',
+            message = format('source "%s" has a signal "%s" already', p_source, p_name),
+            detail  = (select format('Its query is: %s', s.query) from evervec.signal s where s.source_id = v_source.source_id and s.name = p_name),
+            hint    = format('Give another p_name, or first: SELECT evervec.drop_signal(%L, %L);', p_source, p_name);
+    elsif exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = v_name) then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a signal of source "%s" cannot be named "%s"', p_source, p_name),
+            detail  = format('Its function %I would bear the name of one that is there.', v_name),
+            hint    = 'Give another p_name.';
+    elsif p_weight is null or not abs(p_weight) <= 1e9 then
+        raise exception using
+            errcode = 'VE505',
+            message = format('a signal cannot weigh %s', coalesce(p_weight::text, 'NULL')),
+            detail  = 'A weight is a number of at most a billion either way.',
+            hint    = 'Leave p_weight out for 1; a negative weight shows a dislike.';
+    end if;
+    insert into evervec.signal (source_id, name, query, key_columns, weight)
+    values (v_source.source_id, p_name, coalesce(p_sql, ''), v_source.key_columns, p_weight)
+    returning * into v_signal;
+    update evervec.signal s set columns = evervec.create_signal(v_source, v_signal) where s.signal_id = v_signal.signal_id;
+    return v_name;
+end
+$$;
+
+comment on function evervec.add_signal(text, text, text, double precision) is
+$$Adds a signal to a source: a query over tables of yours, from which is learned who likes which rows, and who has them (those are not recommended). Returns the name of its function, signal_<source>_<name>. p_sql: gives user_id and the columns of the source's key by their names, and may give rating, frequency (a text such as daily), amount (such as hours of use), weight and at (when), each one NULL otherwise; it names tables with their schema, is run with the rights of the owner of the source's table, and under UTC. A condition on user_id reaches an index of your table where the query gives that column as it is. p_weight: how much the signal counts, against the 1.0 of a favorite (default 1); negative: as a dislike. Nothing is copied: a change in your tables counts at once. Raises VE101, VE106, VE110, VE505, VE507.$$;
+
+revoke execute on function evervec.add_signal(text, text, text, double precision) from public;
+
+-- file: functions/interaction/clear_mark.sql
+-- clear_mark: a row that a user has, or dismissed, may be recommended again.
+--
+-- Locks:  the mark.
+-- Raises: VE101 unknown source · VE202 bad row_key · VE501, VE502 bad user
+create or replace function evervec.clear_mark(p_user text, p_source text, p_row_key jsonb)
+returns boolean
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    delete from evervec.row_mark m
+     where m.user_id = p_user and m.source_id = v_source.source_id and m.row_key = evervec.check_row_key(v_source, p_row_key);
+    return found;
+end
+$$;
+
+comment on function evervec.clear_mark(text, text, jsonb) is
+$$Takes back that a user has or dismissed a row, as interactions have it (of a type that marks): it may be recommended again. The interactions themselves stay. Returns false when there was no mark. What a signal says that the user has is not recommended all the same. Raises VE101, VE202, VE501, VE502.$$;
+
+revoke execute on function evervec.clear_mark(text, text, jsonb) from public;
+
+-- file: functions/interaction/create_signal.sql
+-- create_signal: signal_<source>_<signal>, what a signal says of one user, or (NULL) of all.
+--
+-- A branch each, so that the condition on one user reaches the index of the user's table. The user's text is read as the type of user_id, and
+-- what that type would not print so again is nobody. The result is of a type of ours, because the columns of TABLE are variables, which
+-- a name in the query would mean when its column is gone.
+-- Locks:  as signal_columns.
+-- Raises: VE110, VE505 as signal_columns
+create or replace function evervec.create_signal(p_source evervec.source, p_signal evervec.signal)
+returns text[]
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_columns jsonb := evervec.signal_columns(p_source, p_signal.query, p_signal.key_columns);
+    v_values  text := evervec.signal_values(p_source, v_columns, p_signal.key_columns);
+    v_named   evervec.source := p_source;
+    v_known   text := (select string_agg(format('q.%I is not null', k), ' and ') from unnest(p_signal.key_columns) k);
+begin
+    v_named.name := format('%s_%s', p_source.name, p_signal.name);
+    perform evervec.create_row_function(
+        v_named, 'signal', 'text', 'setof evervec.signal_row', true,
+        format(
+            $body$
+        begin
+            if $1 is null then
+                return query select %1$s from (%2$s
+                ) as q where q.user_id is not null and %3$s;
+                return;
+            end if;
+            begin
+                if ($1::%4$s)::text is distinct from $1 then
+                    return;
+                end if;
+            exception when data_exception then
+                return;
+            end;
+            return query select %1$s from (%2$s
+            ) as q where q.user_id = $1::%4$s and %3$s;
+        end
+            $body$,
+            v_values, p_signal.query, v_known, v_columns ->> 'user_id'));
+    execute format('comment on function evervec.%I(text) is %L', 'signal_' || v_named.name,
+                   format('What the signal %s of %s says of a user, or (NULL) of all.', p_signal.name, p_source.relation));
+    return array(select c from unnest(array['rating', 'frequency', 'amount', 'weight', 'at']) c
+                  where v_columns ? c and c <> all (p_signal.key_columns));
+end
+$$;
+
+comment on function evervec.create_signal(evervec.source, evervec.signal) is
+$$Internal. Creates or replaces signal_<source>_<signal>; returns which of the optional columns the query gives. Raises VE110, VE505.$$;
+
+revoke execute on function evervec.create_signal(evervec.source, evervec.signal) from public;
+
+-- file: functions/interaction/drop_partitions.sql
+-- drop_partitions: removes the oldest partition of interactions, if all in it is past its time.
+--
+-- Whoever writes or reads interactions waits behind the lock that this wants, so it gives up at once, and comes again. One a call, and as
+-- the last of what a transaction does, because the lock is held until its end.
+-- Locks:  ACCESS EXCLUSIVE on evervec.interaction and the partition, for which it waits 50 ms at most.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.drop_partitions()
+returns bigint
+language plpgsql
+set search_path from current
+set lock_timeout = '50ms'
+set timezone = 'UTC'
+as $$
+declare
+    v_partition regclass;
+begin
+    select c.oid
+      into v_partition
+      from pg_inherits i
+      join pg_class c on c.oid = i.inhrelid
+     where i.inhparent = 'evervec.interaction'::regclass and c.relname ~ '^interaction_\d{4,}_\d\d$'
+       and to_timestamp(substring(c.relname from 13), 'YYYY_MM') + interval '1 month' < now() - evervec.setting_interval('interaction_keep', '1 year')
+     order by c.relname
+     limit 1;
+    if not found then
+        return 0;
+    end if;
+    execute format('drop table %s', v_partition);
+    return 1;
+exception when lock_not_available then
+    return 0;
+end
+$$;
+
+comment on function evervec.drop_partitions() is
+$$Internal. Drops the oldest partition of interactions that is wholly past its time (interaction_keep); returns 1, or 0 when there is none, or when it is in use.$$;
+
+revoke execute on function evervec.drop_partitions() from public;
+
+-- file: functions/interaction/drop_signal.sql
+-- drop_signal: takes back what add_signal made.
+--
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE506 unknown signal · 2BP01 something else uses its function
+create or replace function evervec.drop_signal(p_source text, p_name text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    delete from evervec.signal s where s.source_id = v_source.source_id and s.name = p_name;
+    if not found then
+        raise exception using
+            errcode = 'VE506',
+            message = format('source "%s" has no signal %s', p_source, coalesce(quote_literal(p_name), 'NULL')),
+            detail  = coalesce((select 'Its signals: ' || string_agg(s.name, ', ' order by s.name) || '.'
+                                  from evervec.signal s where s.source_id = v_source.source_id), 'It has none.'),
+            hint    = 'Names are case-sensitive.';
+    end if;
+    execute format('drop function if exists evervec.%I(text)', format('signal_%s_%s', p_source, p_name));
+end
+$$;
+
+comment on function evervec.drop_signal(text, text) is
+$$Removes a signal of a source, and its function. Raises VE101, VE506, 2BP01.$$;
+
+revoke execute on function evervec.drop_signal(text, text) from public;
+
+-- file: functions/interaction/keep_interactions.sql
+-- keep_interactions: checks interactions, and records those whose key was not seen before; the one place where that is done.
+--
+-- All at once; keys and marks are written in order, so that two who write the same wait for each other and do not deadlock.
+-- Locks:  the keys and marks that it writes; those of make_partition for an interaction of a month that has none.
+-- Raises: VE101 unknown source · VE202, VE303 bad row_key · VE501, VE502 bad user · VE503 unknown type · VE504 otherwise no interaction
+create or replace function evervec.keep_interactions(
+    p_interactions jsonb,
+    out ids        bigint[],
+    out recorded   bigint
+)
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_kept   interval := evervec.setting_interval('interaction_keep', '1 year');
+    v_given  evervec.interaction[];
+    v_keys   text[];
+    v_fresh  bigint[];
+    v_type   text;
+    v_detail text;
+begin
+    perform evervec.check_user(u.user_id)
+       from (select distinct i.e ->> 'user' as user_id from jsonb_array_elements(p_interactions) as i (e)) u;
+
+    select i.type into v_type
+      from (select distinct i.e ->> 'type' as type from jsonb_array_elements(p_interactions) as i (e)) i
+     where not exists (select from evervec.interaction_type t where t.name = i.type)
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE503',
+            message = format('%s is not a type of interaction', coalesce(quote_literal(v_type), 'NULL')),
+            detail  = (select format('There are %s.', string_agg(t.name, ', ' order by t.name)) from evervec.interaction_type t),
+            hint    = format('Names are case-sensitive. To add it: SELECT evervec.add_interaction_type(%L, 0.5);', coalesce(v_type, '…'));
+    end if;
+
+    with given as materialized (
+        select i.n, r.*
+          from jsonb_array_elements(p_interactions) with ordinality as i (e, n)
+          cross join lateral jsonb_to_record(i.e) as r (
+              "user" text, source text, row_key jsonb, type text, value double precision, context jsonb, key text, at timestamptz)
+    ), keyed as (
+        select s.source, (evervec.source_named(s.source)).source_id, s.places,
+               evervec.checked_keys(evervec.source_named(s.source), s.row_keys) as row_keys
+          from (
+            select g.source, array_agg(g.n order by g.n) filter (where g.row_key is not null) as places,
+                   array_agg(g.row_key order by g.n) filter (where g.row_key is not null) as row_keys
+              from given g
+             group by g.source
+          ) s
+    )
+    select array_agg(row(nextval('evervec.interaction_interaction_id_seq'), g."user", k.source_id, p.row_key, g.type, g.value,
+                         coalesce(g.context, '{}'), coalesce(g.at, now()))::evervec.interaction order by g.n),
+           array_agg(g.key order by g.n)
+      into v_given, v_keys
+      from given g
+      join keyed k on k.source is not distinct from g.source
+      left join lateral (select u.* from unnest(k.places, k.row_keys) as u (n, row_key)) p on p.n = g.n;
+
+    select d.problem
+      into v_detail
+      from unnest(v_given, v_keys) as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key)
+      join evervec.interaction_type t on t.name = g.type
+      cross join lateral (
+        select case
+                   when not abs(g.value) <= 1e9 then format('Its value is %s; a value is a number of at most a billion either way.', g.value)
+                   when t.rated and g.value is null then format('It has no value; that of a %s is the rating.', g.type)
+                   when t.marks is not null and g.row_key is null then format('It has no row_key; a %s is about a row.', g.type)
+                   when jsonb_typeof(g.context) <> 'object' then 'Its context is no JSON object.'
+                   when octet_length(g.context::text) > 8192
+                       then format('Its context has %s bytes; 8192 are the most.', octet_length(g.context::text))
+                   when g.key !~ '\S' or octet_length(g.key) > 200 then 'Its key is blank, or longer than 200 bytes.'
+                   when not g.occurred_at between now() - v_kept and now() + interval '1 day'
+                       then format('It is of %s; interactions are kept for %s, and are at most a day ahead.', g.occurred_at, v_kept)
+               end as problem
+      ) d
+     where d.problem is not null
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE504',
+            message = 'this interaction cannot be recorded',
+            detail  = v_detail,
+            hint    = 'For example: SELECT evervec.record_interaction(''ada'', ''film'', ''{"id": 1}'', ''rating'', 4.5);';
+    end if;
+
+    -- A key that another transaction is writing is waited for; what that one has recorded is seen by the next statement.
+    with fresh as (
+        insert into evervec.interaction_key (user_id, key, interaction_id)
+        select g.user_id, g.key, g.interaction_id
+          from unnest(v_given, v_keys) as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key)
+         where g.key is not null
+         order by g.user_id, g.key, g.interaction_id
+        on conflict do nothing
+        returning interaction_id
+    )
+    select array_agg(g.interaction_id), count(*)
+      into v_fresh, recorded
+      from unnest(v_given, v_keys) as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key)
+     where g.key is null or g.interaction_id in (select f.interaction_id from fresh f);
+    perform evervec.make_partition(m.month at time zone 'UTC')
+       from (select distinct date_trunc('month', g.occurred_at at time zone 'UTC') as month
+               from unnest(v_given) as g
+              where g.interaction_id in (select unnest(v_fresh))) m;
+    insert into evervec.interaction (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at)
+    overriding system value
+    select g.* from unnest(v_given) as g where g.interaction_id in (select unnest(v_fresh));
+    insert into evervec.row_mark as m (user_id, source_id, row_key, mark, marked_at)
+    select distinct on (g.user_id, g.source_id, g.row_key) g.user_id, g.source_id, g.row_key, t.marks, g.occurred_at
+      from unnest(v_given) as g
+      join evervec.interaction_type t on t.name = g.type
+     where t.marks is not null and g.interaction_id in (select unnest(v_fresh))
+     order by g.user_id, g.source_id, g.row_key, g.occurred_at desc, g.interaction_id desc
+    on conflict (user_id, source_id, row_key) do update
+       set mark = excluded.mark, marked_at = excluded.marked_at
+     where excluded.marked_at >= m.marked_at;
+
+    ids := array(
+        select coalesce(k.interaction_id, g.interaction_id)
+          from unnest(v_given, v_keys) with ordinality
+               as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key, n)
+          left join evervec.interaction_key k on k.user_id = g.user_id and k.key = g.key
+         order by g.n);
+end
+$$;
+
+comment on function evervec.keep_interactions(jsonb) is
+$$Internal. Records interactions, an array of objects with user, source, row_key, type, value, context, key and at; ids: of each, that of then for a key seen before; recorded: how many are new. Raises VE101, VE202, VE303, VE501, VE502, VE503, VE504.$$;
+
+revoke execute on function evervec.keep_interactions(jsonb) from public;
+
+-- file: functions/people/current_user_id.sql
+-- current_user_id: which user of the application the session speaks for; NULL: none is known.
+--
+-- Claims come first: PostgREST and Supabase set them from a token that they have checked, and whoever talks to those cannot set anything.
+-- A role that may run any SQL can set claims as well as evervec.user_id: this tells well-meaning users apart, not attackers from each other.
+-- Locks:  none.
+create or replace function evervec.current_user_id()
+returns text
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_claims text := nullif(current_setting('request.jwt.claims', true), '');
+    v_user   text;
+begin
+    if v_claims is not null then
+        begin
+            v_user := v_claims::jsonb ->> 'sub';
+        exception when data_exception then
+            return null;
+        end;
+    end if;
+    return coalesce(nullif(v_user, ''), nullif(current_setting('request.jwt.claim.sub', true), ''),
+                    nullif(current_setting('evervec.user_id', true), ''));
+end
+$$;
+
+comment on function evervec.current_user_id() is
+$$The user of the application that the session speaks for: the claim sub that PostgREST and Supabase set, or else evervec.user_id (SET LOCAL evervec.user_id = '…'). NULL: nobody is named, or the claims are no JSON. A role that may run any SQL can name whom it likes.$$;
+
+revoke execute on function evervec.current_user_id() from public;
+
+-- file: functions/people/acts_for_all.sql
+-- acts_for_all: whether the session's role may see and change what is kept of every user: evervec's owner, workers and admins.
+--
+-- The role is the one that the session has set, or else its user: this is asked within functions that run with other rights than their caller's.
+-- Locks:  none.
+create or replace function evervec.acts_for_all()
+returns boolean
+language sql stable security definer
+set search_path from current
+as $$
+    select exists (
+        select
+          from pg_roles r
+         where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
+           and (pg_has_role(r.oid, (select n.nspowner from pg_namespace n where n.nspname = 'evervec'), 'usage')
+                or exists (
+                    select
+                      from evervec.access a
+                      join pg_roles g on g.oid = a.role
+                     where a.kind in ('worker', 'admin') and pg_has_role(r.oid, g.oid, 'usage'))))
+$$;
+
+comment on function evervec.acts_for_all() is
+$$Internal. Whether the session's role is evervec's owner, a worker or an admin, for whom every user is theirs.$$;
+
+revoke execute on function evervec.acts_for_all() from public;
+
+-- file: functions/people/confine_to_user.sql
+-- confine_to_user: row-level security for a table with a user in it: everybody sees and writes what is theirs, and workers and admins all.
+--
+-- The same for partitions, which somebody could read by their own names. Calls stand in subqueries, so that they are made once a statement.
+-- Locks:  ACCESS EXCLUSIVE on the table.
+-- needs: functions/people/current_user_id.sql
+-- needs: functions/people/acts_for_all.sql
+create or replace function evervec.confine_to_user(p_relation regclass)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    execute format('alter table %s enable row level security', evervec.qualified_name(p_relation));
+    if not exists (select from pg_policy p where p.polrelid = p_relation and p.polname = 'own_rows') then
+        execute format(
+            'create policy own_rows on %s using (user_id = (select evervec.current_user_id()) or (select evervec.acts_for_all()))',
+            evervec.qualified_name(p_relation));
+    end if;
+end
+$$;
+
+comment on function evervec.confine_to_user(regclass) is
+$$Internal. Enables row-level security on a table with a column user_id, with one policy: own_rows.$$;
+
+revoke execute on function evervec.confine_to_user(regclass) from public;
+
+-- file: functions/interaction/make_partition.sql
+-- make_partition: the partition of interactions that a moment falls into, made if it is not there.
+--
+-- Made apart and attached: that lets people write and read meanwhile, which PARTITION OF would not. Months are those of UTC.
+-- Locks:  SHARE UPDATE EXCLUSIVE on evervec.interaction where one is made: that waits only for another one's being made.
+-- needs: functions/people/confine_to_user.sql
+create or replace function evervec.make_partition(p_at timestamptz)
+returns boolean
+language plpgsql
+set search_path from current
+set timezone = 'UTC'
+as $$
+declare
+    v_name text := format('evervec.interaction_%s', to_char(p_at, 'YYYY_MM'));
+begin
+    if to_regclass(v_name) is not null then
+        return false;
+    end if;
+    perform pg_advisory_xact_lock(evervec.lock_key('partitions'));
+    if to_regclass(v_name) is not null then
+        return false;
+    end if;
+    execute format('create table %s (like evervec.interaction including defaults including constraints)', v_name);
+    execute format('alter table %s replica identity full', v_name);
+    execute format('comment on table %s is %L', v_name, format('Interactions of %s.', to_char(p_at, 'YYYY-MM')));
+    perform evervec.confine_to_user(v_name::regclass);
+    execute format('alter table evervec.interaction attach partition %s for values from (%L) to (%L)', v_name,
+                   date_trunc('month', p_at), date_trunc('month', p_at) + interval '1 month');
+    return true;
+end
+$$;
+
+comment on function evervec.make_partition(timestamptz) is
+$$Internal. Makes the partition of evervec.interaction for the month of a moment; false when it is there.$$;
+
+revoke execute on function evervec.make_partition(timestamptz) from public;
+
+-- file: functions/interaction/make_partitions.sql
+-- make_partitions: the partitions of interactions of this month and the next two, so that nobody who writes has to make one.
+--
+-- Locks:  as make_partition.
+-- needs: functions/interaction/make_partition.sql
+create or replace function evervec.make_partitions()
+returns integer
+language sql volatile security definer
+set search_path from current
+set timezone = 'UTC'
+as $$
+    select count(*) filter (where evervec.make_partition(now() + m.n * interval '1 month'))::integer from generate_series(0, 2) as m (n)
+$$;
+
+comment on function evervec.make_partitions() is
+$$Internal. Makes the partitions of interactions of this month and the next two; returns how many were missing. Maintenance calls it; an interaction of another month gets its partition when it is recorded.$$;
+
+revoke execute on function evervec.make_partitions() from public;
+
+-- file: functions/interaction/move_interactions.sql
+-- move_interactions: what people did with a row, when the row has another key now.
+--
+-- Interactions are kept by the key that the row had; nothing moves them by itself, because a key may come to name another thing.
+-- Where a user has marks under both keys, the newer one counts.
+-- Locks:  the interactions and marks of the row.
+-- Raises: VE101 unknown source · VE202, VE303 bad row_key
+create or replace function evervec.move_interactions(p_source text, p_from jsonb, p_to jsonb)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_keys   jsonb[] := evervec.checked_keys(v_source, array[p_from, p_to]);
+    v_moved  bigint;
+begin
+    if v_keys[1] = v_keys[2] then
+        return 0;
+    end if;
+    update evervec.interaction i set row_key = v_keys[2] where i.source_id = v_source.source_id and i.row_key = v_keys[1];
+    get diagnostics v_moved = row_count;
+    with former as (
+        delete from evervec.row_mark m where m.source_id = v_source.source_id and m.row_key = v_keys[1] returning m.user_id, m.mark, m.marked_at
+    )
+    insert into evervec.row_mark as m (user_id, source_id, row_key, mark, marked_at)
+    select f.user_id, v_source.source_id, v_keys[2], f.mark, f.marked_at from former f order by f.user_id
+    on conflict (user_id, source_id, row_key) do update
+       set mark = excluded.mark, marked_at = excluded.marked_at
+     where excluded.marked_at > m.marked_at;
+    return v_moved;
+end
+$$;
+
+comment on function evervec.move_interactions(text, jsonb, jsonb) is
+$$Gives the interactions and marks of a row to another key, after the row's key was changed; returns how many interactions that were. p_from, p_to: the row_key that was, and the one that is. Reads all interactions. Raises VE101, VE202, VE303.$$;
+
+revoke execute on function evervec.move_interactions(text, jsonb, jsonb) from public;
+
+-- file: functions/interaction/record_interaction.sql
+-- record_interaction: one thing that a user did.
+--
+-- Locks:  as keep_interactions: a key, and a mark, that another transaction is writing.
+-- Raises: VE101 unknown source · VE202, VE303 bad row_key · VE501, VE502 bad user · VE503 unknown type · VE504 otherwise no interaction
+create or replace function evervec.record_interaction(
+    p_user    text,
+    p_source  text,
+    p_row_key jsonb,
+    p_type    text,
+    p_value   double precision default null,
+    p_context jsonb default '{}',
+    p_key     text default null,
+    p_at      timestamptz default now()
+)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    return (select k.ids[1]
+              from evervec.keep_interactions(jsonb_build_array(jsonb_build_object(
+                       'user', p_user, 'source', p_source, 'row_key', p_row_key, 'type', p_type,
+                       'value', p_value, 'context', p_context, 'key', p_key, 'at', p_at))) k);
+end
+$$;
+
+comment on function evervec.record_interaction(text, text, jsonb, text, double precision, jsonb, text, timestamptz) is
+$$Records what a user did, and returns the interaction's id. p_user: the one whom the session speaks for (current_user_id), or anybody for workers and admins. p_row_key: the row, which need not exist; NULL where none is concerned, as in a search. p_type: as view, or one of add_interaction_type. p_value: a number, the rating of a rating. p_context: a JSON object of 8 kB at most (default {}). p_key: of 1 to 200 bytes; with a key that was seen of this user before nothing is recorded, and the id of then returned (NULL, the default: always recorded). p_at: when it was (default now), not longer ago than interactions are kept (interaction_keep, 1 year), and at most a day ahead. Raises VE101, VE202, VE303, VE501, VE502, VE503, VE504.$$;
+
+revoke execute on function evervec.record_interaction(text, text, jsonb, text, double precision, jsonb, text, timestamptz) from public;
+
+-- file: functions/interaction/record_interactions.sql
+-- record_interactions: many interactions at once, or none of them.
+--
+-- Which one is to blame is found by trying them one by one, after they were refused together.
+-- Locks:  as keep_interactions.
+-- Raises: VE504 no array, too many, or one that cannot be recorded · VE101, VE202, VE303, VE501, VE502, VE503 as record_interaction
+-- needs: functions/interaction/keep_interactions.sql
+create or replace function evervec.record_interactions(p_interactions jsonb)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    c_members  constant text[] := array['user', 'source', 'row_key', 'type', 'value', 'context', 'key', 'at'];
+    v_problem  text;
+    v_element  record;
+    v_state    text;
+    v_message  text;
+    v_detail   text;
+    v_hint     text;
+begin
+    if jsonb_typeof(p_interactions) is distinct from 'array' then
+        v_problem := 'It is no JSON array.';
+    elsif jsonb_array_length(p_interactions) > 10000 then
+        v_problem := format('There are %s; 10000 are the most of a call.', jsonb_array_length(p_interactions));
+    else
+        select format('Element %s %s.', i.n, case when jsonb_typeof(i.e) <> 'object' then 'is no JSON object'
+                                                  else format('has a member %I; those known are %s', m.name, array_to_string(c_members, ', ')) end)
+          into v_problem
+          from jsonb_array_elements(p_interactions) with ordinality as i (e, n)
+          left join lateral (
+            select k.name from jsonb_object_keys(case when jsonb_typeof(i.e) = 'object' then i.e else '{}' end) as k (name)
+             where k.name <> all (c_members)
+             limit 1) m on true
+         where jsonb_typeof(i.e) <> 'object' or m.name is not null
+         order by i.n
+         limit 1;
+    end if;
+    if v_problem is not null then
+        raise exception using
+            errcode = 'VE504', message = 'these are no interactions', detail = v_problem,
+            hint    = 'For example: [{"user": "ada", "source": "film", "row_key": {"id": 1}, "type": "rating", "value": 4.5}]';
+    end if;
+    begin
+        return (select k.recorded from evervec.keep_interactions(p_interactions) k);
+    exception when others then
+        -- A conflict with another transaction is nobody's fault.
+        if sqlstate !~ '^(VE|2)' then
+            raise;
+        end if;
+    end;
+    for v_element in select i.e, i.n from jsonb_array_elements(p_interactions) with ordinality as i (e, n) order by i.n loop
+        begin
+            perform evervec.keep_interactions(jsonb_build_array(v_element.e));
+        exception when others then
+            get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+            raise exception using
+                errcode = case when v_state like 'VE%' then v_state else 'VE504' end,
+                message = v_message,
+                detail  = format('Element %s of %s. %s', v_element.n, jsonb_array_length(p_interactions), v_detail),
+                hint    = coalesce(nullif(v_hint, ''), 'Nothing was recorded. Correct that element, and send all again.');
+        end;
+    end loop;
+    raise exception using
+        errcode = 'serialization_failure', message = 'what interactions were refused for has changed meanwhile',
+        detail  = 'Together they were refused; one by one they are not.', hint = 'Send them again.';
+end
+$$;
+
+comment on function evervec.record_interactions(jsonb) is
+$$Records many interactions at once, and returns how many are new (those whose key was seen before are not). p_interactions: a JSON array of at most 10000 objects with the members user, source, row_key, type, value, context, key and at, as the parameters of record_interaction. One that is refused refuses all; the DETAIL has its place, from 1. Raises VE101, VE202, VE303, VE501, VE502, VE503, VE504.$$;
+
+revoke execute on function evervec.record_interactions(jsonb) from public;
+
+-- file: functions/interaction/renew_signals.sql
+-- renew_signals: writes the functions of all signals of a source anew; one that cannot be written is noted, and keeps nothing from being done.
+--
+-- Locks:  as signal_columns.
+create or replace function evervec.renew_signals(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_signal evervec.signal;
+begin
+    for v_signal in select * from evervec.signal s where s.source_id = p_source.source_id order by s.name loop
+        begin
+            update evervec.signal s
+               set columns = evervec.create_signal(p_source, v_signal), last_error = null
+             where s.signal_id = v_signal.signal_id;
+        exception
+            when transaction_rollback or insufficient_resources or operator_intervention or object_not_in_prerequisite_state then
+                raise;
+            when others then
+                update evervec.signal s set last_error = sqlerrm where s.signal_id = v_signal.signal_id;
+        end;
+    end loop;
+end
+$$;
+
+comment on function evervec.renew_signals(evervec.source) is
+$$Internal. Creates or replaces signal_<source>_<signal> for every signal of a source; an error is noted in evervec.signal.$$;
+
+revoke execute on function evervec.renew_signals(evervec.source) from public;
+
+-- file: functions/interaction/signal_columns.sql
+-- signal_columns: the columns that a signal's query gives, with their types, found by making a view of it; and whether it may be run at all.
+--
+-- It is run with the rights of the owner of the source's table, as recipes are. The view lives for a moment, under a name of evervec's own.
+-- Locks:  those of CREATE VIEW and DROP VIEW: ACCESS SHARE on what it reads.
+-- Raises: VE110 it reads what that owner may not, or reaches what anybody could replace · VE505 no query of that kind
+create or replace function evervec.signal_columns(p_source evervec.source, p_query text, p_keys text[])
+returns jsonb
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_columns jsonb;
+    v_view    regclass;
+    v_owner   oid := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_detail  text;
+    v_hidden  record;
+begin
+    perform pg_advisory_xact_lock(evervec.lock_key('analyse'));
+    begin
+        execute format(E'create view evervec.analysed as select q.* from (%s\n) as q', p_query);
+        v_view := to_regclass('evervec.analysed');
+        v_columns := (
+            select jsonb_object_agg(a.attname, format_type(a.atttypid, null))
+              from pg_attribute a
+             where a.attrelid = v_view and a.attnum > 0 and not a.attisdropped);
+        v_detail := (
+            select 'It gives no column ' || string_agg(quote_ident(c.name), ', ')
+              from unnest('user_id'::text || p_keys) with ordinality as c (name, n)
+             where not v_columns ? c.name);
+        if v_detail is null then
+            execute format('create view evervec.analysed_values as select %s from evervec.analysed as q',
+                           evervec.signal_values(p_source, v_columns, p_keys));
+            drop view evervec.analysed_values;
+        end if;
+    exception
+        when syntax_error_or_access_rule_violation or feature_not_supported or grouping_error or data_exception then
+            get stacked diagnostics v_detail = message_text;
+    end;
+    if v_detail is null and not evervec.is_scalar(v_columns ->> 'user_id') then
+        v_detail := format('Its user_id is of type %s', v_columns ->> 'user_id');
+    end if;
+    if v_detail is not null then
+        raise exception using
+            errcode = 'VE505',
+            message = format('this is no query for a signal of source "%s"', p_source.name),
+            detail  = v_detail,
+            hint    = format('A query gives user_id and %s, and may give rating, frequency, amount, weight and at; tables are named with their schema.',
+                             (select string_agg(quote_ident(k), ', ') from unnest(p_keys) k));
+    end if;
+    perform evervec.check_references('a signal', v_view);
+    select c.oid::regclass as relation,
+           has_any_column_privilege(v_owner, c.oid, 'select') and has_schema_privilege(v_owner, c.relnamespace, 'usage') as readable
+      into v_hidden
+      from pg_class c
+      join pg_roles o on o.oid = v_owner
+     where c.oid in (
+            select d.refobjid
+              from pg_depend d
+              join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+             where r.ev_class = v_view and d.refclassid = 'pg_class'::regclass and d.refobjid <> v_view)
+       and (not has_any_column_privilege(v_owner, c.oid, 'select') or not has_schema_privilege(v_owner, c.relnamespace, 'usage')
+            or c.relrowsecurity and not o.rolbypassrls and (c.relforcerowsecurity or not pg_has_role(v_owner, c.relowner, 'usage')))
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE110',
+            message = format('a signal of source "%s" cannot read %s', p_source.name, v_hidden.relation),
+            detail  = format('It runs with the rights of %s, the owner of %s, %s.', v_owner::regrole, p_source.relation,
+                             case when v_hidden.readable then 'from whom row-level security would hide rows' else 'who may not read that' end),
+            hint    = case when v_hidden.readable then format('Give %s BYPASSRLS, or a policy.', v_owner::regrole)
+                           else format('GRANT SELECT ON %s TO %s;', v_hidden.relation, v_owner::regrole) end;
+    end if;
+    drop view evervec.analysed;
+    return v_columns;
+end
+$$;
+
+comment on function evervec.signal_columns(evervec.source, text, text[]) is
+$$Internal. The columns that a signal's query gives, an object of names and types. Raises VE110, VE505.$$;
+
+revoke execute on function evervec.signal_columns(evervec.source, text, text[]) from public;
+
+-- file: functions/interaction/signal_values.sql
+-- signal_values: the select list that makes a signal_row of what a signal's query gives.
+--
+-- No number comes through that is none, or infinite; a billion is as much as counts, so that sums of weights stay within their type.
+-- Locks:  none.
+create or replace function evervec.signal_values(p_source evervec.source, p_columns jsonb, p_keys text[])
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select format('q.user_id::text, evervec.%I(%s), ', 'key_' || p_source.name,
+                  (select string_agg(format('q.%I::%s', k.name, k.type), ', ' order by k.n)
+                     from unnest(p_keys, p_source.key_types) with ordinality as k (name, type, n)))
+           || string_agg(format(case when not p_columns ? v.name or v.name = any (p_keys) then 'null::%2$s'
+                                     when v.type = 'text' then 'q.%1$I::text'
+                                     when v.type = 'timestamptz' then 'case when isfinite(q.%1$I::%2$s) then q.%1$I::%2$s end'
+                                     else 'case when abs(q.%1$I::%2$s) < ''Infinity'' then greatest(least(q.%1$I::%2$s, 1e9), -1e9) end'
+                                end, v.name, v.type), ', ' order by v.n)
+      from unnest(array['rating', 'frequency', 'amount', 'weight', 'at'],
+                  array['double precision', 'text', 'double precision', 'double precision', 'timestamptz']) with ordinality as v (name, type, n)
+$$;
+
+comment on function evervec.signal_values(evervec.source, jsonb, text[]) is
+$$Internal. Select list over q, what a signal's query gives, in the columns of signal_row.$$;
+
+revoke execute on function evervec.signal_values(evervec.source, jsonb, text[]) from public;
+
+-- file: functions/interaction/user_signals.sql
+-- user_signals: what the signals of a source say of a user, or (NULL) of all.
+--
+-- One that fails says nothing, and leaves its error in evervec.signal, for doctor and alerts; only an answer about all users takes that back,
+-- because another user may be the reason. What is due to the server or to other transactions is not the signal's fault, and passes through.
+-- Locks:  the signal's row where it begins to fail, or ceases to.
+create or replace function evervec.user_signals(p_source evervec.source, p_user text, p_signals text[] default null)
+returns table (
+    signal        text,
+    signal_weight double precision,
+    user_id       text,
+    row_key       jsonb,
+    rating        double precision,
+    frequency     text,
+    amount        double precision,
+    weight        double precision,
+    at            timestamptz
+)
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_signal evervec.signal;
+    v_error  text;
+begin
+    for v_signal in
+        select s.* from evervec.signal s
+         where s.source_id = p_source.source_id and (p_signals is null or s.name = any (p_signals))
+         order by s.name
+    loop
+        v_error := null;
+        begin
+            return query execute format('select $2, $3, r.* from evervec.%I($1) r', format('signal_%s_%s', p_source.name, v_signal.name))
+            using p_user, v_signal.name, v_signal.weight;
+        exception
+            when transaction_rollback or insufficient_resources or operator_intervention or object_not_in_prerequisite_state then
+                raise;
+            when others then
+                v_error := sqlerrm;
+        end;
+        if v_error is distinct from v_signal.last_error and (v_error is not null or p_user is null)
+           and current_setting('transaction_read_only') = 'off' then
+            update evervec.signal s set last_error = v_error where s.signal_id = v_signal.signal_id;
+        end if;
+    end loop;
+end
+$$;
+
+comment on function evervec.user_signals(evervec.source, text, text[]) is
+$$Internal. Rows of the signals of a source (p_signals: of these; NULL: of all), with name and weight of each signal; p_user NULL: of all users. One that fails gives no rows, and notes its error.$$;
+
+revoke execute on function evervec.user_signals(evervec.source, text, text[]) from public;
+
 -- file: functions/model/add_model.sql
 -- add_model: makes an embedding model known. Adding the same model again changes nothing.
 --
@@ -3712,65 +4646,6 @@ $$Takes the work on all sources of a model up again; jobs that an error of the s
 
 revoke execute on function evervec.resume_model(text) from public;
 
--- file: functions/people/acts_for_all.sql
--- acts_for_all: whether the session's role may see and change what is kept of every user: evervec's owner, workers and admins.
---
--- The role is the one that the session has set, or else its user: this is asked within functions that run with other rights than their caller's.
--- Locks:  none.
-create or replace function evervec.acts_for_all()
-returns boolean
-language sql stable security definer
-set search_path from current
-as $$
-    select exists (
-        select
-          from pg_roles r
-         where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
-           and (pg_has_role(r.oid, (select n.nspowner from pg_namespace n where n.nspname = 'evervec'), 'usage')
-                or exists (
-                    select
-                      from evervec.access a
-                      join pg_roles g on g.oid = a.role
-                     where a.kind in ('worker', 'admin') and pg_has_role(r.oid, g.oid, 'usage'))))
-$$;
-
-comment on function evervec.acts_for_all() is
-$$Internal. Whether the session's role is evervec's owner, a worker or an admin, for whom every user is theirs.$$;
-
-revoke execute on function evervec.acts_for_all() from public;
-
--- file: functions/people/current_user_id.sql
--- current_user_id: which user of the application the session speaks for; NULL: none is known.
---
--- Claims come first: PostgREST and Supabase set them from a token that they have checked, and whoever talks to those cannot set anything.
--- A role that may run any SQL can set claims as well as evervec.user_id: this tells well-meaning users apart, not attackers from each other.
--- Locks:  none.
-create or replace function evervec.current_user_id()
-returns text
-language plpgsql stable
-set search_path from current
-as $$
-declare
-    v_claims text := nullif(current_setting('request.jwt.claims', true), '');
-    v_user   text;
-begin
-    if v_claims is not null then
-        begin
-            v_user := v_claims::jsonb ->> 'sub';
-        exception when data_exception then
-            return null;
-        end;
-    end if;
-    return coalesce(nullif(v_user, ''), nullif(current_setting('request.jwt.claim.sub', true), ''),
-                    nullif(current_setting('evervec.user_id', true), ''));
-end
-$$;
-
-comment on function evervec.current_user_id() is
-$$The user of the application that the session speaks for: the claim sub that PostgREST and Supabase set, or else evervec.user_id (SET LOCAL evervec.user_id = '…'). NULL: nobody is named, or the claims are no JSON. A role that may run any SQL can name whom it likes.$$;
-
-revoke execute on function evervec.current_user_id() from public;
-
 -- file: functions/people/check_user.sql
 -- check_user: refuses to act for a user whom the session does not speak for.
 --
@@ -3811,33 +4686,6 @@ comment on function evervec.check_user(text) is
 $$Internal. Raises VE501 where the session does not speak for that user and its role does not act for all, VE502 where it is no user.$$;
 
 revoke execute on function evervec.check_user(text) from public;
-
--- file: functions/people/confine_to_user.sql
--- confine_to_user: row-level security for a table with a user in it: everybody sees and writes what is theirs, and workers and admins all.
---
--- The same for partitions, which somebody could read by their own names. Calls stand in subqueries, so that they are made once a statement.
--- Locks:  ACCESS EXCLUSIVE on the table.
--- needs: functions/people/current_user_id.sql
--- needs: functions/people/acts_for_all.sql
-create or replace function evervec.confine_to_user(p_relation regclass)
-returns void
-language plpgsql
-set search_path from current
-as $$
-begin
-    execute format('alter table %s enable row level security', evervec.qualified_name(p_relation));
-    if not exists (select from pg_policy p where p.polrelid = p_relation and p.polname = 'own_rows') then
-        execute format(
-            'create policy own_rows on %s using (user_id = (select evervec.current_user_id()) or (select evervec.acts_for_all()))',
-            evervec.qualified_name(p_relation));
-    end if;
-end
-$$;
-
-comment on function evervec.confine_to_user(regclass) is
-$$Internal. Enables row-level security on a table with a column user_id, with one policy: own_rows.$$;
-
-revoke execute on function evervec.confine_to_user(regclass) from public;
 
 -- file: functions/push/push_off.sql
 -- push_off: the webhook is rung no more, and asked for no vectors; workers and webhooks look for work themselves.
@@ -7306,41 +8154,6 @@ $$Takes the jobs of schedule_maintenance from pg_cron; returns how many there we
 
 revoke execute on function evervec.unschedule_maintenance() from public;
 
--- file: functions/track/add_source.sql
--- add_source: the row of a new source, with defaults for what track does not say.
---
--- Locks:  ROW EXCLUSIVE on evervec.source.
-create or replace function evervec.add_source(p_source evervec.source)
-returns evervec.source
-language sql
-set search_path from current
-as $$
-    insert into evervec.source
-        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
-         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
-         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
-         version_column, distance, index_method, priority, priority_sql, too_long, cache,
-         return_columns, return_attributes, text_search, bm25)
-    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
-           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
-           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
-           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
-           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
-           evervec.qualified_name(p_source.target),
-           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
-           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
-           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
-           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
-           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search,
-           coalesce(p_source.bm25, false)
-    returning *
-$$;
-
-comment on function evervec.add_source(evervec.source) is
-$$Internal. Inserts a source and returns it as stored.$$;
-
-revoke execute on function evervec.add_source(evervec.source) from public;
-
 -- file: functions/search/add_filter.sql
 -- add_filter: a condition over the rows of a source, and functions that search among the rows that meet it.
 --
@@ -8988,7 +9801,6 @@ declare
     v_view   regclass;
     v_rule   oid;
     v_detail text;
-    v_unsafe text;
 begin
     -- One name for the view, so one analysis at a time.
     perform pg_advisory_xact_lock(evervec.lock_key('analyse'));
@@ -9027,26 +9839,8 @@ begin
           from pg_depend d
          where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule and d.refclassid = 'pg_class'::regclass
            and d.refobjid not in (p_relation, v_view));
-    select r.name into v_unsafe
-      from (
-        select f.oid::regprocedure::text as name, f.pronamespace as namespace
-          from pg_depend d join pg_proc f on d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid
-         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
-        union all
-        select o.oid::regoperator::text, o.oprnamespace
-          from pg_depend d join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
-         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
-      ) r
-     where has_schema_privilege('public', r.namespace, 'create');
+    perform evervec.check_references(p_parameter, v_view);
     drop view evervec.analysed;
-
-    if v_unsafe is not null then
-        raise exception using
-            errcode = 'VE110',
-            message = format('%s reaches %s, which anybody could replace', p_parameter, v_unsafe),
-            detail  = 'It stands in a schema in which PUBLIC may create, and recipes run with the rights of the table''s owner.',
-            hint    = 'Move it to a schema of its owner, or REVOKE CREATE ON SCHEMA … FROM PUBLIC.';
-    end if;
 end
 $$;
 
@@ -9154,6 +9948,46 @@ comment on function evervec.check_name(text) is
 $$Internal. Raises VE106 or VE102 when a source cannot have that name.$$;
 
 revoke execute on function evervec.check_name(text) from public;
+
+-- file: functions/track/check_references.sql
+-- check_references: refuses SQL, as a view of it, that reaches functions or operators which anybody could replace.
+--
+-- Locks:  none.
+-- Raises: VE110 it reaches a function or operator in a schema where PUBLIC may create
+create or replace function evervec.check_references(p_what text, p_view regclass)
+returns void
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_rule   oid := (select r.oid from pg_rewrite r where r.ev_class = p_view);
+    v_unsafe text;
+begin
+    select r.name into v_unsafe
+      from (
+        select f.oid::regprocedure::text as name, f.pronamespace as namespace
+          from pg_depend d join pg_proc f on d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid
+         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
+        union all
+        select o.oid::regoperator::text, o.oprnamespace
+          from pg_depend d join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
+      ) r
+     where has_schema_privilege('public', r.namespace, 'create');
+    if v_unsafe is not null then
+        raise exception using
+            errcode = 'VE110',
+            message = format('%s reaches %s, which anybody could replace', p_what, v_unsafe),
+            detail  = 'It stands in a schema in which PUBLIC may create, and recipes run with the rights of the table''s owner.',
+            hint    = 'Move it to a schema of its owner, or REVOKE CREATE ON SCHEMA … FROM PUBLIC.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_references(text, regclass) is
+$$Internal. Raises VE110 when a view reaches what anybody could replace.$$;
+
+revoke execute on function evervec.check_references(text, regclass) from public;
 
 -- file: functions/track/check_relation.sql
 -- check_relation: refuses what cannot be tracked, with the reason.
@@ -11412,6 +12246,7 @@ begin
         perform evervec.create_hybrid_function(v_source);
     end if;
     perform evervec.create_filter_functions(v_source, f) from evervec.filter f where f.source_id = v_source.source_id;
+    perform evervec.renew_signals(v_source);
     perform evervec.create_triggers(v_source);
     if v_protected then
         perform evervec.create_policies(v_source);
@@ -12301,6 +13136,7 @@ revoke execute on function evervec.with_text_search(evervec.source, text, boolea
 -- needs: functions/control/doctor_budget.sql
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_protection.sql
+-- needs: functions/control/doctor_signals.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
@@ -12368,6 +13204,10 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   cross join lateral evervec.doctor_protection(s) f
  where f.severity = 'error'
 union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
+  cross join lateral evervec.doctor_signals(s) f
+union all
 select s.name as source, 'index not built' as alert, null as since,
        format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
        format('select evervec.build_index(%L);', s.name) as remedy
@@ -12382,7 +13222,7 @@ select s.name as source, 'failing' as alert, null as since, s.last_error as prob
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, signals that fail, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
 
 -- file: views/cost.sql
 -- cost: what each day cost, by source and model.
@@ -12538,4 +13378,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '7f2bf47df2f2b0682eb9af3e7dfc0a5fa6229a798baa6813410fcac9a4320505');
+values ('evervec_0002_functions', 'd87805dd521349129f5f5b0b37716639de16e960b41db6a768a809f0021ecf9b');
