@@ -482,6 +482,7 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('dead_letter_keep_resolved', '"7 days"', 'cleanup_expired: resolved dead letters are forgotten after'),
        ('dead_letter_most', '100000', 'cleanup_expired: dead letters are kept at most, the newest'),
        ('index_wait', '"15 minutes"', 'a vector index that is missing is built, however long the queue is, so long after a backfill has moved last'),
+       ('interaction_keep', '"1 year"', 'what people did is forgotten after, by whole months'),
        ('query_cache_keep', '"24 hours"', 'the vector of a search is used again, and then forgotten by cleanup_expired, this long after it was made'),
        ('query_cache_most', '10000', 'cleanup_expired: vectors of searches are kept at most, the newest'),
        ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over'),
@@ -585,6 +586,7 @@ comment on column evervec.maintenance.by_worker is
 $$false: pg_cron only; a worker does the work that it would ring for.$$;
 insert into evervec.maintenance (job, every, by_worker)
 values ('cleanup_expired', '1 minute', true),
+       ('make_partitions', '1 hour', true),
        ('ring', '5 seconds', false),
        ('tick', '15 seconds', true),
        ('update_trends', '5 minutes', true);
@@ -752,21 +754,34 @@ values ('evervec', true, 3, 2, 0.5, '30 days', '90 days', 'saturating', 3,
         'ratings of 5, counts of 10 within the period, frequencies of use');
 
 create table evervec.signal (
-    signal_id  integer          generated always as identity,
-    source_id  integer          not null,
-    name       text             not null,
-    query      text             not null,
-    columns    text[]           not null default '{}',
-    weight     double precision not null default 1,
-    last_error text,
-    created_at timestamptz      not null default now(),
+    signal_id   integer          generated always as identity,
+    source_id   integer          not null,
+    name        text             not null,
+    query       text             not null,
+    key_columns text[]           not null,
+    columns     text[]           not null default '{}',
+    weight      double precision not null default 1,
+    last_error  text,
+    created_at  timestamptz      not null default now(),
     constraint signal_pkey primary key (signal_id),
     constraint signal_source_id_name_key unique (source_id, name),
     constraint signal_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
     constraint signal_weight_check check (abs(weight) < 'Infinity')
 );
 comment on table evervec.signal is
-$$Queries over the application's tables that tell who likes which rows. columns: which of the optional ones the query gives.$$;
+$$Queries over the application's tables that tell who likes which rows. key_columns: what the query calls the columns of the key; columns: which of the optional ones it gives; last_error: why it failed last.$$;
+
+create type evervec.signal_row as (
+    user_id   text,
+    row_key   jsonb,
+    rating    double precision,
+    frequency text,
+    amount    double precision,
+    weight    double precision,
+    at        timestamptz
+);
+comment on type evervec.signal_row is
+$$What a signal says: that a user has a row, since when, how often it is used, how much, and how it was rated.$$;
 
 create table evervec.preference (
     preference_id integer  generated always as identity,
@@ -885,4 +900,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '5c9dc2f5422d8127b28cc811ca3452f256491481b31bac225d762f77a666bc36');
+values ('evervec_0001_tables', 'a6acec0e07d48dc2c4342038923ed28f3b88ae7edc25adc1e8218eb621898c6e');

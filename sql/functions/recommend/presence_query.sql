@@ -1,6 +1,8 @@
 -- presence_query: the query that counts which rows of a source have a vector and are seen by whoever runs it.
 --
 -- Locks:  none.
+-- needs: functions/core/qualified_name.sql
+-- needs: functions/track/key_match.sql
 create or replace function evervec.presence_query(p_source_id integer)
 returns text
 language sql stable security definer
