@@ -47,4 +47,5 @@ drop table
     evervec.model_call,
     evervec.model,
     evervec.schema_version;
+drop type evervec.signal_row;
 drop schema evervec;

@@ -63,7 +63,7 @@ drop function evervec.create_vector_functions(evervec.source);
 drop function evervec.create_triggers(evervec.source);
 drop function evervec.create_trigger_functions(evervec.source);
 drop function evervec.create_trigger_function(text, text, boolean);
-drop function evervec.create_taste_function(evervec.source);
+drop function evervec.create_taste_functions(evervec.source);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_similar_functions(evervec.source);
@@ -91,6 +91,7 @@ drop function evervec.compile_recipe(regclass, text[], text, text, text);
 drop function evervec.columns_text(regclass, text[]);
 drop function evervec.column_text(regclass, text);
 drop function evervec.check_relation(regclass);
+drop function evervec.check_references(text, regclass);
 drop function evervec.check_name(text);
 drop function evervec.changed_keys(evervec.source, text, text);
 drop function evervec.key_decoy(evervec.source);
@@ -135,7 +136,6 @@ drop function evervec.check_row_key(evervec.source, jsonb);
 drop function evervec.bm25_ranking(regclass, text, text);
 drop function evervec.among_query(text, text, jsonb);
 drop function evervec.add_filter(text, text, text, text[]);
-drop function evervec.add_source(evervec.source);
 drop function evervec.unschedule_maintenance();
 drop function evervec.schedule_maintenance();
 drop function evervec.maintenance_jobs();
@@ -217,19 +217,18 @@ drop function evervec.ring_once();
 drop function evervec.send_ring(text);
 drop function evervec.post_json(text, jsonb, text, interval);
 drop function evervec.push_off();
+drop function evervec.update_user_embeddings(text, integer);
 drop function evervec.update_user_embedding(text, text, text);
 drop function evervec.user_inputs(text, text);
-drop function evervec.sound_signals(evervec.source, text);
-drop function evervec.signal_inputs(evervec.source, text, text);
-drop function evervec.learn(evervec.source, text[], bytea[], text, text[]);
-drop function evervec.weights_query(evervec.source, evervec.preference, text[]);
+drop function evervec.learn(evervec.source, text[], bytea[], text);
+drop function evervec.weights_query(evervec.source, evervec.preference);
 drop function evervec.inputs_hash(numeric, numeric, bigint);
+drop function evervec.find_tastes(evervec.source, integer[], jsonb[], integer[], integer);
 drop function evervec.definitions_hash(evervec.source);
 drop function evervec.preferences_of(integer);
-drop function evervec.confine_to_user(regclass);
+drop function evervec.centre_of(evervec.source);
+drop function evervec.add_preference(text, text, text, text[], text[], integer);
 drop function evervec.check_user(text);
-drop function evervec.current_user_id();
-drop function evervec.acts_for_all();
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
 drop function evervec.hold_model(integer, timestamptz, text, text);
@@ -240,6 +239,26 @@ drop function evervec.forget_calls(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
+drop function evervec.user_signals(evervec.source, text, text[]);
+drop function evervec.signal_values(evervec.source, jsonb, text[]);
+drop function evervec.signal_columns(evervec.source, text, text[]);
+drop function evervec.renew_signals(evervec.source);
+drop function evervec.record_interactions(jsonb);
+drop function evervec.record_interaction(text, text, jsonb, text, double precision, jsonb, text, timestamptz);
+drop function evervec.move_interactions(text, jsonb, jsonb);
+drop function evervec.make_partitions();
+drop function evervec.make_partition(timestamptz);
+drop function evervec.confine_to_user(regclass);
+drop function evervec.acts_for_all();
+drop function evervec.current_user_id();
+drop function evervec.keep_interactions(jsonb);
+drop function evervec.drop_signal(text, text);
+drop function evervec.drop_partitions();
+drop function evervec.create_signal(evervec.source, evervec.signal);
+drop function evervec.clear_mark(text, text, jsonb);
+drop function evervec.add_signal(text, text, text, double precision);
+drop function evervec.add_source(evervec.source);
+drop function evervec.add_interaction_type(text, double precision, text, boolean);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text, text);
 drop function evervec.metric(text);
@@ -261,6 +280,7 @@ drop function evervec.expected_triggers(evervec.source);
 drop function evervec.partitions_of(regclass);
 drop function evervec.doctor_tables(evervec.source);
 drop function evervec.doctor_state(evervec.source);
+drop function evervec.doctor_signals(evervec.source);
 drop function evervec.doctor_recipe(evervec.source);
 drop function evervec.doctor_push();
 drop function evervec.push_transport();
@@ -454,6 +474,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/control/doctor_recipe.sql
 
+-- removed: functions/control/doctor_signals.sql
+
 -- removed: functions/control/doctor_state.sql
 
 -- removed: functions/control/doctor_tables.sql
@@ -510,6 +532,38 @@ drop function evervec.kind_rights();
 
 -- removed: functions/index/wanted_index.sql
 
+-- removed: functions/interaction/add_interaction_type.sql
+
+-- removed: functions/interaction/add_signal.sql
+
+-- removed: functions/interaction/clear_mark.sql
+
+-- removed: functions/interaction/create_signal.sql
+
+-- removed: functions/interaction/drop_partitions.sql
+
+-- removed: functions/interaction/drop_signal.sql
+
+-- removed: functions/interaction/keep_interactions.sql
+
+-- removed: functions/interaction/make_partition.sql
+
+-- removed: functions/interaction/make_partitions.sql
+
+-- removed: functions/interaction/move_interactions.sql
+
+-- removed: functions/interaction/record_interaction.sql
+
+-- removed: functions/interaction/record_interactions.sql
+
+-- removed: functions/interaction/renew_signals.sql
+
+-- removed: functions/interaction/signal_columns.sql
+
+-- removed: functions/interaction/signal_values.sql
+
+-- removed: functions/interaction/user_signals.sql
+
 -- removed: functions/model/add_model.sql
 
 -- removed: functions/model/begin_call.sql
@@ -538,7 +592,13 @@ drop function evervec.kind_rights();
 
 -- removed: functions/people/current_user_id.sql
 
+-- removed: functions/preference/add_preference.sql
+
+-- removed: functions/preference/centre_of.sql
+
 -- removed: functions/preference/definitions_hash.sql
+
+-- removed: functions/preference/find_tastes.sql
 
 -- removed: functions/preference/inputs_hash.sql
 
@@ -546,11 +606,9 @@ drop function evervec.kind_rights();
 
 -- removed: functions/preference/preferences_of.sql
 
--- removed: functions/preference/signal_inputs.sql
-
--- removed: functions/preference/sound_signals.sql
-
 -- removed: functions/preference/update_user_embedding.sql
+
+-- removed: functions/preference/update_user_embeddings.sql
 
 -- removed: functions/preference/user_inputs.sql
 
@@ -818,6 +876,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/check_option.sql
 
+-- removed: functions/track/check_references.sql
+
 -- removed: functions/track/check_relation.sql
 
 -- removed: functions/track/column_text.sql
@@ -872,7 +932,7 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/create_target.sql
 
--- removed: functions/track/create_taste_function.sql
+-- removed: functions/track/create_taste_functions.sql
 
 -- removed: functions/track/create_trigger_function.sql
 
