@@ -589,7 +589,8 @@ values ('cleanup_expired', '1 minute', true),
        ('make_partitions', '1 hour', true),
        ('ring', '5 seconds', false),
        ('tick', '15 seconds', true),
-       ('update_trends', '5 minutes', true);
+       ('update_trends', '5 minutes', true),
+       ('update_user_embeddings', '15 minutes', true);
 
 -- What configure_push was told; no row: push is off.
 create table evervec.push (
@@ -719,6 +720,7 @@ create table evervec.weighting (
     own_mean      boolean          not null,
     rating_middle double precision not null,
     rating_scale  double precision not null,
+    rating_lift   double precision not null,
     unrated       double precision not null,
     half_life     interval,
     period        interval         not null,
@@ -729,6 +731,7 @@ create table evervec.weighting (
     constraint weighting_pkey primary key (name),
     constraint weighting_rating_middle_check check (abs(rating_middle) <= 1e6),
     constraint weighting_rating_scale_check check (rating_scale between 1e-6 and 1e6),
+    constraint weighting_rating_lift_check check (abs(rating_lift) <= 1e6),
     constraint weighting_unrated_check check (abs(unrated) <= 1e6),
     constraint weighting_half_life_check check (half_life between '1 minute' and '1000 years'),
     constraint weighting_period_check check (period between '1 minute' and '1000 years'),
@@ -741,15 +744,17 @@ comment on table evervec.weighting is
 $$How ratings, frequencies and counts become weights (docs/people.md has the formulas); editable, and more may be added.$$;
 comment on column evervec.weighting.rating_middle is
 $$A rating that counts nothing; with own_mean: one more rating of each user's, whose mean that is.$$;
+comment on column evervec.weighting.rating_lift is
+$$A rating counts rating_lift + (rating - mean) / rating_scale: whoever rates a row has chosen it, which is a liking too.$$;
 comment on column evervec.weighting.unrated is
-$$What stands in the place of (rating - mean) / rating_scale where there is no rating.$$;
+$$What a row counts that has no rating.$$;
 comment on column evervec.weighting.frequency is
 $$Factors of frequencies of use; "" is for none and for those that are not here.$$;
-insert into evervec.weighting (name, own_mean, rating_middle, rating_scale, unrated, half_life, period, curve, saturation, frequency, note)
-values ('evervec', true, 3, 2, 0.5, '30 days', '90 days', 'saturating', 3,
+insert into evervec.weighting (name, own_mean, rating_middle, rating_scale, rating_lift, unrated, half_life, period, curve, saturation, frequency, note)
+values ('evervec', true, 3, 2, 0.5, 0.5, '30 days', '90 days', 'saturating', 3,
         '{"daily": 1.0, "weekly": 0.8, "occasional": 0.5, "special": 0.3, "": 1.0}',
         'ratings around the user''s own mean, counts that saturate, a half-life'),
-       ('collection', false, 0, 5, 0.6, null, '90 days', 'linear', 10,
+       ('collection', false, 0, 5, 0, 0.6, null, '90 days', 'linear', 10,
         '{"daily": 1.0, "weekly": 0.8, "occasional": 0.5, "special": 0.3, "": 0.5}',
         'ratings of 5, counts of 10 within the period, frequencies of use');
 
@@ -806,7 +811,8 @@ create table evervec.user_preference (
     source_id       integer     not null,
     preference_type text        not null default 'default',
     taste           smallint    not null default 1,
-    embedding       vector      not null,
+    embedding       vector,
+    share           real        not null default 1,
     strength        real        not null default 0.5,
     confidence      real        not null default 0.5,
     sample_size     integer     not null default 0,
@@ -820,7 +826,20 @@ create table evervec.user_preference (
 );
 create index user_preference_user_id_idx on evervec.user_preference (user_id);
 comment on table evervec.user_preference is
-$$What users like, as vectors among those of the rows: one a kind of preference and taste. liked: keys of the rows that weigh most.$$;
+$$What users like, as vectors among those of the rows: one a kind of preference and taste. share: of all that is liked; liked: keys of the rows that weigh most.$$;
+comment on column evervec.user_preference.embedding is
+$$NULL: from these inputs nothing could be learned. The row is there so that it is not tried again and again.$$;
+
+create table evervec.source_centre (
+    source_id  integer     not null,
+    model_id   integer     not null,
+    embedding  vector      not null,
+    updated_at timestamptz not null default now(),
+    constraint source_centre_pkey primary key (source_id),
+    constraint source_centre_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
+);
+comment on table evervec.source_centre is
+$$The mean of a source's vectors, each of length 1: what all rows have in common tells nothing about anybody's preferences.$$;
 
 create table evervec.trend (
     source_id  integer          not null,
@@ -900,4 +919,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'a6acec0e07d48dc2c4342038923ed28f3b88ae7edc25adc1e8218eb621898c6e');
+values ('evervec_0001_tables', '9703fb8e08254b6595a1aa0ec1bb94beecdabf8af9ead263dcb6fd63d56bff59');

@@ -62,7 +62,7 @@ drop function evervec.create_vector_functions(evervec.source);
 drop function evervec.create_triggers(evervec.source);
 drop function evervec.create_trigger_functions(evervec.source);
 drop function evervec.create_trigger_function(text, text, boolean);
-drop function evervec.create_taste_function(evervec.source);
+drop function evervec.create_taste_functions(evervec.source);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_similar_functions(evervec.source);
@@ -230,15 +230,17 @@ drop function evervec.ring_once();
 drop function evervec.send_ring(text);
 drop function evervec.post_json(text, jsonb, text, interval);
 drop function evervec.push_off();
+drop function evervec.update_user_embeddings(text, integer);
 drop function evervec.update_user_embedding(text, text, text);
 drop function evervec.user_inputs(text, text);
-drop function evervec.sound_signals(evervec.source, text);
-drop function evervec.signal_inputs(evervec.source, text, text);
-drop function evervec.learn(evervec.source, text[], bytea[], text, text[]);
-drop function evervec.weights_query(evervec.source, evervec.preference, text[]);
+drop function evervec.learn(evervec.source, text[], bytea[], text);
+drop function evervec.weights_query(evervec.source, evervec.preference);
 drop function evervec.inputs_hash(numeric, numeric, bigint);
+drop function evervec.find_tastes(evervec.source, integer[], jsonb[], integer[], integer);
 drop function evervec.definitions_hash(evervec.source);
 drop function evervec.preferences_of(integer);
+drop function evervec.centre_of(evervec.source);
+drop function evervec.add_preference(text, text, text, text[], text[], integer);
 drop function evervec.check_user(text);
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
@@ -606,7 +608,13 @@ drop function evervec.kind_rights();
 
 -- removed: functions/people/current_user_id.sql
 
+-- removed: functions/preference/add_preference.sql
+
+-- removed: functions/preference/centre_of.sql
+
 -- removed: functions/preference/definitions_hash.sql
+
+-- removed: functions/preference/find_tastes.sql
 
 -- removed: functions/preference/inputs_hash.sql
 
@@ -614,11 +622,9 @@ drop function evervec.kind_rights();
 
 -- removed: functions/preference/preferences_of.sql
 
--- removed: functions/preference/signal_inputs.sql
-
--- removed: functions/preference/sound_signals.sql
-
 -- removed: functions/preference/update_user_embedding.sql
+
+-- removed: functions/preference/update_user_embeddings.sql
 
 -- removed: functions/preference/user_inputs.sql
 
@@ -968,7 +974,7 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/create_target.sql
 
--- removed: functions/track/create_taste_function.sql
+-- removed: functions/track/create_taste_functions.sql
 
 -- removed: functions/track/create_trigger_function.sql
 

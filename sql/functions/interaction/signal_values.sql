@@ -10,10 +10,10 @@ as $$
     select format('q.user_id::text, evervec.%I(%s), ', 'key_' || p_source.name,
                   (select string_agg(format('q.%I::%s', k.name, k.type), ', ' order by k.n)
                      from unnest(p_keys, p_source.key_types) with ordinality as k (name, type, n)))
-           || string_agg(format(case when not p_columns ? v.name or v.name = any (p_keys) then 'null::%2$s'
-                                     when v.type = 'text' then 'q.%1$I::text'
-                                     when v.type = 'timestamptz' then 'case when isfinite(q.%1$I::%2$s) then q.%1$I::%2$s end'
-                                     else 'case when abs(q.%1$I::%2$s) < ''Infinity'' then greatest(least(q.%1$I::%2$s, 1e9), -1e9) end'
+           || string_agg(format(case when not p_columns ? v.name or v.name = any (p_keys) then 'null::%2$s as %1$I'
+                                     when v.type = 'text' then 'q.%1$I::text as %1$I'
+                                     when v.type = 'timestamptz' then 'case when isfinite(q.%1$I::%2$s) then q.%1$I::%2$s end as %1$I'
+                                     else 'case when abs(q.%1$I::%2$s) < ''Infinity'' then greatest(least(q.%1$I::%2$s, 1e9), -1e9) end as %1$I'
                                 end, v.name, v.type), ', ' order by v.n)
       from unnest(array['rating', 'frequency', 'amount', 'weight', 'at'],
                   array['double precision', 'text', 'double precision', 'double precision', 'timestamptz']) with ordinality as v (name, type, n)

@@ -1,7 +1,7 @@
 -- user_inputs: what a user's preferences are made from, as a hash: other inputs, another hash.
 --
--- Cheap, since recommend asks at every call: the rows that the signals give of this user, and the number of the last interaction. A signal
--- whose query fails counts as empty, and so do interactions older than a year.
+-- Cheap, since recommend asks at every call: the rows that the signals give of this user, and the number of the last interaction. A sum of
+-- hashes, so that the order of the rows does not matter and nothing is sorted.
 -- Locks:  none beyond those of the signals' queries.
 -- Raises: VE101 unknown source · VE501 another user's · VE502 no user
 -- needs: functions/preference/definitions_hash.sql
@@ -12,27 +12,14 @@ language plpgsql stable security definer
 set search_path from current
 as $$
 declare
-    v_source  evervec.source;
-    v_signal  text;
-    v_signals numeric := 0;
-    v_last    bigint;
+    v_source evervec.source;
 begin
     perform evervec.check_user(p_user);
     v_source := evervec.source_named(p_source);
-    for v_signal in
-        select s.name from evervec.signal s where s.source_id = v_source.source_id
-    loop
-        begin
-            v_signals := v_signals + coalesce((select s.inputs from evervec.signal_inputs(v_source, v_signal, p_user) s), 0);
-        exception when others then
-            null;
-        end;
-    end loop;
-    select max(i.interaction_id)
-      into v_last
-      from evervec.interaction i
-     where i.user_id = p_user and i.source_id = v_source.source_id;
-    return evervec.inputs_hash(evervec.definitions_hash(v_source), v_signals, v_last);
+    return evervec.inputs_hash(
+        evervec.definitions_hash(v_source),
+        (select sum(hash_record_extended(s, 0)) from evervec.user_signals(v_source, p_user) s),
+        (select max(i.interaction_id) from evervec.interaction i where i.user_id = p_user and i.source_id = v_source.source_id));
 end
 $$;
 
