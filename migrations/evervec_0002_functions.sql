@@ -3714,7 +3714,7 @@ begin
           from jsonb_array_elements(p_interactions) with ordinality as i (e, n)
           cross join lateral jsonb_to_record(i.e) as r (
               "user" text, source text, row_key jsonb, type text, value double precision, context jsonb, key text, at timestamptz)
-    ), keyed as (
+    ), keyed as materialized (
         select s.source, (evervec.source_named(s.source)).source_id, s.places,
                evervec.checked_keys(evervec.source_named(s.source), s.row_keys) as row_keys
           from (
@@ -3723,6 +3723,8 @@ begin
               from given g
              group by g.source
           ) s
+    ), placed as materialized (
+        select u.n, u.row_key from keyed k cross join lateral unnest(k.places, k.row_keys) as u (n, row_key)
     )
     select array_agg(row(nextval('evervec.interaction_interaction_id_seq'), g."user", k.source_id, p.row_key, g.type, g.value,
                          coalesce(g.context, '{}'), coalesce(g.at, now()))::evervec.interaction order by g.n),
@@ -3730,7 +3732,7 @@ begin
       into v_given, v_keys
       from given g
       join keyed k on k.source is not distinct from g.source
-      left join lateral (select u.* from unnest(k.places, k.row_keys) as u (n, row_key)) p on p.n = g.n;
+      left join placed p on p.n = g.n;
 
     select d.problem
       into v_detail
@@ -14885,4 +14887,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'cb1aa39e845d1871c1954163e0c90a8203d8b9363b416843e99d02c1fe110832');
+values ('evervec_0002_functions', '64978160fc060123ea2ee2ce1ce031cb98120af913b978207fabf432ea667588');
