@@ -3661,7 +3661,7 @@ declare
     v_kept   interval := evervec.setting_interval('interaction_keep', '1 year');
     v_given  evervec.interaction[];
     v_keys   text[];
-    v_fresh  bigint[];
+    v_fresh  evervec.interaction[];
     v_type   text;
     v_detail text;
 begin
@@ -3685,7 +3685,7 @@ begin
           from jsonb_array_elements(p_interactions) with ordinality as i (e, n)
           cross join lateral jsonb_to_record(i.e) as r (
               "user" text, source text, row_key jsonb, type text, value double precision, context jsonb, key text, at timestamptz)
-    ), keyed as (
+    ), keyed as materialized (
         select s.source, (evervec.source_named(s.source)).source_id, s.places,
                evervec.checked_keys(evervec.source_named(s.source), s.row_keys) as row_keys
           from (
@@ -3694,6 +3694,8 @@ begin
               from given g
              group by g.source
           ) s
+    ), placed as materialized (
+        select u.n, u.row_key from keyed k cross join lateral unnest(k.places, k.row_keys) as u (n, row_key)
     )
     select array_agg(row(nextval('evervec.interaction_interaction_id_seq'), g."user", k.source_id, p.row_key, g.type, g.value,
                          coalesce(g.context, '{}'), coalesce(g.at, now()))::evervec.interaction order by g.n),
@@ -3701,7 +3703,7 @@ begin
       into v_given, v_keys
       from given g
       join keyed k on k.source is not distinct from g.source
-      left join lateral (select u.* from unnest(k.places, k.row_keys) as u (n, row_key)) p on p.n = g.n;
+      left join placed p on p.n = g.n;
 
     select d.problem
       into v_detail
@@ -3740,32 +3742,29 @@ begin
         on conflict do nothing
         returning interaction_id
     )
-    select array_agg(g.interaction_id), count(*)
+    select coalesce(array_agg(g.given), '{}'), count(*)
       into v_fresh, recorded
-      from unnest(v_given, v_keys) as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key)
-     where g.key is null or g.interaction_id in (select f.interaction_id from fresh f);
+      from (select unnest(v_given) as given, unnest(v_keys) as key) g
+     where g.key is null or (g.given).interaction_id in (select f.interaction_id from fresh f);
     perform evervec.make_partition(m.month at time zone 'UTC')
-       from (select distinct date_trunc('month', g.occurred_at at time zone 'UTC') as month
-               from unnest(v_given) as g
-              where g.interaction_id in (select unnest(v_fresh))) m;
+       from (select distinct date_trunc('month', f.occurred_at at time zone 'UTC') as month from unnest(v_fresh) as f) m;
     insert into evervec.interaction (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at)
     overriding system value
-    select g.* from unnest(v_given) as g where g.interaction_id in (select unnest(v_fresh));
+    select f.* from unnest(v_fresh) as f;
     insert into evervec.row_mark as m (user_id, source_id, row_key, mark, marked_at)
-    select distinct on (g.user_id, g.source_id, g.row_key) g.user_id, g.source_id, g.row_key, t.marks, g.occurred_at
-      from unnest(v_given) as g
-      join evervec.interaction_type t on t.name = g.type
-     where t.marks is not null and g.interaction_id in (select unnest(v_fresh))
-     order by g.user_id, g.source_id, g.row_key, g.occurred_at desc, g.interaction_id desc
+    select distinct on (f.user_id, f.source_id, f.row_key) f.user_id, f.source_id, f.row_key, t.marks, f.occurred_at
+      from unnest(v_fresh) as f
+      join evervec.interaction_type t on t.name = f.type
+     where t.marks is not null
+     order by f.user_id, f.source_id, f.row_key, f.occurred_at desc, f.interaction_id desc
     on conflict (user_id, source_id, row_key) do update
        set mark = excluded.mark, marked_at = excluded.marked_at
      where excluded.marked_at >= m.marked_at;
 
     ids := array(
-        select coalesce(k.interaction_id, g.interaction_id)
+        select coalesce((select k.interaction_id from evervec.interaction_key k where k.user_id = g.user_id and k.key = g.key), g.interaction_id)
           from unnest(v_given, v_keys) with ordinality
                as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key, n)
-          left join evervec.interaction_key k on k.user_id = g.user_id and k.key = g.key
          order by g.n);
 end
 $$;
@@ -3991,7 +3990,7 @@ revoke execute on function evervec.record_interaction(text, text, jsonb, text, d
 -- file: functions/interaction/record_interactions.sql
 -- record_interactions: many interactions at once, or none of them.
 --
--- Which one is to blame is found by trying them one by one, after they were refused together.
+-- Which one is to blame is found by trying halves, after they were refused together; what the tries record goes with the error.
 -- Locks:  as keep_interactions.
 -- Raises: VE504 no array, too many, or one that cannot be recorded · VE101, VE202, VE303, VE501, VE502, VE503 as record_interaction
 -- needs: functions/interaction/keep_interactions.sql
@@ -4001,13 +4000,15 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    c_members  constant text[] := array['user', 'source', 'row_key', 'type', 'value', 'context', 'key', 'at'];
-    v_problem  text;
-    v_element  record;
-    v_state    text;
-    v_message  text;
-    v_detail   text;
-    v_hint     text;
+    c_members constant text[] := array['user', 'source', 'row_key', 'type', 'value', 'context', 'key', 'at'];
+    v_problem text;
+    v_first   integer := 0;
+    v_middle  integer;
+    v_last    integer;
+    v_state   text;
+    v_message text;
+    v_detail  text;
+    v_hint    text;
 begin
     if jsonb_typeof(p_interactions) is distinct from 'array' then
         v_problem := 'It is no JSON array.';
@@ -4039,21 +4040,28 @@ begin
             raise;
         end if;
     end;
-    for v_element in select i.e, i.n from jsonb_array_elements(p_interactions) with ordinality as i (e, n) order by i.n loop
+    v_last := jsonb_array_length(p_interactions) - 1;
+    while v_first <= v_last loop
+        v_middle := (v_first + v_last) / 2;
         begin
-            perform evervec.keep_interactions(jsonb_build_array(v_element.e));
+            perform evervec.keep_interactions(jsonb_path_query_array(p_interactions, format('$[%s to %s]', v_first, v_middle)::jsonpath));
+            v_first := v_middle + 1;
         exception when others then
+            if v_middle > v_first then
+                v_last := v_middle;
+                continue;
+            end if;
             get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
             raise exception using
                 errcode = case when v_state like 'VE%' then v_state else 'VE504' end,
                 message = v_message,
-                detail  = format('Element %s of %s. %s', v_element.n, jsonb_array_length(p_interactions), v_detail),
+                detail  = format('Element %s of %s. %s', v_first + 1, jsonb_array_length(p_interactions), v_detail),
                 hint    = coalesce(nullif(v_hint, ''), 'Nothing was recorded. Correct that element, and send all again.');
         end;
     end loop;
     raise exception using
         errcode = 'serialization_failure', message = 'what interactions were refused for has changed meanwhile',
-        detail  = 'Together they were refused; one by one they are not.', hint = 'Send them again.';
+        detail  = 'Together they were refused; in parts they are not.', hint = 'Send them again.';
 end
 $$;
 
@@ -4125,7 +4133,7 @@ begin
               from unnest('user_id'::text || p_keys) with ordinality as c (name, n)
              where not v_columns ? c.name);
         if v_detail is null then
-            execute format('create view evervec.analysed_values as select %s from evervec.analysed as q',
+            execute format('create view evervec.analysed_values (user_id, row_key, rating, frequency, amount, weight, at) as select %s from evervec.analysed as q',
                            evervec.signal_values(p_source, v_columns, p_keys));
             drop view evervec.analysed_values;
         end if;
@@ -12171,6 +12179,7 @@ revoke execute on function evervec.create_target(evervec.source, integer) from p
 --
 -- pgvector has no vector × scalar, and to build a vector of equal elements costs more than all else: so weights come as levels, 64 an
 -- octave, whose vectors are built once. The least is 1 and not a fraction, which could take an element below what a float holds.
+-- The planner takes vectors for short and would sort them by the gigabyte, where few sums are all that a hash table has to hold.
 -- Vectors whose length is 1 (to a ten-thousandth) are not made so again.
 -- Locks:  none that matter.
 create or replace function evervec.create_taste_functions(p_source evervec.source)
@@ -12199,21 +12208,23 @@ begin
                           from (select distinct l.level from unnest($3) as l (level)) l) f
             )
             select v.person, v.taste,
-                   sum(case v.norm when 1 then v.embedding else l2_normalize(v.embedding) end * l.factors),
-                   sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * v.norm), count(*)::integer,
+                   sum(case when v.square between 0.9998 and 1.0002 then v.embedding else l2_normalize(v.embedding) end * l.factors),
+                   sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * %5$s), count(*)::integer,
                    array_agg(v.row_key) filter (where l.level > 0), array_agg(l.level) filter (where l.level > 0)
               from (select k.person, k.row_key, k.level, k.taste, e.%2$I::vector as embedding,
-                           case when inner_product(e.%2$I::vector, e.%2$I::vector) between 0.9998 and 1.0002 then 1 else vector_norm(e.%2$I::vector) end as norm
+                           inner_product(e.%2$I::vector, e.%2$I::vector) as square
                       from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
                       join %3$s e on %4$s
-                     where e.%2$I is not null) v
+                     where e.%2$I is not null
+                    offset 0) v
               join level l on l.level = v.level
-             where v.norm > 0
+             where v.square > 0
              group by v.person, v.taste;
         end
             $body$,
-            v_dimensions, p_source.vector_column, v_target, v_match),
-        v_settings);
+            v_dimensions, p_source.vector_column, v_target, v_match,
+            case when p_source.distance in ('l2', 'l1') then 'vector_norm(v.embedding)' else '1' end),
+        v_settings || ' set enable_sort = off');
     perform evervec.create_row_function(
         p_source, 'taste_of', 'p_persons integer[], p_row_keys jsonb[], p_sum_persons integer[], p_sum_tastes integer[], p_sums vector[]',
         'table (ordinal integer, taste integer, similarity double precision)', true,
@@ -14084,4 +14095,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '1f743d7de1f23fa056e8dea3fe258f7da7a2200700694eaa44661db6528908d6');
+values ('evervec_0002_functions', '55ed503764b02c6035d2b0bf757e1e8fb6f7c90cdfaad83a218732302fb4587f');
