@@ -47,7 +47,7 @@ as $$
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
-        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding'),
         ('reader', 'relation', 'select', 'interaction row_mark user_preference recommendation_cache analysis_cache'),
 
         ('writer', 'function', 'execute',
@@ -58,7 +58,7 @@ as $$
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
-        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding update_user_embeddings'),
 
         ('admin', 'function', 'execute',
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
@@ -72,7 +72,7 @@ as $$
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
          'interaction row_mark user_preference recommendation_cache analysis_cache interaction_type weighting signal preference trend user_relation'),
-        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user add_preference user_inputs update_user_embedding update_user_embeddings'),
         ('admin', 'relation', 'update', 'model retry_policy setting interaction_type weighting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
         ('admin', 'relation', 'delete', 'retry_policy')
@@ -144,7 +144,7 @@ as $$
                  join evervec.signal g using (source_id)
                 where s.name = p_source)
       from (
-        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'taste', 'taste_of', 'centre', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
@@ -4198,10 +4198,10 @@ as $$
     select format('q.user_id::text, evervec.%I(%s), ', 'key_' || p_source.name,
                   (select string_agg(format('q.%I::%s', k.name, k.type), ', ' order by k.n)
                      from unnest(p_keys, p_source.key_types) with ordinality as k (name, type, n)))
-           || string_agg(format(case when not p_columns ? v.name or v.name = any (p_keys) then 'null::%2$s'
-                                     when v.type = 'text' then 'q.%1$I::text'
-                                     when v.type = 'timestamptz' then 'case when isfinite(q.%1$I::%2$s) then q.%1$I::%2$s end'
-                                     else 'case when abs(q.%1$I::%2$s) < ''Infinity'' then greatest(least(q.%1$I::%2$s, 1e9), -1e9) end'
+           || string_agg(format(case when not p_columns ? v.name or v.name = any (p_keys) then 'null::%2$s as %1$I'
+                                     when v.type = 'text' then 'q.%1$I::text as %1$I'
+                                     when v.type = 'timestamptz' then 'case when isfinite(q.%1$I::%2$s) then q.%1$I::%2$s end as %1$I'
+                                     else 'case when abs(q.%1$I::%2$s) < ''Infinity'' then greatest(least(q.%1$I::%2$s, 1e9), -1e9) end as %1$I'
                                 end, v.name, v.type), ', ' order by v.n)
       from unnest(array['rating', 'frequency', 'amount', 'weight', 'at'],
                   array['double precision', 'text', 'double precision', 'double precision', 'timestamptz']) with ordinality as v (name, type, n)
@@ -4694,6 +4694,618 @@ comment on function evervec.check_user(text) is
 $$Internal. Raises VE501 where the session does not speak for that user and its role does not act for all, VE502 where it is no user.$$;
 
 revoke execute on function evervec.check_user(text) from public;
+
+-- file: functions/preference/add_preference.sql
+-- add_preference: a kind of preference among the rows of a source, or other rules for one that there is.
+--
+-- Locks:  the row of evervec.preference.
+-- Raises: VE101 unknown source · VE510 unknown weighting · VE511 no name · VE512 a signal or type that does not exist, or not 1 to 20 tastes
+create or replace function evervec.add_preference(
+    p_source    text,
+    p_name      text,
+    p_weighting text default 'evervec',
+    p_signals   text[] default null,
+    p_types     text[] default null,
+    p_tastes    integer default 1
+)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source  evervec.source := evervec.source_named(p_source);
+    v_unknown text;
+    v_new     boolean;
+begin
+    if p_name is null or p_name !~ '\S' or octet_length(p_name) > 200 then
+        raise exception using
+            errcode = 'VE511',
+            message = format('%s is no name for a kind of preference', coalesce(quote_literal(left(p_name, 50)), 'NULL')),
+            detail  = 'A name has 1 to 200 bytes, not all of them blanks.',
+            hint    = 'default is the kind that is meant where none is named.';
+    elsif not exists (select from evervec.weighting w where w.name = p_weighting) then
+        raise exception using
+            errcode = 'VE510',
+            message = format('weighting %s does not exist', coalesce(quote_literal(p_weighting), 'NULL')),
+            detail  = format('There are: %s.', (select string_agg(w.name, ', ' order by w.name) from evervec.weighting w)),
+            hint    = 'A row in evervec.weighting makes another one.';
+    elsif p_tastes is null or p_tastes not between 1 and 20 then
+        raise exception using
+            errcode = 'VE512',
+            message = format('nobody can be given %s tastes', coalesce(p_tastes::text, 'NULL')),
+            detail  = 'p_tastes is a number from 1 to 20.',
+            hint    = 'Leave it out for 1; 3 to 5 suit those who like several things that are unlike each other.';
+    end if;
+    select coalesce((select format('signal %L of source "%s"', s.name, p_source)
+                       from unnest(p_signals) as s (name)
+                      where not exists (select from evervec.signal g where g.source_id = v_source.source_id and g.name = s.name) limit 1),
+                    (select format('interaction type %L', t.name)
+                       from unnest(p_types) as t (name)
+                      where not exists (select from evervec.interaction_type i where i.name = t.name) limit 1))
+      into v_unknown;
+    if v_unknown is not null then
+        raise exception using
+            errcode = 'VE512',
+            message = format('%s does not exist', v_unknown),
+            detail  = format('Signals of the source: %s. Types: %s.',
+                             coalesce((select string_agg(s.name, ', ' order by s.name) from evervec.signal s where s.source_id = v_source.source_id), 'none'),
+                             (select string_agg(t.name, ', ' order by t.name) from evervec.interaction_type t)),
+            hint    = 'Add it first (add_signal, add_interaction_type), or leave p_signals and p_types NULL, so that all count.';
+    end if;
+    insert into evervec.preference as p (source_id, name, weighting, signals, types, tastes)
+    values (v_source.source_id, p_name, p_weighting, p_signals, p_types, p_tastes)
+    on conflict (source_id, name) do update
+       set weighting = excluded.weighting, signals = excluded.signals, types = excluded.types, tastes = excluded.tastes
+    returning xmax = 0 into v_new;
+    return v_new;
+end
+$$;
+
+comment on function evervec.add_preference(text, text, text, text[], text[], integer) is
+$$Adds a kind of preference to a source, or gives one other rules; true when it is new. p_name: default is the kind that recommend means when none is named, and needs not be added. p_weighting: how ratings, frequencies and counts become weights: evervec (the default: ratings around the user's own mean, a half-life of 30 days) or collection (ratings of 5, frequency of use, counts within 90 days), or another row of evervec.weighting. p_signals, p_types: which signals and types of interactions count; NULL, the default: all. p_tastes: 1 (the default) sums up all that a user likes; with more, up to 20, rows that are unlike each other make tastes of their own, and recommendations cover each. It shows in what users are recommended when their preferences are next made anew. Raises VE101, VE510, VE511, VE512.$$;
+
+revoke execute on function evervec.add_preference(text, text, text, text[], text[], integer) from public;
+
+-- file: functions/preference/centre_of.sql
+-- centre_of: the mean of a source's vectors, taken of 10,000 of them, and once a day.
+--
+-- Locks:  the source's row of evervec.source_centre, where it is time.
+create or replace function evervec.centre_of(p_source evervec.source)
+returns vector
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_centre vector;
+begin
+    select c.embedding
+      into v_centre
+      from evervec.source_centre c
+     where c.source_id = p_source.source_id and c.model_id = p_source.model_id and c.updated_at > now() - interval '1 day';
+    if not found then
+        execute format('select evervec.%I($1)', 'centre_' || p_source.name)
+           into v_centre
+          using least(100, 1000000.0 / greatest(evervec.estimated_rows(p_source.target), 1))::real;
+        if v_centre is not null then
+            insert into evervec.source_centre as c (source_id, model_id, embedding)
+            values (p_source.source_id, p_source.model_id, v_centre)
+            on conflict (source_id) do update
+               set model_id = excluded.model_id, embedding = excluded.embedding, updated_at = excluded.updated_at;
+        end if;
+    end if;
+    return v_centre;
+end
+$$;
+
+comment on function evervec.centre_of(evervec.source) is
+$$Internal. The mean of the vectors of a source, each of length 1; NULL where it has none.$$;
+
+revoke execute on function evervec.centre_of(evervec.source) from public;
+
+-- file: functions/preference/preferences_of.sql
+-- preferences_of: the kinds of preference that a source has; default is one of them whether it was added or not.
+--
+-- Locks:  none.
+create or replace function evervec.preferences_of(p_source_id integer)
+returns setof evervec.preference
+language sql stable
+set search_path from current
+as $$
+    select p.* from evervec.preference p where p.source_id = p_source_id
+    union all
+    select 0, p_source_id, 'default', 'evervec', null, null, 1::smallint
+     where not exists (select from evervec.preference p where p.source_id = p_source_id and p.name = 'default')
+$$;
+
+comment on function evervec.preferences_of(integer) is
+$$Internal. The kinds of preference of a source, default among them.$$;
+
+revoke execute on function evervec.preferences_of(integer) from public;
+
+-- file: functions/preference/definitions_hash.sql
+-- definitions_hash: a number that changes with whatever decides how a source's inputs become preferences: types, weightings, model. (Signals
+-- say it themselves.)
+--
+-- Locks:  none.
+-- needs: functions/preference/preferences_of.sql
+create or replace function evervec.definitions_hash(p_source evervec.source)
+returns numeric
+language sql stable
+set search_path from current
+as $$
+    select p_source.model_id
+         + (select coalesce(sum(hash_record_extended((t.name, t.weight, t.rated), 2)), 0) from evervec.interaction_type t)
+         + (select sum(hash_record_extended((p.name, p.weighting, p.signals, p.types, p.tastes, w.own_mean, w.rating_middle, w.rating_scale, w.rating_lift,
+                                             w.unrated, w.half_life, w.period, w.curve, w.saturation, w.frequency), 3))
+              from evervec.preferences_of(p_source.source_id) p
+              join evervec.weighting w on w.name = p.weighting)
+$$;
+
+comment on function evervec.definitions_hash(evervec.source) is
+$$Internal. A hash of the interaction types, kinds of preference and weightings that count for a source, and of its model.$$;
+
+revoke execute on function evervec.definitions_hash(evervec.source) from public;
+
+-- file: functions/preference/find_tastes.sql
+-- find_tastes: which of a person's rows are of one taste: spherical k-means over the rows that are liked, for many persons at once.
+--
+-- Without chance: the first taste begins at the row nearest to the sum of all, each further one at the row farthest from those before.
+-- Rows that are disliked belong to the taste that they are nearest to.
+-- Locks:  none.
+create or replace function evervec.find_tastes(
+    p_source   evervec.source,
+    p_persons  integer[],
+    p_row_keys jsonb[],
+    p_levels   integer[],
+    p_tastes   integer
+)
+returns integer[]
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_sum      text := format('select array_agg(t.person) as persons, array_agg(t.taste) as tastes, array_agg(t.total) as totals '
+                              'from evervec.%I($1, $2, $3, $4) t where vector_norm(t.total) > 0', 'taste_' || p_source.name);
+    v_nearest  text := format('select array_agg(n.taste order by k.n) as tastes, array_agg(n.similarity order by k.n) as similarities '
+                              'from unnest($1) with ordinality as k (person, n) left join evervec.%I($1, $2, $3, $4, $5) n on n.ordinal = k.n',
+                              'taste_of_' || p_source.name);
+    v_liked    record;
+    v_seed     record;
+    v_centre   record;
+    v_found    record;
+    v_persons  integer[] := '{}';
+    v_tastes   integer[] := '{}';
+    v_totals   vector[] := '{}';
+    v_former   integer[];
+begin
+    select array_agg(k.person order by k.n) as persons, array_agg(k.row_key order by k.n) as row_keys, array_agg(k.level order by k.n) as levels
+      into v_liked
+      from unnest(p_persons, p_row_keys, p_levels) with ordinality as k (person, row_key, level, n)
+     where k.level > 0;
+    if v_liked.persons is null then
+        return array_fill(1, array[cardinality(p_persons)]);
+    end if;
+
+    execute v_sum into v_centre
+      using v_liked.persons, v_liked.row_keys, v_liked.levels, array_fill(1, array[cardinality(v_liked.persons)]);
+    for v_taste in 1 .. p_tastes loop
+        execute v_nearest into v_found
+          using v_liked.persons, v_liked.row_keys, coalesce(v_centre.persons, '{}'), coalesce(v_centre.tastes, '{}'), coalesce(v_centre.totals, '{}');
+        select array_agg(s.person) as persons, array_agg(s.row_key) as row_keys, array_agg(1) as levels, array_agg(v_taste) as tastes
+          into v_seed
+          from (select distinct on (k.person) k.person, k.row_key
+                  from unnest(v_liked.persons, v_liked.row_keys, v_found.similarities) with ordinality as k (person, row_key, similarity, n)
+                 where v_taste = 1 and k.similarity is not null or k.similarity < 0.999
+                 order by k.person, case when v_taste = 1 then -k.similarity else k.similarity end, k.n) s;
+        exit when v_seed.persons is null;
+        execute v_sum into v_centre using v_seed.persons, v_seed.row_keys, v_seed.levels, v_seed.tastes;
+        v_persons := v_persons || v_centre.persons;
+        v_tastes := v_tastes || v_centre.tastes;
+        v_totals := v_totals || v_centre.totals;
+        v_centre.persons := v_persons;
+        v_centre.tastes := v_tastes;
+        v_centre.totals := v_totals;
+    end loop;
+
+    for v_round in 1 .. 10 loop
+        execute v_nearest into v_found using v_liked.persons, v_liked.row_keys, v_persons, v_tastes, v_totals;
+        exit when v_found.tastes = v_former;
+        v_former := v_found.tastes;
+        execute v_sum into v_centre using v_liked.persons, v_liked.row_keys, v_liked.levels, v_found.tastes;
+        v_persons := coalesce(v_centre.persons, '{}');
+        v_tastes := coalesce(v_centre.tastes, '{}');
+        v_totals := coalesce(v_centre.totals, '{}');
+    end loop;
+    execute v_nearest into v_found using p_persons, p_row_keys, v_persons, v_tastes, v_totals;
+    return array(select coalesce(t.taste, 1) from unnest(v_found.tastes) with ordinality as t (taste, n) order by t.n);
+end
+$$;
+
+comment on function evervec.find_tastes(evervec.source, integer[], jsonb[], integer[], integer) is
+$$Internal. For each row, given by person, row_key and level (see learn), which of its person's p_tastes tastes it belongs to.$$;
+
+revoke execute on function evervec.find_tastes(evervec.source, integer[], jsonb[], integer[], integer) from public;
+
+-- file: functions/preference/inputs_hash.sql
+-- inputs_hash: the one form of what user_inputs() returns.
+--
+-- Locks:  none.
+create or replace function evervec.inputs_hash(p_definitions numeric, p_signals numeric, p_interaction_id bigint)
+returns bytea
+language sql immutable
+set search_path from current
+as $$
+    select sha256(format('%s %s %s', p_definitions, coalesce(p_signals, 0), coalesce(p_interaction_id, 0))::bytea)
+$$;
+
+comment on function evervec.inputs_hash(numeric, numeric, bigint) is
+$$Internal. The hash of all that a user's preferences are made from.$$;
+
+revoke execute on function evervec.inputs_hash(numeric, numeric, bigint) from public;
+
+-- file: functions/preference/weights_query.sql
+-- weights_query: the text of the query over ($1 users, $2 source) that gives how much each row counts for each of them.
+--
+-- docs/people.md has what this is as formulas. Numbers of the application's are taken to be within a billion and a billionth, so that
+-- no product of them is infinite, or too small for a float. What people did is read and grouped once, whatever there are of types.
+-- Locks:  none.
+create or replace function evervec.weights_query(p_source evervec.source, p_preference evervec.preference)
+returns text
+language plpgsql stable
+set search_path from current
+set extra_float_digits = 3
+as $$
+declare
+    v_weighting evervec.weighting;
+    v_number    text := 'case when %1$s = ''NaN'' then null when abs(%1$s) >= 1e-9 then least(greatest(%1$s, -1e9), 1e9) else 0 * %1$s end';
+    v_rated     text;
+    v_decay     text;
+    v_curve     text;
+    v_types     text[];
+    v_parts     record;
+    v_done      text;
+    v_said      text;
+begin
+    select * into v_weighting from evervec.weighting w where w.name = p_preference.weighting;
+    -- Of a rating; its user's others are in the window "person".
+    v_rated := format('coalesce(%s::float8 + (%%1$s - %s) / %s::float8, %s::float8)', v_weighting.rating_lift,
+                      case when v_weighting.own_mean
+                           then format('(coalesce(sum(%%1$s) over person, 0) + %s::float8) / (count(%%1$s) over person + 1)', v_weighting.rating_middle)
+                           else v_weighting.rating_middle || '::float8' end,
+                      v_weighting.rating_scale, v_weighting.unrated);
+    -- Of a time in seconds.
+    v_decay := case when v_weighting.half_life is null then '1::float8'
+                    else format('power(0.5::float8, least(greatest((%s::float8 - %%1$s) / %s::float8, 0), 60))',
+                                date_part('epoch', now()), date_part('epoch', v_weighting.half_life)) end;
+    v_curve := format(case v_weighting.curve when 'linear' then 'least(greatest(%%1$s, 0) / %1$s::float8, 1)'
+                                             else 'greatest(%%1$s, 0) / (greatest(%%1$s, 0) + %1$s::float8)' end, v_weighting.saturation);
+
+    v_types := array(select t.name from evervec.interaction_type t
+                      where t.weight <> 0 and (p_preference.types is null or t.name = any (p_preference.types)));
+    select string_agg(
+               format(case when t.rated then 'max(array[date_part(''epoch'', i.occurred_at), i.interaction_id, %3$s]) filter (where i.type = %1$L) as type_%2$s'
+                           else 'coalesce(sum(%4$s) filter (where i.type = %1$L), 0) as type_%2$s' end,
+                      t.name, t.n, format(v_number, 'i.value'), format(v_decay, 'date_part(''epoch'', i.occurred_at)')), ', ') as grouped,
+           string_agg(
+               format(case when t.rated then format('case when g.type_%%2$s is null then 0 else %%1$s::float8 * %s * %s end', format(v_decay, 'g.type_%2$s[1]'),
+                                           format(v_rated, 'g.type_%2$s[3]'))
+                           else format('%%1$s::float8 * %s', format(v_curve, 'g.type_%2$s')) end || ' as type_%2$s',
+                      least(greatest(t.weight, -1e9), 1e9), t.n), ', ') as weighed,
+           string_agg(format('w.type_%s', t.n), ' + ') as total,
+           string_agg(format('abs(w.type_%s)', t.n), ' + ') as gross
+      into v_parts
+      from (select t.*, row_number() over (order by t.name) as n from evervec.interaction_type t where t.name = any (v_types)) t;
+    if v_types <> '{}' then
+        v_done := format(
+            $sql$
+            select w.person, w.row_key, %s, %s
+              from (select g.person, g.row_key, %s
+                      from (select u.person, i.row_key, %s
+                              from unnest($1) with ordinality as u (user_id, person)
+                              join evervec.interaction i on i.user_id = u.user_id
+                             where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval and i.type = any (%L)
+                             group by u.person, i.row_key) g
+                    window person as (partition by g.person)) w
+            $sql$,
+            v_parts.total, v_parts.gross, v_parts.weighed, v_parts.grouped, p_source.source_id, v_weighting.period, v_types);
+    end if;
+    if exists (select from evervec.signal s
+                where s.source_id = p_source.source_id and (p_preference.signals is null or s.name = any (p_preference.signals))) then
+        v_said := format(
+            $sql$
+            select w.person, w.row_key, sum(w.weight), sum(abs(w.weight))
+              from (select x.person, x.row_key,
+                           x.signal_weight * coalesce(x.weight, 1) * case when x.amount is null then 1 else %s end
+                           * coalesce(%L::jsonb -> x.frequency, %L::jsonb, '1')::float8 * %s * %s as weight
+                      from (select u.person, s.signal, %s as signal_weight, s.row_key, %s as rating, s.frequency, %s as amount, %s as weight,
+                                   coalesce(date_part('epoch', s.at), 'Infinity') as at
+                              from unnest($1) with ordinality as u (user_id, person)
+                              cross join lateral evervec.user_signals($2, u.user_id, %L) s) x
+                    window person as (partition by x.person, x.signal)) w
+             group by w.person, w.row_key
+            $sql$,
+            format(v_curve, 'x.amount'), v_weighting.frequency, v_weighting.frequency -> '', format(v_rated, 'x.rating'), format(v_decay, 'x.at'),
+            format(v_number, 's.signal_weight'), format(v_number, 's.rating'), format(v_number, 's.amount'), format(v_number, 's.weight'),
+            p_preference.signals);
+    end if;
+    -- What is left of sums that cancel out is nothing.
+    return format(
+        $sql$
+        select w.person::integer, w.row_key, w.weight
+          from (%s) as w (person, row_key, weight, gross)
+         where abs(w.weight) > 1e-9 * w.gross
+        $sql$,
+        case when v_done is not null and v_said is not null
+             then format('select b.person, b.row_key, sum(b.weight), sum(b.gross) '
+                         'from (%s union all %s) as b (person, row_key, weight, gross) group by b.person, b.row_key', v_done, v_said)
+             else coalesce(v_done, v_said, 'select null::integer, null::jsonb, null::float8, null::float8 where false') end);
+end
+$$;
+
+comment on function evervec.weights_query(evervec.source, evervec.preference) is
+$$Internal. The text of the query over ($1 users, $2 source) that gives person (a position in $1), row_key and weight.$$;
+
+revoke execute on function evervec.weights_query(evervec.source, evervec.preference) from public;
+
+-- file: functions/preference/learn.sql
+-- learn: makes the preferences of some users anew, from what they did and what the signals say; for how many it could.
+--
+-- One statement for all of them, as many as fit into memory together. Weights become levels, 64 an octave (1 %) and twenty octaves below a
+-- user's greatest, so that few different ones meet pgvector, which has no vector × scalar. What all rows of the source have in
+-- common is taken away from the sum, unless nothing else is in it.
+-- Locks:  their rows of evervec.user_preference; those of centre_of.
+-- needs: functions/preference/preferences_of.sql
+-- needs: functions/preference/weights_query.sql
+-- needs: functions/preference/find_tastes.sql
+-- needs: functions/preference/centre_of.sql
+create or replace function evervec.learn(p_source evervec.source, p_users text[], p_hashes bytea[], p_preference text default null)
+returns integer
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_centre     vector := evervec.centre_of(p_source);
+    v_preference evervec.preference;
+    v_query      text;
+    v_weighed    record;
+    v_tastes     integer[];
+    v_learned    integer;
+    v_most       integer := 0;
+begin
+    for v_preference in
+        select * from evervec.preferences_of(p_source.source_id) p where p_preference is null or p.name = p_preference
+    loop
+        v_query := evervec.weights_query(p_source, v_preference);
+        execute format(
+            $sql$
+            select coalesce(array_agg(l.person), '{}') as persons, coalesce(array_agg(l.row_key), '{}') as row_keys,
+                   coalesce(array_agg(l.level), '{}') as levels
+              from (select w.person, w.row_key,
+                           (sign(w.weight) * (1 + round(64 / ln(2::float8) * ln(max(abs(w.weight)) over (partition by w.person) / abs(w.weight)))))::integer
+                      from (%s) as w (person, row_key, weight)
+                     %s) as l (person, row_key, level)
+             where abs(l.level) <= 1281
+            $sql$,
+            v_query, case when v_preference.tastes > 1 then 'order by w.person, abs(w.weight) desc, w.row_key' end)
+            into v_weighed using p_users, p_source;
+        v_tastes := case when v_preference.tastes = 1 then array_fill(1, array[cardinality(v_weighed.persons)])
+                         else evervec.find_tastes(p_source, v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_preference.tastes) end;
+        execute format(
+            $sql$
+            with summed as materialized (
+                select t.person, t.taste, t.sample_size as n, vector_norm(t.total) / t.weight as agreement, t.weight, t.length / t.weight as length, t.total,
+                       case when t.balance <> 0 and $7 is not null then t.total - vector_avg(array_prepend(1 / t.balance, $7::real[]::float8[])) end as centred,
+                       array(select k.row_key
+                               from unnest(t.row_keys, t.levels) as k (row_key, level)
+                              order by k.level, k.row_key
+                              limit 50) as liked
+                  from evervec.%I($1, $2, $3, $4) t
+            ), learned as (
+                select s.*, row_number() over person as number, (s.weight / sum(s.weight) over (partition by s.person)) as share,
+                       case when vector_norm(s.centred) > 1e-5 * s.weight then l2_normalize(s.centred) else l2_normalize(s.total) end as direction
+                  from summed s
+                 where s.agreement > 1e-5
+                window person as (partition by s.person order by s.weight desc, s.taste)
+            ), present as (
+                select u.user_id, u.inputs_hash, coalesce(l.number, 1) as taste, %s as embedding, coalesce(l.share, 1) as share,
+                       coalesce((2.5 + l.n * least(l.agreement, 1)) / (5 + l.n), 0.5) as strength,
+                       coalesce((l.n + 5) / (l.n + 10)::float8, 0.5) as confidence, coalesce(l.n, 0) as sample_size, coalesce(l.liked, '{}') as liked
+                  from unnest($8, $9) with ordinality as u (user_id, inputs_hash, person)
+                  left join learned l using (person)
+            ), written as (
+                insert into evervec.user_preference as p
+                       (user_id, source_id, preference_type, taste, embedding, share, strength, confidence, sample_size, liked, inputs_hash, model_id, updated_at)
+                select r.user_id, $5, $6, r.taste, r.embedding, r.share, r.strength, r.confidence, r.sample_size, r.liked, r.inputs_hash, $10, clock_timestamp()
+                  from present r
+                 order by r.user_id, r.taste
+                on conflict (source_id, preference_type, user_id, taste) do update
+                   set embedding   = excluded.embedding,
+                       share       = excluded.share,
+                       strength    = excluded.strength,
+                       confidence  = excluded.confidence,
+                       sample_size = excluded.sample_size,
+                       liked       = excluded.liked,
+                       inputs_hash = excluded.inputs_hash,
+                       model_id    = excluded.model_id,
+                       updated_at  = excluded.updated_at
+            ), fewer as (
+                delete from evervec.user_preference p
+                 using (select r.user_id, max(r.taste) as most from present r group by r.user_id) r
+                 where p.source_id = $5 and p.preference_type = $6 and p.user_id = r.user_id and p.taste > r.most
+            )
+            select count(*) from learned l where l.number = 1
+            $sql$,
+            'taste_' || p_source.name,
+            case when p_source.distance in ('cosine', 'inner_product') then 'l.direction'
+                 else 'vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[]))' end)
+            into v_learned
+            using v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
+                  p_users, p_hashes, p_source.model_id;
+        v_most := greatest(v_most, v_learned);
+    end loop;
+    return v_most;
+end
+$$;
+
+comment on function evervec.learn(evervec.source, text[], bytea[], text) is
+$$Internal. Makes preferences of users anew. p_hashes: their inputs, as user_inputs() has them; p_preference: one kind, NULL: all.$$;
+
+revoke execute on function evervec.learn(evervec.source, text[], bytea[], text) from public;
+
+-- file: functions/preference/user_inputs.sql
+-- user_inputs: what a user's preferences are made from, as a hash: other inputs, another hash.
+--
+-- Cheap, since recommend asks at every call: the rows that the signals give of this user, and the number of the last interaction. A sum of
+-- hashes, so that the order of the rows does not matter and nothing is sorted.
+-- Locks:  none beyond those of the signals' queries.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user
+-- needs: functions/preference/definitions_hash.sql
+-- needs: functions/preference/inputs_hash.sql
+create or replace function evervec.user_inputs(p_user text, p_source text)
+returns bytea
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    return evervec.inputs_hash(
+        evervec.definitions_hash(v_source),
+        (select sum(hash_record_extended(s, 0)) from evervec.user_signals(v_source, p_user) s),
+        (select max(i.interaction_id) from evervec.interaction i where i.user_id = p_user and i.source_id = v_source.source_id));
+end
+$$;
+
+comment on function evervec.user_inputs(text, text) is
+$$Internal. A hash of what a user's preferences among the rows of a source are made from, as it is now. Raises VE101, VE501, VE502.$$;
+
+revoke execute on function evervec.user_inputs(text, text) from public;
+
+-- file: functions/preference/update_user_embedding.sql
+-- update_user_embedding: makes what is known of a user's preferences anew, at once.
+--
+-- Locks:  the user's rows of evervec.user_preference.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user · VE509 unknown kind of preference
+-- needs: functions/preference/learn.sql
+-- needs: functions/preference/user_inputs.sql
+create or replace function evervec.update_user_embedding(p_user text, p_source text, p_preference text default null)
+returns boolean
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+    v_kinds  text[];
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    v_kinds := array(select p.name from evervec.preferences_of(v_source.source_id) p order by p.name);
+    if p_preference <> all (v_kinds) then
+        raise exception using
+            errcode = 'VE509',
+            message = format('source "%s" has no kind of preference "%s"', v_source.name, p_preference),
+            detail  = format('Its kinds are: %s.', array_to_string(v_kinds, ', ')),
+            hint    = 'Add it with evervec.add_preference(…), or give NULL for all.';
+    end if;
+    return evervec.learn(v_source, array[p_user], array[evervec.user_inputs(p_user, p_source)], p_preference) > 0;
+end
+$$;
+
+comment on function evervec.update_user_embedding(text, text, text) is
+$$Makes the preferences of a user among the rows of a source anew: a sum of the rows' vectors, weighted by what the user did (record_interaction) and what the signals say (add_signal), dislikes negative. p_preference: one kind (add_preference); NULL, the default: all. False where there is nothing to learn from; the user then has no preference there, whatever was known before. docs/people.md has the formulas. Raises VE101, VE501, VE502, VE509.$$;
+
+revoke execute on function evervec.update_user_embedding(text, text, text) from public;
+
+-- file: functions/preference/update_user_embeddings.sql
+-- update_user_embeddings: makes the preferences of all users anew whose inputs have changed, many in one statement.
+--
+-- Also those of a day ago, since what was done loses weight with time, and rows get other vectors. A user of whom nothing is left loses
+-- what there is. Users are taken in the order of their names, so that two who do this at once wait, and do not deadlock.
+-- Locks:  the users' rows of evervec.user_preference.
+-- Raises: VE101 unknown source · VE204 bad limit
+-- needs: functions/preference/learn.sql
+-- needs: functions/preference/definitions_hash.sql
+-- needs: functions/preference/inputs_hash.sql
+create or replace function evervec.update_user_embeddings(p_source text default null, p_limit integer default 10000)
+returns bigint
+language plpgsql security definer
+set search_path from current
+set work_mem = '64MB'
+as $$
+declare
+    v_source      evervec.source;
+    v_definitions numeric;
+    v_chunk       integer;
+    v_users       text[];
+    v_hashes      bytea[];
+    v_gone        text[];
+    v_left        bigint := p_limit;
+begin
+    if p_limit is null or p_limit < 1 then
+        raise exception using
+            errcode = 'VE204', message = format('a limit of %s users makes no sense', coalesce(p_limit::text, 'NULL')),
+            detail  = 'p_limit is the number of users that one call makes preferences for at most.',
+            hint    = 'Give a limit of 1 or more; 10,000 is the default.';
+    elsif p_source is not null then
+        perform evervec.source_named(p_source);
+    end if;
+    for v_source in
+        select * from evervec.source s where p_source is null or s.name = p_source order by s.source_id
+    loop
+        exit when v_left <= 0;
+        v_definitions := evervec.definitions_hash(v_source);
+        with input as (
+            select i.user_id, max(i.interaction_id) as last, null::numeric as signals
+              from evervec.interaction i
+             where i.source_id = v_source.source_id
+             group by i.user_id
+            union all
+            select s.user_id, null, sum(hash_record_extended(s, 0))
+              from evervec.user_signals(v_source, null) s
+             group by s.user_id
+        ), person as (
+            select i.user_id, evervec.inputs_hash(v_definitions, max(i.signals), max(i.last)) as inputs_hash
+              from input i
+             group by i.user_id
+        ), known as (
+            select p.user_id, min(p.inputs_hash) as inputs_hash, max(p.inputs_hash) as other_hash, min(p.updated_at) as updated_at,
+                   count(distinct p.preference_type) as kinds
+              from evervec.user_preference p
+             where p.source_id = v_source.source_id
+             group by p.user_id
+        ), due as (
+            select user_id, i.inputs_hash
+              from person i
+              full join known k using (user_id)
+             where k.user_id is null or i.user_id is null or k.inputs_hash is distinct from i.inputs_hash or k.other_hash <> k.inputs_hash
+                or k.updated_at < now() - interval '1 day'
+                or k.kinds < (select count(*) from evervec.preferences_of(v_source.source_id))
+             order by user_id
+             limit v_left
+        )
+        select array_agg(d.user_id order by d.user_id) filter (where d.inputs_hash is not null),
+               array_agg(d.inputs_hash order by d.user_id) filter (where d.inputs_hash is not null),
+               array_agg(d.user_id) filter (where d.inputs_hash is null)
+          into v_users, v_hashes, v_gone
+          from due d;
+        delete from evervec.user_preference p where p.source_id = v_source.source_id and p.user_id = any (v_gone);
+        -- The sums of so many users, arrays of float8, take 8 MB.
+        v_chunk := (select greatest(1000000 / m.dimensions, 100) from evervec.model m where m.model_id = v_source.model_id);
+        for v_first in 1 .. coalesce(cardinality(v_users), 0) by v_chunk loop
+            perform evervec.learn(v_source, v_users[v_first : v_first + v_chunk - 1], v_hashes[v_first : v_first + v_chunk - 1]);
+        end loop;
+        v_left := v_left - coalesce(cardinality(v_users), 0) - coalesce(cardinality(v_gone), 0);
+    end loop;
+    return p_limit - v_left;
+end
+$$;
+
+comment on function evervec.update_user_embeddings(text, integer) is
+$$Makes the preferences of users anew whose interactions or signals have changed since, who are new, or whose preferences are a day old, as update_user_embedding does for one; returns of how many. Workers call it every 15 minutes. p_source: one source; NULL: all; p_limit: at most so many users (default 10,000): call it again until it returns 0. Raises VE101, VE204.$$;
+
+revoke execute on function evervec.update_user_embeddings(text, integer) from public;
 
 -- file: functions/push/push_off.sql
 -- push_off: the webhook is rung no more, and asked for no vectors; workers and webhooks look for work themselves.
@@ -11102,6 +11714,7 @@ revoke execute on function evervec.create_row_function(evervec.source, text, tex
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
 -- hashes_<source>, clear_<source> → see create_vector_functions
+-- taste_<source>, taste_of_<source>, centre_<source> → see create_taste_functions
 -- sample_<source>(percent, characters) → see create_sample_function
 -- document_<source>, redocument_<source> → see create_document_functions
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
@@ -11128,6 +11741,7 @@ begin
         perform evervec.create_document_functions(p_source);
     end if;
     perform evervec.create_vector_functions(p_source);
+    perform evervec.create_taste_functions(p_source);
     perform evervec.create_pass_functions(p_source);
     perform evervec.create_sample_function(p_source);
     if p_source.priority_sql is not null then
@@ -11137,7 +11751,7 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, taste_, taste_of_, centre_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;
 
@@ -11555,6 +12169,101 @@ comment on function evervec.create_target(evervec.source, integer) is
 $$Internal. Creates the embedding table of a source and returns it. Raises VE107.$$;
 
 revoke execute on function evervec.create_target(evervec.source, integer) from public;
+
+-- file: functions/track/create_taste_functions.sql
+-- create_taste_functions: the generated functions that make preferences of the vectors of a source, for many people in one statement.
+--
+-- taste_<source>(persons, row_keys, levels, tastes) → weighted sums, one a person and taste
+-- taste_of_<source>(persons, row_keys, sums' persons, sums' tastes, sums) → for each row the taste of its person's that is nearest
+-- centre_<source>(percent) → the mean of a share of the vectors, the same at each call
+--
+-- pgvector has no vector × scalar, and to build a vector of equal elements costs more than all else: so weights come as levels, 64 an
+-- octave, whose vectors are built once. The least is 1 and not a fraction, which could take an element below what a float holds.
+-- The planner takes vectors for short and would sort them by the gigabyte, where few sums are all that a hash table has to hold.
+-- Vectors whose length is 1 (to a ten-thousandth) are not made so again.
+-- Locks:  none that matter.
+create or replace function evervec.create_taste_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_settings constant text := 'set plan_cache_mode = force_custom_plan set max_parallel_workers_per_gather = 0 set jit = off';
+    v_dimensions        integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+    v_target            text := evervec.qualified_name(p_source.target);
+    v_match             text := evervec.key_match(p_source, 'e', true);
+begin
+    perform evervec.create_row_function(
+        p_source, 'taste', 'p_persons integer[], p_row_keys jsonb[], p_levels integer[], p_tastes integer[]',
+        'table (person integer, taste integer, total vector, weight double precision, balance double precision, length double precision, '
+        'sample_size integer, row_keys jsonb[], levels integer[])',
+        true,
+        format(
+            $body$
+        begin
+            return query
+            with level as materialized (
+                select f.level, f.factor, array_fill(f.factor::real, array[%1$s])::vector as factors
+                  from (select l.level, sign(l.level) * power(2::float8, (1281 - abs(l.level)) / 64.0::float8) as factor
+                          from (select distinct l.level from unnest($3) as l (level)) l) f
+            )
+            select v.person, v.taste,
+                   sum(case when v.square between 0.9998 and 1.0002 then v.embedding else l2_normalize(v.embedding) end * l.factors),
+                   sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * %5$s), count(*)::integer,
+                   array_agg(v.row_key) filter (where l.level > 0), array_agg(l.level) filter (where l.level > 0)
+              from (select k.person, k.row_key, k.level, k.taste, e.%2$I::vector as embedding,
+                           inner_product(e.%2$I::vector, e.%2$I::vector) as square
+                      from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
+                      join %3$s e on %4$s
+                     where e.%2$I is not null
+                    offset 0) v
+              join level l on l.level = v.level
+             where v.square > 0
+             group by v.person, v.taste;
+        end
+            $body$,
+            v_dimensions, p_source.vector_column, v_target, v_match,
+            case when p_source.distance in ('l2', 'l1') then 'vector_norm(v.embedding)' else '1' end),
+        v_settings || ' set enable_sort = off');
+    perform evervec.create_row_function(
+        p_source, 'taste_of', 'p_persons integer[], p_row_keys jsonb[], p_sum_persons integer[], p_sum_tastes integer[], p_sums vector[]',
+        'table (ordinal integer, taste integer, similarity double precision)', true,
+        format(
+            $body$
+        begin
+            return query
+            select distinct on (v.ordinality) v.ordinality::integer, v.taste, v.similarity
+              from (select k.ordinality, s.taste, 1 - (e.%1$I::vector <=> s.total) as similarity
+                      from unnest($1, $2) with ordinality as k (person, row_key, ordinality)
+                      join %2$s e on %3$s
+                      join unnest($3, $4, $5) as s (person, taste, total) on s.person = k.person
+                     where e.%1$I is not null) v
+             where v.similarity <> 'NaN'
+             order by v.ordinality, v.similarity desc, v.taste;
+        end
+            $body$,
+            p_source.vector_column, v_target, v_match),
+        v_settings);
+    perform evervec.create_row_function(
+        p_source, 'centre', 'p_percent real', 'vector', true,
+        format(
+            $body$
+        begin
+            return (
+                select avg(l2_normalize(e.%1$I::vector))
+                  from %2$s e tablesample system ($1) repeatable (0)
+                 where e.%1$I is not null);
+        end
+            $body$,
+            p_source.vector_column, v_target),
+        v_settings);
+end
+$$;
+
+comment on function evervec.create_taste_functions(evervec.source) is
+$$Internal. Creates or replaces taste_, taste_of_ and centre_<source>.$$;
+
+revoke execute on function evervec.create_taste_functions(evervec.source) from public;
 
 -- file: functions/track/create_trigger_function.sql
 -- create_trigger_function: one trigger function: does nothing for a session that bypasses evervec.
@@ -13386,4 +14095,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'cc2bc0b187deed3fa7f4e55be214d6be88c47741b10443fac5a5b6eb74c45c9c');
+values ('evervec_0002_functions', '55ed503764b02c6035d2b0bf757e1e8fb6f7c90cdfaad83a218732302fb4587f');
