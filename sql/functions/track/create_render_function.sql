@@ -3,16 +3,24 @@
 -- A text is hashed whole and then cut (p_characters NULL: not), here already, so that nobody ever holds many great texts at once.
 -- A session keeps the plan that it made while a table was empty, and rows are looked up by their keys all the same: LIMIT keeps the
 -- planner from joining whole tables, the settings from scanning them.
+-- An archived row that the source's retention does not call settled any more has no hash here: it is embedded again, though its text is the same.
 -- Locks:  none that matter.
+-- needs: functions/archive/settled_condition.sql
 create or replace function evervec.create_render_function(p_source evervec.source)
 returns void
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_sql record;
+    v_sql  record;
+    v_hash text;
 begin
     select * into v_sql from evervec.fragments(p_source);
+    v_hash := v_sql.stored_hash;
+    if p_source.retention is not null then
+        v_hash := format('case when not %1$s or (select %2$s from %3$s s where %4$s limit 1) then %5$s end', v_sql.archived,
+                         evervec.settled_condition(p_source), v_sql.relation, evervec.key_match(p_source, 's', false), v_hash);
+    end if;
     perform evervec.create_row_function(
         p_source, 'render', 'p_row_keys jsonb[], p_characters integer',
         'table (ordinal integer, present boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
@@ -27,7 +35,7 @@ begin
               left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
         end
             $body$,
-            v_sql.stored_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
+            v_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
             v_sql.target, evervec.key_match(p_source, 'e', true)),
         'set enable_seqscan = off set jit = off');
 end
