@@ -402,3 +402,10 @@ select evervec.delete_embeddings('film_poster', array['{"id": 2}', '{"id": 3}']:
 
 -- example: untrack
 select evervec.untrack('film_in_words', p_drop_vectors => true);
+
+-- example: current_user_id
+-- In a web request: the user who is logged in, until the end of the transaction.
+begin;
+set local evervec.user_id = 'ada';
+select evervec.current_user_id();
+commit;

@@ -8,6 +8,19 @@ end
 $$;
 drop sequence evervec.next_ring;
 drop table
+    evervec.leaver,
+    evervec.user_relation,
+    evervec.analysis_cache,
+    evervec.recommendation_cache,
+    evervec.trend,
+    evervec.user_preference,
+    evervec.preference,
+    evervec.weighting,
+    evervec.signal,
+    evervec.row_mark,
+    evervec.interaction_key,
+    evervec.interaction,
+    evervec.interaction_type,
     evervec.push,
     evervec.maintenance,
     evervec.secret,

@@ -643,5 +643,221 @@ create unique index api_token_in_use_idx on evervec.api_token (name) where revok
 comment on table evervec.api_token is
 $$Who may call the webhook: the SHA-256 of each token, never the token.$$;
 
+-- People: what they did, what they like, and what is kept for them. A user is whatever text the application knows one by.
+-- Row-level security confines all but evervec's owner, workers and admins to the rows of the user they are (see confine_to_user).
+create table evervec.interaction_type (
+    name   text             not null,
+    weight double precision not null,
+    marks  text,
+    rated  boolean          not null default false,
+    constraint interaction_type_pkey primary key (name),
+    constraint interaction_type_name_check check (name ~ '\S'),
+    constraint interaction_type_weight_check check (abs(weight) < 'Infinity'),
+    constraint interaction_type_marks_check check (marks in ('has', 'dismissed'))
+);
+comment on table evervec.interaction_type is
+$$What people do with rows, and how much of a liking that shows (a negative weight: of a dislike). marks: the row then counts as theirs, or as dismissed, and is not recommended. rated: its value is a rating.$$;
+insert into evervec.interaction_type (name, weight, marks, rated)
+values ('dismiss',         -1.0, 'dismissed', false),
+       ('favorite',         1.0, 'has',       false),
+       ('purchase',         1.0, 'has',       false),
+       ('purchase_intent',  0.7, null,        false),
+       ('rating',           1.0, 'has',       true),
+       ('search',           0.1, null,        false),
+       ('view',             0.2, null,        false);
+
+create table evervec.interaction (
+    interaction_id bigint           generated always as identity,
+    user_id        text             not null,
+    source_id      integer          not null,
+    row_key        jsonb,
+    type           text             not null,
+    value          double precision,
+    context        jsonb            not null default '{}',
+    occurred_at    timestamptz      not null default now()
+) partition by range (occurred_at);
+alter table evervec.interaction replica identity full;
+create index interaction_user_id_source_id_occurred_at_idx on evervec.interaction (user_id, source_id, occurred_at);
+comment on table evervec.interaction is
+$$What people did with rows, a partition a month. row_key: NULL where no row was concerned, as in a search. No foreign keys: the row may go, and comes to nothing then.$$;
+
+create table evervec.interaction_key (
+    user_id        text        not null,
+    key            text        not null,
+    interaction_id bigint      not null,
+    created_at     timestamptz not null default now(),
+    constraint interaction_key_pkey primary key (user_id, key)
+);
+create index interaction_key_created_at_idx on evervec.interaction_key (created_at);
+comment on table evervec.interaction_key is
+$$Keys under which interactions were recorded, so that none is recorded twice: a unique key of a partitioned table would not reach over its partitions.$$;
+
+create table evervec.row_mark (
+    user_id   text        not null,
+    source_id integer     not null,
+    row_key   jsonb       not null,
+    mark      text        not null,
+    marked_at timestamptz not null default now(),
+    constraint row_mark_pkey primary key (user_id, source_id, row_key),
+    constraint row_mark_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
+    constraint row_mark_mark_check check (mark in ('has', 'dismissed'))
+);
+create index row_mark_source_id_idx on evervec.row_mark (source_id);
+comment on table evervec.row_mark is
+$$Rows that are not recommended to a user, who has or dismissed them: known for longer than the interactions that say so.$$;
+
+create table evervec.weighting (
+    name           text             not null,
+    own_mean       boolean          not null,
+    rating_missing double precision not null,
+    rating_scale   double precision not null,
+    half_life      interval,
+    period         interval         not null,
+    curve          text             not null,
+    saturation     double precision not null,
+    frequency      jsonb            not null,
+    note           text             not null,
+    constraint weighting_pkey primary key (name),
+    constraint weighting_rating_scale_check check (rating_scale > 0 and rating_scale < 'Infinity'),
+    constraint weighting_half_life_check check (half_life > '0'),
+    constraint weighting_period_check check (period > '0'),
+    constraint weighting_curve_check check (curve in ('saturating', 'linear')),
+    constraint weighting_saturation_check check (saturation > 0 and saturation < 'Infinity'),
+    constraint weighting_frequency_check check (jsonb_typeof(frequency) = 'object')
+);
+comment on table evervec.weighting is
+$$How ratings, frequencies and counts become weights; editable, and more may be added.$$;
+insert into evervec.weighting (name, own_mean, rating_missing, rating_scale, half_life, period, curve, saturation, frequency, note)
+values ('evervec', true, 3, 2, '30 days', '90 days', 'saturating', 3,
+        '{"daily": 1.0, "weekly": 0.8, "occasional": 0.5, "special": 0.3, "": 1.0}',
+        'ratings around the user''s own mean, counts that saturate, a half-life'),
+       ('collection', false, 3, 5, null, '90 days', 'linear', 10,
+        '{"daily": 1.0, "weekly": 0.8, "occasional": 0.5, "special": 0.3, "": 0.5}',
+        'ratings of 5, counts of 10 within the period, frequencies of use');
+
+create table evervec.signal (
+    signal_id  integer          generated always as identity,
+    source_id  integer          not null,
+    name       text             not null,
+    query      text             not null,
+    columns    text[]           not null default '{}',
+    weight     double precision not null default 1,
+    last_error text,
+    created_at timestamptz      not null default now(),
+    constraint signal_pkey primary key (signal_id),
+    constraint signal_source_id_name_key unique (source_id, name),
+    constraint signal_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
+    constraint signal_weight_check check (abs(weight) < 'Infinity')
+);
+comment on table evervec.signal is
+$$Queries over the application's tables that tell who likes which rows. columns: which of the optional ones the query gives.$$;
+
+create table evervec.preference (
+    preference_id integer  generated always as identity,
+    source_id     integer  not null,
+    name          text     not null,
+    weighting     text     not null,
+    signals       text[],
+    types         text[],
+    tastes        smallint not null default 1,
+    constraint preference_pkey primary key (preference_id),
+    constraint preference_source_id_name_key unique (source_id, name),
+    constraint preference_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
+    constraint preference_weighting_fkey foreign key (weighting) references evervec.weighting (name),
+    constraint preference_tastes_check check (tastes between 1 and 20)
+);
+create index preference_weighting_idx on evervec.preference (weighting);
+comment on table evervec.preference is
+$$Kinds of preference of a source; without a row of that name, default is: weighting evervec, all signals and types, one taste. signals, types: those that count; NULL: all.$$;
+
+create table evervec.user_preference (
+    user_id         text        not null,
+    source_id       integer     not null,
+    preference_type text        not null default 'default',
+    taste           smallint    not null default 1,
+    embedding       vector      not null,
+    strength        real        not null default 0.5,
+    confidence      real        not null default 0.5,
+    sample_size     integer     not null default 0,
+    liked           jsonb[]     not null default '{}',
+    inputs_hash     bytea,
+    model_id        integer     not null,
+    created_at      timestamptz not null default now(),
+    updated_at      timestamptz not null default now(),
+    constraint user_preference_pkey primary key (source_id, preference_type, user_id, taste),
+    constraint user_preference_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
+);
+create index user_preference_user_id_idx on evervec.user_preference (user_id);
+comment on table evervec.user_preference is
+$$What users like, as vectors among those of the rows: one a kind of preference and taste. liked: keys of the rows that weigh most.$$;
+
+create table evervec.trend (
+    source_id  integer          not null,
+    row_key    jsonb            not null,
+    score      double precision not null,
+    updated_at timestamptz      not null default now(),
+    constraint trend_pkey primary key (source_id, row_key),
+    constraint trend_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
+);
+create index trend_source_id_score_idx on evervec.trend (source_id, score desc);
+comment on table evervec.trend is
+$$Sums of what all people did with a row lately, by update_trends().$$;
+
+-- Unlogged, like the cache of searches, and emptied with the table of changes that it is checked against.
+create unlogged table evervec.recommendation_cache (
+    user_id      text        not null,
+    source_id    integer     not null,
+    context_hash bytea       not null,
+    seen         pg_snapshot not null,
+    kept_by      xid8        not null default pg_current_xact_id(),
+    row_keys     jsonb[]     not null,
+    scores       real[]      not null,
+    similarities real[]      not null,
+    types        text[]      not null,
+    because      jsonb[]     not null,
+    confidence   real        not null default 0.5,
+    created_at   timestamptz not null default now(),
+    expires_at   timestamptz not null
+);
+create index recommendation_cache_user_id_context_hash_idx on evervec.recommendation_cache (user_id, context_hash);
+create index recommendation_cache_expires_at_idx on evervec.recommendation_cache (expires_at);
+alter table evervec.recommendation_cache set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+comment on table evervec.recommendation_cache is
+$$What was recommended to users, by a SHA-256 of all that decides it. Empty after a crash of the server; on a standby it cannot be read.$$;
+
+create table evervec.analysis_cache (
+    user_id     text        not null,
+    name        text        not null,
+    source_id   integer,
+    value       jsonb       not null,
+    confidence  real        not null default 0.5,
+    inputs_hash bytea,
+    created_at  timestamptz not null default now(),
+    expires_at  timestamptz not null,
+    constraint analysis_cache_pkey primary key (user_id, name),
+    constraint analysis_cache_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
+);
+create index analysis_cache_source_id_idx on evervec.analysis_cache (source_id);
+create index analysis_cache_expires_at_idx on evervec.analysis_cache (expires_at);
+comment on table evervec.analysis_cache is
+$$What applications found out about users, for a time (cache_put, cache_get). inputs_hash: of what the user does with a source, where it was made from that.$$;
+
+create table evervec.user_relation (
+    relation   regclass not null,
+    key_column name     not null,
+    constraint user_relation_pkey primary key (relation)
+);
+comment on table evervec.user_relation is
+$$Tables of users (track_users): who is deleted there is forgotten here.$$;
+
+-- Appended, and nothing else, where more could make the writer fail (REPEATABLE READ, SERIALIZABLE).
+create table evervec.leaver (
+    user_id text        not null,
+    left_at timestamptz not null default now()
+);
+alter table evervec.leaver replica identity full;
+comment on table evervec.leaver is
+$$Users who were deleted and are yet to be forgotten, by maintenance.$$;
+
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '77b59d5b109787dc907a1daf4d8319c51d5b4e5358d3d913f3c68dbc0abc0ab8');
+values ('evervec_0001_tables', '3b4a7844a04ce249827a586d685872eecff33adacddf3f885fd41d92953450ac');

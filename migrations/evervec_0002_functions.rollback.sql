@@ -216,6 +216,10 @@ drop function evervec.ring_once();
 drop function evervec.send_ring(text);
 drop function evervec.post_json(text, jsonb, text, interval);
 drop function evervec.push_off();
+drop function evervec.confine_to_user(regclass);
+drop function evervec.check_user(text);
+drop function evervec.current_user_id();
+drop function evervec.acts_for_all();
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
 drop function evervec.hold_model(integer, timestamptz, text, text);
@@ -515,6 +519,14 @@ drop function evervec.kind_rights();
 -- removed: functions/model/pause_model.sql
 
 -- removed: functions/model/resume_model.sql
+
+-- removed: functions/people/acts_for_all.sql
+
+-- removed: functions/people/check_user.sql
+
+-- removed: functions/people/confine_to_user.sql
+
+-- removed: functions/people/current_user_id.sql
 
 -- removed: functions/push/configure_push.sql
 

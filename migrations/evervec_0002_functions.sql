@@ -47,14 +47,18 @@ as $$
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
+        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('reader', 'relation', 'select', 'interaction row_mark user_preference recommendation_cache analysis_cache'),
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
+        ('writer', 'function', 'execute', 'current_user_id acts_for_all check_user'),
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
+        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user'),
 
         ('admin', 'function', 'execute',
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
@@ -65,8 +69,10 @@ as $$
          'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
-         'maintenance model model_call processing_queue push retry_policy schema_version setting source spending'),
-        ('admin', 'relation', 'update', 'model retry_policy setting'),
+         'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
+         'interaction row_mark user_preference recommendation_cache analysis_cache interaction_type weighting signal preference trend user_relation'),
+        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('admin', 'relation', 'update', 'model retry_policy setting interaction_type weighting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
         ('admin', 'relation', 'delete', 'retry_policy')
       ) as r (kind, object, privilege, names)
@@ -3705,6 +3711,133 @@ comment on function evervec.resume_model(text) is
 $$Takes the work on all sources of a model up again; jobs that an error of the same kind put off are due at once. Returns whether it was paused. Raises VE108.$$;
 
 revoke execute on function evervec.resume_model(text) from public;
+
+-- file: functions/people/acts_for_all.sql
+-- acts_for_all: whether the session's role may see and change what is kept of every user: evervec's owner, workers and admins.
+--
+-- The role is the one that the session has set, or else its user: this is asked within functions that run with other rights than their caller's.
+-- Locks:  none.
+create or replace function evervec.acts_for_all()
+returns boolean
+language sql stable security definer
+set search_path from current
+as $$
+    select exists (
+        select
+          from pg_roles r
+         where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
+           and (pg_has_role(r.oid, (select n.nspowner from pg_namespace n where n.nspname = 'evervec'), 'usage')
+                or exists (
+                    select
+                      from evervec.access a
+                      join pg_roles g on g.oid = a.role
+                     where a.kind in ('worker', 'admin') and pg_has_role(r.oid, g.oid, 'usage'))))
+$$;
+
+comment on function evervec.acts_for_all() is
+$$Internal. Whether the session's role is evervec's owner, a worker or an admin, for whom every user is theirs.$$;
+
+revoke execute on function evervec.acts_for_all() from public;
+
+-- file: functions/people/current_user_id.sql
+-- current_user_id: which user of the application the session speaks for; NULL: none is known.
+--
+-- Claims come first: PostgREST and Supabase set them from a token that they have checked, and whoever talks to those cannot set anything.
+-- A role that may run any SQL can set claims as well as evervec.user_id: this tells well-meaning users apart, not attackers from each other.
+-- Locks:  none.
+create or replace function evervec.current_user_id()
+returns text
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_claims text := nullif(current_setting('request.jwt.claims', true), '');
+    v_user   text;
+begin
+    if v_claims is not null then
+        begin
+            v_user := v_claims::jsonb ->> 'sub';
+        exception when data_exception then
+            return null;
+        end;
+    end if;
+    return coalesce(nullif(v_user, ''), nullif(current_setting('request.jwt.claim.sub', true), ''),
+                    nullif(current_setting('evervec.user_id', true), ''));
+end
+$$;
+
+comment on function evervec.current_user_id() is
+$$The user of the application that the session speaks for: the claim sub that PostgREST and Supabase set, or else evervec.user_id (SET LOCAL evervec.user_id = '…'). NULL: nobody is named, or the claims are no JSON. A role that may run any SQL can name whom it likes.$$;
+
+revoke execute on function evervec.current_user_id() from public;
+
+-- file: functions/people/check_user.sql
+-- check_user: refuses to act for a user whom the session does not speak for.
+--
+-- The first line of every function that is given a user, and runs with the rights of evervec's owner.
+-- Locks:  none.
+-- Raises: VE501 another user's · VE502 no user
+-- needs: functions/people/current_user_id.sql
+-- needs: functions/people/acts_for_all.sql
+create or replace function evervec.check_user(p_user text)
+returns void
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_user text;
+begin
+    if p_user is null or p_user !~ '\S' or octet_length(p_user) > 200 then
+        raise exception using
+            errcode = 'VE502',
+            message = format('%s is no user', case when octet_length(p_user) > 200 then 'a text of more than 200 bytes'
+                                                   else coalesce(quote_literal(p_user), 'NULL') end),
+            detail  = 'A user is the text that the application knows one by, of 1 to 200 bytes, such as a uuid.',
+            hint    = 'Give p_user; evervec.current_user_id() is the one that the session speaks for.';
+    end if;
+    v_user := evervec.current_user_id();
+    if p_user is distinct from v_user and not evervec.acts_for_all() then
+        raise exception using
+            errcode = 'VE501',
+            message = 'this is another user''s',
+            detail  = case when v_user is null then 'The session speaks for no user.'
+                           else format('The session speaks for user %L.', v_user) end,
+            hint    = 'SET LOCAL evervec.user_id to the user, or connect as a role that was granted worker or admin and so acts for all.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_user(text) is
+$$Internal. Raises VE501 where the session does not speak for that user and its role does not act for all, VE502 where it is no user.$$;
+
+revoke execute on function evervec.check_user(text) from public;
+
+-- file: functions/people/confine_to_user.sql
+-- confine_to_user: row-level security for a table with a user in it: everybody sees and writes what is theirs, and workers and admins all.
+--
+-- The same for partitions, which somebody could read by their own names. Calls stand in subqueries, so that they are made once a statement.
+-- Locks:  ACCESS EXCLUSIVE on the table.
+-- needs: functions/people/current_user_id.sql
+-- needs: functions/people/acts_for_all.sql
+create or replace function evervec.confine_to_user(p_relation regclass)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    execute format('alter table %s enable row level security', evervec.qualified_name(p_relation));
+    if not exists (select from pg_policy p where p.polrelid = p_relation and p.polname = 'own_rows') then
+        execute format(
+            'create policy own_rows on %s using (user_id = (select evervec.current_user_id()) or (select evervec.acts_for_all()))',
+            evervec.qualified_name(p_relation));
+    end if;
+end
+$$;
+
+comment on function evervec.confine_to_user(regclass) is
+$$Internal. Enables row-level security on a table with a column user_id, with one policy: own_rows.$$;
+
+revoke execute on function evervec.confine_to_user(regclass) from public;
 
 -- file: functions/push/push_off.sql
 -- push_off: the webhook is rung no more, and asked for no vectors; workers and webhooks look for work themselves.
@@ -12405,4 +12538,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '3841cf6b7132e59ba3390f27c7fa3a35db387ff346e9370775ceb3e830b2ab24');
+values ('evervec_0002_functions', '7f2bf47df2f2b0682eb9af3e7dfc0a5fa6229a798baa6813410fcac9a4320505');

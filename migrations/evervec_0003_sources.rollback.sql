@@ -18,6 +18,11 @@ begin
         end if;
         perform evervec.untrack(v_source.name, p_drop_vectors => true);
     end loop;
+    -- Policies would keep the functions that they call from being dropped.
+    for v_source in select polrelid::regclass as target from pg_catalog.pg_policy where polname = 'own_rows' and polrelid in (
+        select oid from pg_catalog.pg_class where relnamespace = 'evervec'::regnamespace) loop
+        execute pg_catalog.format('drop policy own_rows on %s', v_source.target);
+    end loop;
     perform evervec.unschedule_maintenance();
     perform evervec.push_off();
 end

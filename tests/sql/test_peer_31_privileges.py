@@ -68,6 +68,7 @@ def test_peer_31_a_granted_worker_can_do_nothing_else(
         "due_indexes",
         *("get_source", "get_model", "index_of", "estimated_rows", "partitions_of"),
         *("check_ring", "check_token"),
+        *("current_user_id", "acts_for_all", "check_user"),
         *("status: SELECT", "queue_health: SELECT", "schema_version: SELECT"),
     }
     with session_of(database, somebody) as conn:

@@ -16,14 +16,18 @@ as $$
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
+        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('reader', 'relation', 'select', 'interaction row_mark user_preference recommendation_cache analysis_cache'),
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
+        ('writer', 'function', 'execute', 'current_user_id acts_for_all check_user'),
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
+        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user'),
 
         ('admin', 'function', 'execute',
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
@@ -34,8 +38,10 @@ as $$
          'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
-         'maintenance model model_call processing_queue push retry_policy schema_version setting source spending'),
-        ('admin', 'relation', 'update', 'model retry_policy setting'),
+         'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
+         'interaction row_mark user_preference recommendation_cache analysis_cache interaction_type weighting signal preference trend user_relation'),
+        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('admin', 'relation', 'update', 'model retry_policy setting interaction_type weighting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
         ('admin', 'relation', 'delete', 'retry_policy')
       ) as r (kind, object, privilege, names)
