@@ -159,6 +159,8 @@ create table evervec.source (
     return_attributes  smallint[]  not null default '{}',
     text_search        text,
     bm25               boolean     not null default false,
+    retention          jsonb,
+    views              regclass[],
     state              text        not null default 'active',
     pass_kind          text,
     pass_stage         text,
@@ -199,6 +201,10 @@ comment on column evervec.source.text_search is
 $$The configuration of full text search by whose rules texts are kept beside their vectors, with its schema; NULL: they are not. As text, because pg_upgrade refuses a column of type regconfig.$$;
 comment on column evervec.source.bm25 is
 $$Whether texts are kept beside their words, with an index of pg_textsearch that ranks what the words find.$$;
+comment on column evervec.source.retention is
+$$Which rows are settled, and archived by maintenance: older_than, column, where; NULL: none.$$;
+comment on column evervec.source.views is
+$$The views <source>_active and <source>_archived, as add_views made them; empty while the source is suspended, NULL: not wanted.$$;
 comment on column evervec.source.partitions is
 $$The partitions that were there at the last look; ATTACH and DETACH fire no trigger, so tick() compares.$$;
 comment on column evervec.source.pass_kind is
@@ -580,7 +586,8 @@ $$Upkeep and how often it is done; every is editable, and schedule_maintenance t
 comment on column evervec.maintenance.by_worker is
 $$false: pg_cron only; a worker does the work that it would ring for.$$;
 insert into evervec.maintenance (job, every, by_worker)
-values ('cleanup_expired', '1 minute', true),
+values ('apply_retention', '10 minutes', true),
+       ('cleanup_expired', '1 minute', true),
        ('ring', '5 seconds', false),
        ('tick', '15 seconds', true);
 
@@ -860,4 +867,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '3b4a7844a04ce249827a586d685872eecff33adacddf3f885fd41d92953450ac');
+values ('evervec_0001_tables', 'cbb1cf6e0378d9c8b422facca2b3f1334539524634276faa4b19f68caa950312');

@@ -38,17 +38,16 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, jsonb);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.search_body(evervec.source, integer, text, text, text, text, text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, jsonb);
 drop function evervec.result_name(text, evervec.filter);
 drop function evervec.pinned_settings();
-drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
 drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
@@ -105,7 +104,6 @@ drop function evervec.vectors_lookup(text, jsonb[]);
 drop function evervec.delete_embedding(text, jsonb);
 drop function evervec.delete_embeddings(text, jsonb[]);
 drop function evervec.create_manual_functions(evervec.source);
-drop function evervec.fragments(evervec.source);
 drop function evervec.check_vectors(evervec.source, vector[]);
 drop function evervec.words_of(text, text);
 drop function evervec.vector_lookup(text, jsonb);
@@ -266,11 +264,9 @@ drop function evervec.doctor_log();
 drop function evervec.doctor_leases(evervec.source);
 drop function evervec.doctor_key(evervec.source);
 drop function evervec.primary_key(regclass);
-drop function evervec.base_type(oid);
 drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
-drop function evervec.estimated_rows(regclass);
 drop function evervec.wanted_index(evervec.source);
 drop function evervec.index_of(evervec.source, text);
 drop function evervec.index_due(evervec.source);
@@ -312,6 +308,25 @@ drop function evervec.check_ring(bigint, text, bytea, text);
 drop function evervec.secret_values(text);
 drop function evervec.ring_signature(text, bigint, text, bytea);
 drop function evervec.hmac_sha256(bytea, bytea);
+drop function evervec.with_retention(evervec.source, jsonb);
+drop function evervec.base_type(oid);
+drop function evervec.settled_condition(evervec.source);
+drop function evervec.over_row(regclass, text);
+drop function evervec.retention_columns(evervec.source);
+drop function evervec.restore(text, text, integer);
+drop function evervec.drop_views(text);
+drop function evervec.drop_vectors(evervec.source, bigint);
+drop function evervec.discard_views(evervec.source);
+drop function evervec.create_views(evervec.source);
+drop function evervec.create_archive_function(evervec.source);
+drop function evervec.fragments(evervec.source);
+drop function evervec.check_slice(bigint);
+drop function evervec.check_owns(evervec.source, text);
+drop function evervec.archived_rows(evervec.source);
+drop function evervec.estimated_rows(regclass);
+drop function evervec.archive(text, interval, text, text, integer);
+drop function evervec.apply_retention(integer);
+drop function evervec.add_views(text);
 drop function evervec.unprotect(text);
 drop function evervec.revoke_access(name, text);
 drop function evervec.protect(text);
@@ -357,6 +372,36 @@ drop function evervec.kind_rights();
 -- removed: functions/access/revoke_access.sql
 
 -- removed: functions/access/unprotect.sql
+
+-- removed: functions/archive/add_views.sql
+
+-- removed: functions/archive/apply_retention.sql
+
+-- removed: functions/archive/archive.sql
+
+-- removed: functions/archive/archived_rows.sql
+
+-- removed: functions/archive/check_owns.sql
+
+-- removed: functions/archive/check_slice.sql
+
+-- removed: functions/archive/create_archive_function.sql
+
+-- removed: functions/archive/create_views.sql
+
+-- removed: functions/archive/discard_views.sql
+
+-- removed: functions/archive/drop_vectors.sql
+
+-- removed: functions/archive/drop_views.sql
+
+-- removed: functions/archive/restore.sql
+
+-- removed: functions/archive/retention_columns.sql
+
+-- removed: functions/archive/settled_condition.sql
+
+-- removed: functions/archive/with_retention.sql
 
 -- removed: functions/auth/check_ring.sql
 

@@ -71,7 +71,7 @@ class Source:
 class SourceStatus:
     """One line of the view evervec.status.
 
-    vectors      an estimate; None when the role may not read the embedding table
+    vectors, archived  estimates; None when the embedding table does not exist
     index_state  "none" (not wanted), "not built", "building", "invalid" or "valid"
     backfill     whether a pass over all rows is under way
     index_progress  0 to 0.99 of a build under way, where the role may see it
@@ -89,6 +89,7 @@ class SourceStatus:
     index_state: str
     backfill: bool
     index_progress: float | None
+    archived: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class Coverage:
     source: str
     total: int
     embedded: int
+    archived: int
     missing: int
     percent: float
 

@@ -1,4 +1,4 @@
--- create_archive_function: archive_<source>(condition, limit, restore), which drops vectors of settled rows, or has archived ones embedded again.
+-- create_archive_function: archive_<source>(condition over s, condition over e, limit, restore), which drops vectors of settled rows, or has archived ones embedded again.
 --
 -- An archived row of evervec's own table keeps its place there, with the hash and the words of its text, so that it is still found by words; no
 -- index of vectors has it. How it is marked in a user's table, see fragments. The time of its vector stays as it was.
@@ -16,7 +16,7 @@ declare
 begin
     select * into v_sql from evervec.fragments(p_source);
     perform evervec.create_row_function(
-        p_source, 'archive', 'p_condition text, p_limit bigint, p_restore boolean', 'setof jsonb', false,
+        p_source, 'archive', 'p_row text, p_vector text, p_limit bigint, p_restore boolean', 'setof jsonb', false,
         format(
             $body$
         declare
@@ -26,30 +26,33 @@ begin
             perform set_config('evervec.bypass', 'on', true);
             return query execute
                 'with found as materialized (
-                    select %1$s.tableoid as partition, %1$s.ctid as address
-                      from ' || %2$L || '
-                     where ' || case when $3 then %3$L else %4$L end || ' and (' || $1 || ')
+                    select %1$s
+                      from (select s.*, s.tableoid as "evervec partition", s.ctid as "evervec address" from ' || %2$L || ' s where ' || $1 || ') s
+                      ' || %10$L || '
+                     where ' || case when $4 then %3$L else %4$L end || ' and ' || $2 || '
                      limit $1
-                       for %5$s of %1$s skip locked
+                       for %5$s skip locked
                 )
                 update ' || %6$L || ' d
-                   set ' || case when $3 then %7$L else %8$L end || '
+                   set ' || case when $4 then %7$L else %8$L end || '
                   from found f
                  where d.tableoid = f.partition and d.ctid = f.address
                 returning ' || %9$L
-            using $2;
+            using $3;
             perform set_config('evervec.bypass', coalesce(v_former, ''), true);
         end
             $body$,
-            case when v_column then 's' else 'e' end,
-            case when v_column then format('%s s cross join lateral (select s.*) e', v_sql.relation)
-                 else format('%s s join %s e on %s', v_sql.relation, v_sql.target, evervec.key_match(p_source, 'e', true, 's', false)) end,
+            case when v_column then 's."evervec partition" as partition, s."evervec address" as address'
+                 else 'e.tableoid as partition, e.ctid as address' end,
+            v_sql.relation,
             v_sql.archived, format('e.%I is not null', p_source.vector_column),
-            case when v_column then 'no key update' else 'update' end,
+            case when v_column then 'no key update of s' else 'update of e' end,
             case when v_column then v_sql.relation else v_sql.target end,
             case when v_column then format('%I = null, %I = null', p_source.hash_column, p_source.model_column) else 'model_id = 0' end,
             format('%I = null', p_source.vector_column) || case when v_column then format(', %I = %L', p_source.model_column, 'archived') else '' end,
-            evervec.key_call(p_source, 'd', not v_column)));
+            evervec.key_call(p_source, 'd', not v_column),
+            case when v_column then 'cross join lateral (select s.*) e'
+                 else format('join %s e on %s', v_sql.target, evervec.key_match(p_source, 'e', true, 's', false)) end));
 end
 $$;
 

@@ -8,11 +8,13 @@ language plpgsql
 set search_path from current
 as $$
 declare
+    v_settled  record;
     v_archived bigint;
 begin
-    execute format('select count(*) from evervec.%I($1, $2, false)', 'archive_' || p_source.name)
+    select * into v_settled from evervec.settled_condition(p_source);
+    execute format('select count(*) from evervec.%I($1, $2, $3, false)', 'archive_' || p_source.name)
     into v_archived
-    using evervec.settled_condition(p_source), p_limit;
+    using v_settled.of_row, v_settled.of_vector, p_limit;
     if v_archived > 0 then
         perform evervec.note_change(p_source.source_id);
     end if;

@@ -24,7 +24,7 @@ begin
         perform evervec.check_owns(v_source, 'p_where');
         perform evervec.analyse_sql(v_source.relation, 'p_where', format(E'(%s\n) is true', p_where));
     end if;
-    execute format('select array_agg(k) from evervec.%I($1, $2, true) k', 'archive_' || v_source.name)
+    execute format('select array_agg(k) from evervec.%I($1, ''true'', $2, true) k', 'archive_' || v_source.name)
     into v_keys
     using case when p_where is null then 'true' else evervec.over_row(v_source.relation, p_where) end, p_limit::bigint;
     if v_keys is null then

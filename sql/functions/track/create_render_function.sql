@@ -12,14 +12,13 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_sql  record;
-    v_hash text;
+    v_sql     record;
+    v_settled record;
 begin
     select * into v_sql from evervec.fragments(p_source);
-    v_hash := v_sql.stored_hash;
+    select * into v_settled from evervec.settled_condition(p_source);
     if p_source.retention is not null then
-        v_hash := format('case when not %1$s or (select %2$s from %3$s s where %4$s limit 1) then %5$s end', v_sql.archived,
-                         evervec.settled_condition(p_source), v_sql.relation, evervec.key_match(p_source, 's', false), v_hash);
+        v_sql.stored_hash := format('case when not %s or s.settled and %s then %s end', v_sql.archived, v_settled.of_vector, v_sql.stored_hash);
     end if;
     perform evervec.create_row_function(
         p_source, 'render', 'p_row_keys jsonb[], p_characters integer',
@@ -31,12 +30,13 @@ begin
             select k.ordinality::integer, s.present is not null, left(s.content, coalesce($2, 2147483647)),
                    sha256(convert_to(s.content, 'UTF8')), %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
-              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (present, content) on true
+              left join lateral (select true, %3$s, %8$s from %4$s s where %5$s limit 1) as s (present, content, settled) on true
               left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
         end
             $body$,
-            v_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
-            v_sql.target, evervec.key_match(p_source, 'e', true)),
+            v_sql.stored_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
+            v_sql.target, evervec.key_match(p_source, 'e', true),
+            v_settled.of_row),
         'set enable_seqscan = off set jit = off');
 end
 $$;

@@ -14,7 +14,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     perform evervec.drop_triggers(v_source);
-    perform evervec.remove_views(v_source);
+    perform evervec.discard_views(v_source);
     if evervec.is_protected(v_source) then
         perform evervec.drop_policies(v_source, array['evervec_visible']);
     end if;

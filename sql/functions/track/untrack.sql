@@ -11,7 +11,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     perform evervec.drop_triggers(v_source);
-    perform evervec.remove_views(v_source);
+    perform evervec.discard_views(v_source);
     perform evervec.drop_functions(v_source);
     if p_drop_vectors and exists (select from pg_class c where c.oid = v_source.target) then
         if v_source.storage = 'column' then
