@@ -488,11 +488,13 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('dead_letter_keep_resolved', '"7 days"', 'cleanup_expired: resolved dead letters are forgotten after'),
        ('dead_letter_most', '100000', 'cleanup_expired: dead letters are kept at most, the newest'),
        ('index_wait', '"15 minutes"', 'a vector index that is missing is built, however long the queue is, so long after a backfill has moved last'),
+       ('interaction_key_keep', '"30 days"', 'the key of an interaction keeps it from being recorded again, and is then forgotten by cleanup_expired, this long'),
        ('query_cache_keep', '"24 hours"', 'the vector of a search is used again, and then forgotten by cleanup_expired, this long after it was made'),
        ('query_cache_most', '10000', 'cleanup_expired: vectors of searches are kept at most, the newest'),
        ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over'),
        ('search_cache_keep', '"24 hours"', 'the result of a search is used again, while its source has not changed, and then forgotten by cleanup_expired, this long after it was found; 0: not at all'),
-       ('search_cache_most', '10000', 'cleanup_expired: results of searches are kept at most, the newest');
+       ('search_cache_most', '10000', 'cleanup_expired: results of searches are kept at most, the newest'),
+       ('token_keep', '"90 days"', 'cleanup_expired: tokens of the webhook are forgotten so long after they were revoked, or expired');
 
 create table evervec.batch_log (
     batch_log_id bigint      generated always as identity,
@@ -587,7 +589,7 @@ comment on column evervec.maintenance.by_worker is
 $$false: pg_cron only; a worker does the work that it would ring for.$$;
 insert into evervec.maintenance (job, every, by_worker)
 values ('apply_retention', '10 minutes', true),
-       ('cleanup_expired', '1 minute', true),
+       ('cleanup_expired', '10 seconds', true),
        ('ring', '5 seconds', false),
        ('tick', '15 seconds', true);
 
@@ -867,4 +869,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'cbb1cf6e0378d9c8b422facca2b3f1334539524634276faa4b19f68caa950312');
+values ('evervec_0001_tables', '6ed2062689186a318c75e80366c08a334e7332d212e98377fcb4be577112a04c');

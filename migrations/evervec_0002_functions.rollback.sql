@@ -140,6 +140,8 @@ drop function evervec.maintain();
 drop function evervec.has_cron();
 drop function evervec.cron_schedule(interval);
 drop function evervec.cleanup_expired(integer);
+drop function evervec.forget_recommendations(integer);
+drop function evervec.forget_analyses(integer);
 drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.with_failure(jsonb, text, text, integer);
 drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
@@ -228,6 +230,7 @@ drop function evervec.forget_calls(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
+drop function evervec.forget_interaction_keys(integer);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text, text);
 drop function evervec.metric(text);
@@ -290,7 +293,6 @@ drop function evervec.forget_queries(integer);
 drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
 drop function evervec.fill_cache(integer[], bytea[], vector[], text[]);
-drop function evervec.setting_interval(text, interval);
 drop function evervec.cached_query(text, text, text);
 drop function evervec.cache_query(text, text, vector, text);
 drop function evervec.cache_delete(text, text, interval);
@@ -299,6 +301,8 @@ drop function evervec.sign_ring(bytea);
 drop function evervec.rotate_secret(interval);
 drop function evervec.revoke_token(text);
 drop function evervec.keep_secret(text, text, interval);
+drop function evervec.forget_tokens(integer);
+drop function evervec.setting_interval(text, interval);
 drop function evervec.forget_secrets();
 drop function evervec.forget_nonces(integer);
 drop function evervec.create_token(text, text[], text, interval);
@@ -334,6 +338,7 @@ drop function evervec.is_protected(evervec.source);
 drop function evervec.grant_access(name, text);
 drop function evervec.renew_access();
 drop function evervec.missing_rights();
+drop function evervec.forget_roles();
 drop function evervec.drop_policies(evervec.source, text[]);
 drop function evervec.create_policies(evervec.source);
 drop function evervec.check_sees_all(evervec.source);
@@ -354,6 +359,8 @@ drop function evervec.kind_rights();
 -- removed: functions/access/create_policies.sql
 
 -- removed: functions/access/drop_policies.sql
+
+-- removed: functions/access/forget_roles.sql
 
 -- removed: functions/access/grant_access.sql
 
@@ -412,6 +419,8 @@ drop function evervec.kind_rights();
 -- removed: functions/auth/forget_nonces.sql
 
 -- removed: functions/auth/forget_secrets.sql
+
+-- removed: functions/auth/forget_tokens.sql
 
 -- removed: functions/auth/hmac_sha256.sql
 
@@ -544,6 +553,8 @@ drop function evervec.kind_rights();
 -- removed: functions/index/index_statement.sql
 
 -- removed: functions/index/wanted_index.sql
+
+-- removed: functions/interaction/forget_interaction_keys.sql
 
 -- removed: functions/model/add_model.sql
 
@@ -724,6 +735,10 @@ drop function evervec.kind_rights();
 -- removed: functions/queue/with_failure.sql
 
 -- removed: functions/queue/write_vectors.sql
+
+-- removed: functions/recommend/forget_analyses.sql
+
+-- removed: functions/recommend/forget_recommendations.sql
 
 -- removed: functions/schedule/cleanup_expired.sql
 

@@ -347,6 +347,26 @@ $$Internal. Drops those of the named policies that the embedding table of a sour
 
 revoke execute on function evervec.drop_policies(evervec.source, text[]) from public;
 
+-- file: functions/access/forget_roles.sql
+-- forget_roles: forgets which rights were given to roles that are gone.
+--
+-- Locks:  what is forgotten.
+create or replace function evervec.forget_roles()
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role) returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_roles() is
+$$Internal. Removes what evervec.access has about roles that are gone; returns how many rows.$$;
+
+revoke execute on function evervec.forget_roles() from public;
+
 -- file: functions/access/missing_rights.sql
 -- missing_rights: what grant_access promised and a role has not.
 --
@@ -378,6 +398,7 @@ revoke execute on function evervec.missing_rights() from public;
 --
 -- track and retrack call it for what they make, and so does a migration that makes functions anew. A role that is gone is forgotten.
 -- Locks:  none that matter; GRANT on functions and relations of evervec and on embedding tables, where a right is missing.
+-- needs: functions/access/forget_roles.sql
 -- needs: functions/access/missing_rights.sql
 create or replace function evervec.renew_access()
 returns integer
@@ -388,7 +409,7 @@ declare
     v_right   record;
     v_renewed integer := 0;
 begin
-    delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role);
+    perform evervec.forget_roles();
     for v_right in select m.object, m.privilege, m.role from evervec.missing_rights() m
     loop
         execute format('grant %s on %s to %s', v_right.privilege, v_right.object, v_right.role);
@@ -1527,6 +1548,55 @@ $$Internal. Removes the secrets whose time is over, from the vault too; returns 
 
 revoke execute on function evervec.forget_secrets() from public;
 
+-- file: functions/control/setting_interval.sql
+-- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
+--
+-- Locks:  none.
+create or replace function evervec.setting_interval(p_name text, p_default interval)
+returns interval
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
+exception when data_exception then
+    return p_default;
+end
+$$;
+
+comment on function evervec.setting_interval(text, interval) is
+$$Internal. An interval from evervec.setting, or the default.$$;
+
+revoke execute on function evervec.setting_interval(text, interval) from public;
+
+-- file: functions/auth/forget_tokens.sql
+-- forget_tokens: removes tokens that were revoked, or expired, longer ago than the setting token_keep.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.forget_tokens(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.api_token d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.api_token o
+             where least(o.revoked_at, o.expires_at) < now() - evervec.setting_interval('token_keep', '90 days')
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_tokens(integer) is
+$$Internal. Removes up to p_limit tokens that ended long ago; returns how many.$$;
+
+revoke execute on function evervec.forget_tokens(integer) from public;
+
 -- file: functions/auth/keep_secret.sql
 -- keep_secret: puts a secret in the place of the one of its name, which stays good for the overlap.
 --
@@ -1804,27 +1874,6 @@ comment on function evervec.cached_query(text, text, text) is
 $$The vector of a query that cache_query was given for this model in the last 24 hours (setting query_cache_keep), or NULL: embed it, then. p_query: the words alone, without the model's prefix. p_kind: query (default), or document for a text that is no search and no row. Raises VE108, VE111.$$;
 
 revoke execute on function evervec.cached_query(text, text, text) from public;
-
--- file: functions/control/setting_interval.sql
--- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
---
--- Locks:  none.
-create or replace function evervec.setting_interval(p_name text, p_default interval)
-returns interval
-language plpgsql stable
-set search_path from current
-as $$
-begin
-    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
-exception when data_exception then
-    return p_default;
-end
-$$;
-
-comment on function evervec.setting_interval(text, interval) is
-$$Internal. An interval from evervec.setting, or the default.$$;
-
-revoke execute on function evervec.setting_interval(text, interval) from public;
 
 -- file: functions/cache/fill_cache.sql
 -- fill_cache: keeps the vectors of leased jobs for the next time that one of these texts comes.
@@ -3960,6 +4009,34 @@ comment on function evervec.index_statement(text) is
 $$The next statement that the index of a source's vectors needs, or after it that of their words (p_text_search), to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when they stand, one is being built, or none is wanted. Raises VE101.$$;
 
 revoke execute on function evervec.index_statement(text) from public;
+
+-- file: functions/interaction/forget_interaction_keys.sql
+-- forget_interaction_keys: removes the keys of interactions that are older than the setting interaction_key_keep.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.forget_interaction_keys(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.interaction_key d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.interaction_key o
+             where o.created_at < now() - evervec.setting_interval('interaction_key_keep', '30 days')
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_interaction_keys(integer) is
+$$Internal. Removes up to p_limit old keys of interactions; returns how many.$$;
+
+revoke execute on function evervec.forget_interaction_keys(integer) from public;
 
 -- file: functions/model/add_model.sql
 -- add_model: makes an embedding model known. Adding the same model again changes nothing.
@@ -7705,37 +7782,109 @@ $$Internal. Stores vectors of one source; returns completed, superseded, locked 
 
 revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
 
--- file: functions/schedule/cleanup_expired.sql
--- cleanup_expired: forgets what is past its time, a slice of each kind; each kind has a function that says when that is.
+-- file: functions/recommend/forget_analyses.sql
+-- forget_analyses: removes what applications kept about users, once its time is over.
 --
 -- Locks:  what is forgotten, SKIP LOCKED.
--- needs: functions/auth/forget_nonces.sql
--- needs: functions/auth/forget_secrets.sql
--- needs: functions/cache/forget_cached.sql
--- needs: functions/cache/forget_queries.sql
--- needs: functions/cache/forget_results.sql
--- needs: functions/cost/forget_batches.sql
--- needs: functions/model/forget_calls.sql
--- needs: functions/queue/forget_letters.sql
--- needs: functions/queue/forget_receipts.sql
-create or replace function evervec.cleanup_expired(p_limit integer default 50000)
+create or replace function evervec.forget_analyses(p_limit integer default 10000)
 returns bigint
-language sql volatile security definer
+language sql
 set search_path from current
 as $$
-    select evervec.forget_receipts(p_limit)
-         + evervec.forget_batches(p_limit)
-         + evervec.forget_calls(p_limit)
-         + evervec.forget_letters(p_limit)
-         + evervec.forget_cached(p_limit)
-         + evervec.forget_queries(p_limit)
-         + evervec.forget_results(p_limit)
-         + evervec.forget_nonces(p_limit)
-         + evervec.forget_secrets()
+    with removed as (
+        delete from evervec.analysis_cache d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.analysis_cache o
+             where o.expires_at <= now()
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_analyses(integer) is
+$$Internal. Removes up to p_limit expired analyses; returns how many.$$;
+
+revoke execute on function evervec.forget_analyses(integer) from public;
+
+-- file: functions/recommend/forget_recommendations.sql
+-- forget_recommendations: removes recommendations that were kept and are past their time.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_recommendations(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.recommendation_cache d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.recommendation_cache o
+             where o.expires_at <= now()
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_recommendations(integer) is
+$$Internal. Removes up to p_limit expired recommendations; returns how many.$$;
+
+revoke execute on function evervec.forget_recommendations(integer) from public;
+
+-- file: functions/schedule/cleanup_expired.sql
+-- cleanup_expired: forgets what is past its time, a slice of it; each kind has a function that says when that is.
+--
+-- One number for all kinds together bounds the transaction, and so how long anybody could wait for a row that it removes. In no order, so that
+-- no kind, however much of it there is, keeps the others from their turn.
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- Raises: VE601 bad limit
+create or replace function evervec.cleanup_expired(p_limit integer default 10000)
+returns table (kind text, removed bigint)
+language plpgsql volatile security definer
+set search_path from current
+as $$
+declare
+    v_call text;
+    v_left bigint := p_limit;
+begin
+    perform evervec.check_slice(p_limit);
+    for kind, v_call in
+        select k.kind, k.call
+          from (values
+            ('access',               'forget_roles()'),
+            ('analysis_cache',       'forget_analyses($1)'),
+            ('api_token',            'forget_tokens($1)'),
+            ('batch_log',            'forget_batches($1)'),
+            ('dead_letter',          'forget_letters($1)'),
+            ('embedding_cache',      'forget_cached($1)'),
+            ('interaction_key',      'forget_interaction_keys($1)'),
+            ('job_receipt',          'forget_receipts($1)'),
+            ('model_call',           'forget_calls($1)'),
+            ('query_cache',          'forget_queries($1)'),
+            ('recommendation_cache', 'forget_recommendations($1)'),
+            ('ring_nonce',           'forget_nonces($1)'),
+            ('search_cache',         'forget_results($1)'),
+            ('secret',               'forget_secrets()')
+          ) as k (kind, call)
+         order by random()
+    loop
+        removed := 0;
+        if v_left > 0 then
+            execute format('select evervec.%s', v_call) into removed using v_left::integer;
+            v_left := v_left - removed;
+        end if;
+        return next;
+    end loop;
+end
 $$;
 
 comment on function evervec.cleanup_expired(integer) is
-$$Forgets what is past its time, and returns how many rows that were: receipts of jobs older than 24 hours; batches, and days of the view cost, older than 400 days (batch_log_keep); calls to limited models older than an hour; dead letters resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); cached vectors that were not used for 30 days (cache_keep); vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); results of searches likewise (search_cache_keep, search_cache_most); nonces of rings older than 10 minutes, and secrets that are no longer good. The names are those of evervec.setting. p_limit: at most so many of each kind (default 50,000); call it again while it returns anything but 0.$$;
+$$Forgets what is past its time, up to p_limit rows in all (default 10,000), and returns how many of each kind, by the name of its table; call it again until all are 0. job_receipt: of jobs older than 24 hours; batch_log: batches, and days of the view cost, older than 400 days (batch_log_keep); model_call: older than an hour; dead_letter: resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); embedding_cache: vectors of texts not used for 30 days (cache_keep); query_cache: vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); search_cache: results of searches likewise (search_cache_keep, search_cache_most); recommendation_cache, analysis_cache: past the time that they were kept for; interaction_key: older than 30 days (interaction_key_keep); ring_nonce: older than 10 minutes; secret: no longer good; api_token: ended for 90 days (token_keep); access: of roles that are gone. The names are those of evervec.setting. Raises VE601.$$;
 
 revoke execute on function evervec.cleanup_expired(integer) from public;
 
@@ -7814,7 +7963,12 @@ begin
         return;
     end if;
     begin
-        execute format('select to_jsonb(r) from (select * from evervec.%I()) r', job) into result;
+        execute (
+            select format(case when p.proretset then 'select jsonb_object_agg(r.kind, r.removed) from evervec.%I() r'
+                               else 'select to_jsonb(r) from (select * from evervec.%I()) r' end, p.proname)
+              from pg_proc p
+             where p.pronamespace = 'evervec'::regnamespace and p.proname = job)
+        into result;
     exception when others then
         error := sqlerrm;
     end;
@@ -7823,7 +7977,7 @@ end
 $$;
 
 comment on function evervec.maintain() is
-$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every minute), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
+$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every 10 seconds, apply_retention every 10 minutes), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns, and of cleanup_expired by kinds. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
 
 revoke execute on function evervec.maintain() from public;
 
@@ -13081,7 +13235,7 @@ select s.name as source,
             else 'invalid' end as index_state,
        s.pass_kind is not null as backfill,
        round(i.progress::numeric, 2) as index_progress,
-       e.archived
+       coalesce(e.archived, 0) as archived
   from evervec.source s
   join evervec.model m using (model_id)
   cross join lateral evervec.index_of(s) i
@@ -13126,7 +13280,8 @@ select s.name as source,
        b.complete_ms,
        least(l.since, j.since) as oldest,
        case when w.work = 0 then interval '0'
-            when b.rows_a_minute > 0 then make_interval(secs => ceil(60 * w.work / b.rows_a_minute)) end as eta
+            when b.rows_a_minute > 0 then make_interval(secs => ceil(60 * w.work / b.rows_a_minute)) end as eta,
+       coalesce(t.archived, 0) as archived
   from evervec.source s
   join evervec.status t on s.name = t.source
   cross join lateral (select evervec.estimated_rows(s.relation) as row_count) r
@@ -13148,9 +13303,9 @@ select s.name as source,
   ) b on s.name = b.source;
 
 comment on view evervec.queue_health is
-$$One row a source. model, state, pending, processing, retrying, dead, vectors: as in status. backfill: an estimate of the rows that a pass under way has not looked at. oldest: since when the oldest change or job waits. rows: the planner's estimate for the table. rows_a_minute: settled in the last five minutes, by all workers; NULL: none. eta: until all that waits is done at that rate; NULL: nobody works. claim_ms, embed_ms, complete_ms: milliseconds a row, the mean of these minutes.$$;
+$$One row a source. model, state, pending, processing, retrying, dead, vectors, archived: as in status. backfill: an estimate of the rows that a pass under way has not looked at. oldest: since when the oldest change or job waits. rows: the planner's estimate for the table. rows_a_minute: settled in the last five minutes, by all workers; NULL: none. eta: until all that waits is done at that rate; NULL: nobody works. claim_ms, embed_ms, complete_ms: milliseconds a row, the mean of these minutes.$$;
 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '2ef0d7ebe9b82271212ae88cda73011b65f4e2d6b8b3e4a6dab17c54a8188696');
+values ('evervec_0002_functions', 'dc167792f0fcf4d366bd3eb67e996a44a2fd24958d99a32f0f87dfb81512299c');

@@ -23,7 +23,7 @@ select s.name as source,
             else 'invalid' end as index_state,
        s.pass_kind is not null as backfill,
        round(i.progress::numeric, 2) as index_progress,
-       e.archived
+       coalesce(e.archived, 0) as archived
   from evervec.source s
   join evervec.model m using (model_id)
   cross join lateral evervec.index_of(s) i

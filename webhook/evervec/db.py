@@ -340,7 +340,8 @@ class Database(Session):
         return self._rows(
             QueueHealth,
             "select source, model, state, pending, processing, retrying, dead, backfill, rows,"
-            " vectors, rows_a_minute, claim_ms, embed_ms, complete_ms, oldest, eta"
+            " vectors, rows_a_minute, claim_ms, embed_ms, complete_ms, oldest, eta,"
+            " archived"
             " from evervec.queue_health where %s::text is null or source = %s order by source",
             source,
             source,

@@ -63,7 +63,7 @@ def archive(
 
 @click.command(
     cls=Command,
-    examples=["evervec restore offer", "evervec restore offer --where \"seller = 7\""],
+    examples=["evervec restore offer", 'evervec restore offer --where "seller = 7"'],
 )
 @click.argument("source")
 @click.option("--where", metavar="SQL", help="A condition over the row; default: all archived.")
