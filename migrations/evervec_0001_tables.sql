@@ -589,7 +589,7 @@ comment on column evervec.maintenance.by_worker is
 $$false: pg_cron only; a worker does the work that it would ring for.$$;
 insert into evervec.maintenance (job, every, by_worker)
 values ('apply_retention', '10 minutes', true),
-       ('cleanup_expired', '10 seconds', true),
+       ('cleanup_expired', '5 seconds', true),
        ('ring', '5 seconds', false),
        ('tick', '15 seconds', true);
 
@@ -869,4 +869,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '6ed2062689186a318c75e80366c08a334e7332d212e98377fcb4be577112a04c');
+values ('evervec_0001_tables', '47361caccf73a715294fd4c3a67d81019b772b43f8e9a2d48be144fa14d5da9d');

@@ -789,7 +789,7 @@ begin
         raise exception using
             errcode = 'VE601', message = 'a slice has 1 row or more',
             detail  = format('p_limit is %s.', coalesce(p_limit::text, 'NULL')),
-            hint    = 'Leave it out for 10,000 rows, and call again until 0.';
+            hint    = 'Leave it out for its default, and call again until 0.';
     end if;
 end
 $$;
@@ -1584,7 +1584,7 @@ as $$
          where d.ctid = any (array(
             select o.ctid
               from evervec.api_token o
-             where least(o.revoked_at, o.expires_at) < now() - evervec.setting_interval('token_keep', '90 days')
+             where least(o.revoked_at, o.expires_at) < (select now() - evervec.setting_interval('token_keep', '90 days'))
              limit p_limit
                for update skip locked))
         returning 1
@@ -1922,7 +1922,7 @@ as $$
          where c.ctid = any (array(
             select o.ctid
               from evervec.embedding_cache o
-             where o.used_at < now() - evervec.setting_interval('cache_keep', '30 days')
+             where o.used_at < (select now() - evervec.setting_interval('cache_keep', '30 days'))
              limit p_limit
                for update skip locked))
         returning 1
@@ -1975,7 +1975,7 @@ as $$
          where c.ctid = any (array(
             select o.ctid
               from evervec.query_cache o
-             where o.created_at <= now() - evervec.setting_interval('query_cache_keep', '24 hours')
+             where o.created_at <= (select now() - evervec.setting_interval('query_cache_keep', '24 hours'))
                 or o.ctid in (
                     select n.ctid from evervec.query_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
              limit p_limit
@@ -2012,7 +2012,7 @@ as $$
          where d.ctid = any (array(
             select o.ctid
               from evervec.search_cache o
-             where o.created_at <= now() - evervec.setting_interval('search_cache_keep', '24 hours')
+             where o.created_at <= (select now() - evervec.setting_interval('search_cache_keep', '24 hours'))
                 or o.ctid in (
                     select n.ctid from evervec.search_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
                 or exists (
@@ -4025,7 +4025,7 @@ as $$
          where d.ctid = any (array(
             select o.ctid
               from evervec.interaction_key o
-             where o.created_at < now() - evervec.setting_interval('interaction_key_keep', '30 days')
+             where o.created_at < (select now() - evervec.setting_interval('interaction_key_keep', '30 days'))
              limit p_limit
                for update skip locked))
         returning 1
@@ -6279,8 +6279,8 @@ as $$
     ), forgotten as (
         select d.dead_letter_id
           from evervec.dead_letter d
-         where d.resolved_at < now() - evervec.setting_interval('dead_letter_keep_resolved', '7 days')
-            or d.last_failed_at < now() - evervec.setting_interval('dead_letter_keep', '90 days')
+         where d.resolved_at < (select now() - evervec.setting_interval('dead_letter_keep_resolved', '7 days'))
+            or d.last_failed_at < (select now() - evervec.setting_interval('dead_letter_keep', '90 days'))
             or d.dead_letter_id in (
                 select o.dead_letter_id
                   from evervec.dead_letter o
@@ -7843,7 +7843,7 @@ revoke execute on function evervec.forget_recommendations(integer) from public;
 -- no kind, however much of it there is, keeps the others from their turn.
 -- Locks:  what is forgotten, SKIP LOCKED.
 -- Raises: VE601 bad limit
-create or replace function evervec.cleanup_expired(p_limit integer default 10000)
+create or replace function evervec.cleanup_expired(p_limit integer default 5000)
 returns table (kind text, removed bigint)
 language plpgsql volatile security definer
 set search_path from current
@@ -7884,7 +7884,7 @@ end
 $$;
 
 comment on function evervec.cleanup_expired(integer) is
-$$Forgets what is past its time, up to p_limit rows in all (default 10,000), and returns how many of each kind, by the name of its table; call it again until all are 0. job_receipt: of jobs older than 24 hours; batch_log: batches, and days of the view cost, older than 400 days (batch_log_keep); model_call: older than an hour; dead_letter: resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); embedding_cache: vectors of texts not used for 30 days (cache_keep); query_cache: vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); search_cache: results of searches likewise (search_cache_keep, search_cache_most); recommendation_cache, analysis_cache: past the time that they were kept for; interaction_key: older than 30 days (interaction_key_keep); ring_nonce: older than 10 minutes; secret: no longer good; api_token: ended for 90 days (token_keep); access: of roles that are gone. The names are those of evervec.setting. Raises VE601.$$;
+$$Forgets what is past its time, up to p_limit rows in all (default 5,000), and returns how many of each kind, by the name of its table; call it again until all are 0. job_receipt: of jobs older than 24 hours; batch_log: batches, and days of the view cost, older than 400 days (batch_log_keep); model_call: older than an hour; dead_letter: resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); embedding_cache: vectors of texts not used for 30 days (cache_keep); query_cache: vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); search_cache: results of searches likewise (search_cache_keep, search_cache_most); recommendation_cache, analysis_cache: past the time that they were kept for; interaction_key: older than 30 days (interaction_key_keep); ring_nonce: older than 10 minutes; secret: no longer good; api_token: ended for 90 days (token_keep); access: of roles that are gone. The names are those of evervec.setting. Raises VE601.$$;
 
 revoke execute on function evervec.cleanup_expired(integer) from public;
 
@@ -7977,7 +7977,7 @@ end
 $$;
 
 comment on function evervec.maintain() is
-$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every 10 seconds, apply_retention every 10 minutes), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns, and of cleanup_expired by kinds. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
+$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every 5 seconds, apply_retention every 10 minutes), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns, and of cleanup_expired by kinds. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
 
 revoke execute on function evervec.maintain() from public;
 
@@ -13308,4 +13308,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'dc167792f0fcf4d366bd3eb67e996a44a2fd24958d99a32f0f87dfb81512299c');
+values ('evervec_0002_functions', 'e2fcf7bfe914d792c2aaba36f557d05373f64df559e8b096b4ade887b58302ce');

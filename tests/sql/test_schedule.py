@@ -48,7 +48,7 @@ def test_the_upkeep_is_given_to_pg_cron_to_be_run_as_its_owner(cron: psycopg.Con
     jobs = rows(cron, "select * from cron.job")
     assert schedules(cron) == {
         "apply_retention": "*/10 * * * *",
-        "cleanup_expired": "10 seconds",
+        "cleanup_expired": "5 seconds",
         "prune": "0 */1 * * *",
         "ring": "5 seconds",
         "tick": "15 seconds",

@@ -12,7 +12,7 @@ begin
         raise exception using
             errcode = 'VE601', message = 'a slice has 1 row or more',
             detail  = format('p_limit is %s.', coalesce(p_limit::text, 'NULL')),
-            hint    = 'Leave it out for 10,000 rows, and call again until 0.';
+            hint    = 'Leave it out for its default, and call again until 0.';
     end if;
 end
 $$;

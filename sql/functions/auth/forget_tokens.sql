@@ -12,7 +12,7 @@ as $$
          where d.ctid = any (array(
             select o.ctid
               from evervec.api_token o
-             where least(o.revoked_at, o.expires_at) < now() - evervec.setting_interval('token_keep', '90 days')
+             where least(o.revoked_at, o.expires_at) < (select now() - evervec.setting_interval('token_keep', '90 days'))
              limit p_limit
                for update skip locked))
         returning 1

@@ -12,7 +12,7 @@ as $$
          where d.ctid = any (array(
             select o.ctid
               from evervec.interaction_key o
-             where o.created_at < now() - evervec.setting_interval('interaction_key_keep', '30 days')
+             where o.created_at < (select now() - evervec.setting_interval('interaction_key_keep', '30 days'))
              limit p_limit
                for update skip locked))
         returning 1

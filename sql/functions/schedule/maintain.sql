@@ -37,6 +37,6 @@ end
 $$;
 
 comment on function evervec.maintain() is
-$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every 10 seconds, apply_retention every 10 minutes), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns, and of cleanup_expired by kinds. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
+$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every 5 seconds, apply_retention every 10 minutes), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns, and of cleanup_expired by kinds. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
 
 revoke execute on function evervec.maintain() from public;
