@@ -132,6 +132,28 @@ select evervec.reset('film_in_words');
 
 -- worker
 
+-- example: archive
+-- Until 0. By p_older_than, p_where or both; with neither, by the retention that track was given.
+select evervec.archive('film', p_where => 'year < 1960');
+
+-- example: add_views
+select evervec.add_views('film');
+select title from film_archived order by title;
+
+-- example: drop_views
+select evervec.drop_views('film');
+
+-- example: restore
+select evervec.restore('film', 'year < 1960');
+
+-- example: apply_retention
+-- Maintenance does this for every source with a retention.
+select evervec.retrack('film', p_retention => '{"older_than": "90 days", "where": "year < 1960"}');
+select evervec.apply_retention();
+select evervec.retrack('film', p_retention => '{}');
+
+-- worker
+
 -- example: doctor
 -- No rows: all is well. Here the findings are counted.
 select count(*) filter (where severity = 'error') as errors, count(*) filter (where severity = 'advice') as advice
@@ -312,7 +334,7 @@ select source, relation, column_name, provider, leaves from evervec.egress;
 select * from evervec.tick();
 
 -- example: cleanup_expired
-select evervec.cleanup_expired();
+select * from evervec.cleanup_expired();
 
 -- example: configure_push
 -- Rings by pg_net or pgsql-http, whichever is there; without both, none does.

@@ -159,6 +159,8 @@ create table evervec.source (
     return_attributes  smallint[]  not null default '{}',
     text_search        text,
     bm25               boolean     not null default false,
+    retention          jsonb,
+    views              regclass[],
     state              text        not null default 'active',
     pass_kind          text,
     pass_stage         text,
@@ -199,6 +201,10 @@ comment on column evervec.source.text_search is
 $$The configuration of full text search by whose rules texts are kept beside their vectors, with its schema; NULL: they are not. As text, because pg_upgrade refuses a column of type regconfig.$$;
 comment on column evervec.source.bm25 is
 $$Whether texts are kept beside their words, with an index of pg_textsearch that ranks what the words find.$$;
+comment on column evervec.source.retention is
+$$Which rows are settled, and archived by maintenance: older_than, column, where; NULL: none.$$;
+comment on column evervec.source.views is
+$$The views <source>_active and <source>_archived, as add_views made them; empty while the source is suspended, NULL: not wanted.$$;
 comment on column evervec.source.partitions is
 $$The partitions that were there at the last look; ATTACH and DETACH fire no trigger, so tick() compares.$$;
 comment on column evervec.source.pass_kind is
@@ -483,6 +489,7 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('dead_letter_most', '100000', 'cleanup_expired: dead letters are kept at most, the newest'),
        ('index_wait', '"15 minutes"', 'a vector index that is missing is built, however long the queue is, so long after a backfill has moved last'),
        ('interaction_keep', '"1 year"', 'what people did is forgotten after, by whole months'),
+       ('interaction_key_keep', '"30 days"', 'the key of an interaction keeps it from being recorded again, and is then forgotten by cleanup_expired, this long'),
        ('query_cache_keep', '"24 hours"', 'the vector of a search is used again, and then forgotten by cleanup_expired, this long after it was made'),
        ('query_cache_most', '10000', 'cleanup_expired: vectors of searches are kept at most, the newest'),
        ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over'),
@@ -490,6 +497,7 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('recommendation_popularity', '0', 'recommend: how much it counts that a row is popular, beside its similarity; of 1, the most popular row gains 1'),
        ('search_cache_keep', '"24 hours"', 'the result of a search is used again, while its source has not changed, and then forgotten by cleanup_expired, this long after it was found; 0: not at all'),
        ('search_cache_most', '10000', 'cleanup_expired: results of searches are kept at most, the newest'),
+       ('token_keep', '"90 days"', 'cleanup_expired: tokens of the webhook are forgotten so long after they were revoked, or expired'),
        ('trend_half_life', '"7 days"', 'update_trends: what people did counts half after'),
        ('trend_period', '"30 days"', 'update_trends: what people did counts for');
 
@@ -585,7 +593,8 @@ $$Upkeep and how often it is done; every is editable, and schedule_maintenance t
 comment on column evervec.maintenance.by_worker is
 $$false: pg_cron only; a worker does the work that it would ring for.$$;
 insert into evervec.maintenance (job, every, by_worker)
-values ('cleanup_expired', '1 minute', true),
+values ('apply_retention', '10 minutes', true),
+       ('cleanup_expired', '5 seconds', true),
        ('make_partitions', '1 hour', true),
        ('ring', '5 seconds', false),
        ('tick', '15 seconds', true),

@@ -31,6 +31,7 @@ AREAS = {
     "queue": "Working and watching",
     "cache": "What is remembered by text",
     "cost": "What it costs",
+    "archive": "Archiving rows",
     "schedule": "Upkeep",
     "push": "Ringing a webhook",
     "index": "Vector indexes",

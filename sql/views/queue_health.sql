@@ -19,7 +19,8 @@ select s.name as source,
        b.complete_ms,
        least(l.since, j.since) as oldest,
        case when w.work = 0 then interval '0'
-            when b.rows_a_minute > 0 then make_interval(secs => ceil(60 * w.work / b.rows_a_minute)) end as eta
+            when b.rows_a_minute > 0 then make_interval(secs => ceil(60 * w.work / b.rows_a_minute)) end as eta,
+       coalesce(t.archived, 0) as archived
   from evervec.source s
   join evervec.status t on s.name = t.source
   cross join lateral (select evervec.estimated_rows(s.relation) as row_count) r
@@ -41,4 +42,4 @@ select s.name as source,
   ) b on s.name = b.source;
 
 comment on view evervec.queue_health is
-$$One row a source. model, state, pending, processing, retrying, dead, vectors: as in status. backfill: an estimate of the rows that a pass under way has not looked at. oldest: since when the oldest change or job waits. rows: the planner's estimate for the table. rows_a_minute: settled in the last five minutes, by all workers; NULL: none. eta: until all that waits is done at that rate; NULL: nobody works. claim_ms, embed_ms, complete_ms: milliseconds a row, the mean of these minutes.$$;
+$$One row a source. model, state, pending, processing, retrying, dead, vectors, archived: as in status. backfill: an estimate of the rows that a pass under way has not looked at. oldest: since when the oldest change or job waits. rows: the planner's estimate for the table. rows_a_minute: settled in the last five minutes, by all workers; NULL: none. eta: until all that waits is done at that rate; NULL: nobody works. claim_ms, embed_ms, complete_ms: milliseconds a row, the mean of these minutes.$$;

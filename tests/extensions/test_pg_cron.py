@@ -36,12 +36,13 @@ def test_every_job_succeeds_again_and_again(
     assert {name.partition("@")[0] for name in jobs} == {
         "evervec.tick",
         "evervec.ring",
+        "evervec.apply_retention",
         "evervec.cleanup_expired",
         "evervec.prune",
     }
 
     succeeded = """
-        select count(*) = 4
+        select count(*) = 5
           from (select j.jobid
                   from cron.job j join cron.job_run_details d using (jobid)
                  where d.status = 'succeeded' group by 1 having count(*) >= 2) x

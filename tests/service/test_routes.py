@@ -184,6 +184,7 @@ def test_status_tells_coverage_queue_rate_and_time_left(webhook: Webhook) -> Non
         "source": "note",
         "total": 10,
         "embedded": 4,
+        "archived": 0,
         "missing": 6,
         "percent": 40.0,
     }

@@ -270,6 +270,7 @@ ADMIN = """
     | add_model('other', 'toy', 3) | pause_model('toy')
     | resume_model('toy') | set_budget('toy', p_tokens_a_day => 5) | set_budget('toy')
     | cache_delete('film') | cache_delete() | due_indexes() | tick() | reset('film')
+    | archive('film', '1 day') | restore('film') | apply_retention()
     | cleanup_expired() | ring() | maintenance_jobs() | current_user_id()
     | schedule_maintenance() | unschedule_maintenance()
     | tokens() | revoke_token('nobody')

@@ -160,7 +160,7 @@ def test_cleanup_forgets_what_has_expired_by_the_setting(film: psycopg.Connectio
 
     film.execute("update evervec.setting set value = '\"7 days\"' where name = 'cache_keep'")
 
-    assert value(film, "select evervec.cleanup_expired()") == 10
+    assert value(film, "select sum(removed) from evervec.cleanup_expired()") == 10
     assert entries(film) == 0
 
 

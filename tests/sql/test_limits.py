@@ -221,7 +221,7 @@ def test_calls_of_a_model_that_is_not_used_any_more_are_forgotten(
     assert value(model, "select count(*) from evervec.model_call") == 2
 
     go_by(model, timedelta(hours=2).total_seconds())
-    cleaned = value(model, "select evervec.cleanup_expired()")
+    cleaned = value(model, "select sum(removed) from evervec.cleanup_expired()")
 
     assert (cleaned, value(model, "select count(*) from evervec.model_call")) == (2, 0)
 

@@ -71,6 +71,9 @@ def test_a_trigger_on_the_vectors_gains_no_rights(
         "select evervec.job_status(job_id) from evervec.processing_queue",
         "select evervec.tick()",
         "select evervec.cleanup_expired()",
+        "select evervec.archive('film', p_where => 'title is not null')",
+        "select evervec.archive('film', '1 us'), evervec.restore('film')",
+        "select evervec.add_views('film'), evervec.drop_views('film')",
         "select evervec.maintain()",
     ],
 )

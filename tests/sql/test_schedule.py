@@ -47,7 +47,8 @@ def test_the_upkeep_is_given_to_pg_cron_to_be_run_as_its_owner(cron: psycopg.Con
 
     jobs = rows(cron, "select * from cron.job")
     assert schedules(cron) == {
-        "cleanup_expired": "*/1 * * * *",
+        "apply_retention": "*/10 * * * *",
+        "cleanup_expired": "5 seconds",
         "prune": "0 */1 * * *",
         "ring": "5 seconds",
         "tick": "15 seconds",
@@ -142,7 +143,7 @@ def test_unscheduling_leaves_nothing_of_ours_and_all_of_others(
     log_runs(superuser_conn, "%tick%", "1 second")
     log_runs(superuser_conn, "mine", "1 second")
 
-    assert value(cron, "select evervec.unschedule_maintenance()") == 4
+    assert value(cron, "select evervec.unschedule_maintenance()") == 5
 
     assert rows(cron, "select jobname from cron.job") == [{"jobname": "mine"}]
     assert value(cron, "select count(*) from cron.job_run_details") == 1
@@ -188,7 +189,7 @@ def test_an_admin_schedules_for_the_owner(
         with session_of(database, admin) as session:
             session.execute("select evervec.schedule_maintenance()")
 
-        assert value(cron, "select count(*) from cron.job where username = %s", OWNER) == 4
+        assert value(cron, "select count(*) from cron.job where username = %s", OWNER) == 5
 
 
 def test_a_rollback_leaves_no_job_behind(cron: psycopg.Connection, database: Database) -> None:

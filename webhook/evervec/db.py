@@ -119,10 +119,11 @@ class Database(Session):
         cache: bool = True,
         text_search: str | None = None,
         bm25: bool | None = None,
+        retention: str | None = None,
     ) -> str:
         """Begin to keep embeddings of a table; the source's name.
 
-        depends_on and storage_columns are JSON texts.
+        depends_on, storage_columns and retention are JSON texts.
         """
         return str(
             self._value(
@@ -132,7 +133,7 @@ class Database(Session):
                 " p_priority => %s::text, p_text_sql => %s, p_where => %s,"
                 " p_depends_on => %s::jsonb, p_storage => %s, p_storage_columns => %s::jsonb,"
                 " p_foreign_key => %s, p_too_long => %s, p_cache => %s, p_text_search => %s,"
-                " p_bm25 => %s::boolean)",
+                " p_bm25 => %s::boolean, p_retention => %s::jsonb)",
                 relation,
                 None if columns is None else list(columns),
                 template,
@@ -152,6 +153,7 @@ class Database(Session):
                 cache,
                 text_search,
                 bm25,
+                retention,
             )
         )
 
@@ -176,12 +178,17 @@ class Database(Session):
         cache: bool | None = None,
         text_search: str | None = None,
         bm25: bool | None = None,
+        retention: str | None = None,
     ) -> None:
-        """Bring a source back, with the recipe that it has or another; depends_on: JSON text."""
+        """Bring a source back, with the recipe that it has or another.
+
+        depends_on and retention are JSON texts.
+        """
         self._value(
             "select evervec.retrack(%s, p_columns => %s::text[], p_template => %s, p_text_sql =>"
             " %s, p_where => %s, p_depends_on => %s::jsonb, p_too_long => %s,"
-            " p_cache => %s::boolean, p_text_search => %s, p_bm25 => %s::boolean)",
+            " p_cache => %s::boolean, p_text_search => %s, p_bm25 => %s::boolean,"
+            " p_retention => %s::jsonb)",
             source,
             None if columns is None else list(columns),
             template,
@@ -192,6 +199,7 @@ class Database(Session):
             cache,
             text_search,
             bm25,
+            retention,
         )
 
     def pause(self, source: str | None = None) -> int:
@@ -205,6 +213,34 @@ class Database(Session):
     def reset(self, source: str) -> int:
         """Drop every vector of a source and begin to make them anew; how many there were."""
         return int(self._value("select evervec.reset(%s)", source))
+
+    def archive(
+        self,
+        source: str,
+        *,
+        older_than: str | None = None,
+        where: str | None = None,
+        column: str | None = None,
+        limit: int = 10_000,
+    ) -> int:
+        """Drop the vectors of a slice of the settled rows; how many, 0 when none is left.
+
+        older_than is an interval in PostgreSQL's words.
+        """
+        return int(
+            self._value(
+                "select evervec.archive(%s, %s::interval, %s, %s, %s)",
+                source,
+                older_than,
+                where,
+                column,
+                limit,
+            )
+        )
+
+    def restore(self, source: str, where: str | None = None, limit: int = 10_000) -> int:
+        """Queue a slice of the archived rows; how many, 0 when none is left."""
+        return int(self._value("select evervec.restore(%s, %s, %s)", source, where, limit))
 
     # -- who may do what -------------------------------------------------------------------------
 
@@ -295,7 +331,7 @@ class Database(Session):
         return self._rows(
             SourceStatus,
             "select source, relation::text, model, state, pending, processing, retrying, dead,"
-            " vectors, index_state, backfill, index_progress::float8"
+            " vectors, index_state, backfill, index_progress::float8, archived"
             " from evervec.status order by source",
         )
 
@@ -304,7 +340,8 @@ class Database(Session):
         return self._rows(
             QueueHealth,
             "select source, model, state, pending, processing, retrying, dead, backfill, rows,"
-            " vectors, rows_a_minute, claim_ms, embed_ms, complete_ms, oldest, eta"
+            " vectors, rows_a_minute, claim_ms, embed_ms, complete_ms, oldest, eta,"
+            " archived"
             " from evervec.queue_health where %s::text is null or source = %s order by source",
             source,
             source,
@@ -343,7 +380,8 @@ class Database(Session):
         """Count rows and vectors; reads the table."""
         return self._row(
             Coverage,
-            "select source, total, embedded, missing, percent::float8 from evervec.coverage(%s)",
+            "select source, total, embedded, archived, missing, percent::float8"
+            " from evervec.coverage(%s)",
             source,
         )
 

@@ -71,7 +71,8 @@ class Source:
 class SourceStatus:
     """One line of the view evervec.status.
 
-    vectors      an estimate; None when the role may not read the embedding table
+    vectors      an estimate; None when the embedding table does not exist
+    archived     an estimate too, as of the last ANALYZE
     index_state  "none" (not wanted), "not built", "building", "invalid" or "valid"
     backfill     whether a pass over all rows is under way
     index_progress  0 to 0.99 of a build under way, where the role may see it
@@ -89,13 +90,14 @@ class SourceStatus:
     index_state: str
     backfill: bool
     index_progress: float | None
+    archived: int
 
 
 @dataclass(frozen=True, slots=True)
 class QueueHealth:
     """One line of the view evervec.queue_health.
 
-    backfill       rows that a pass under way has not looked at, rows, vectors: estimates
+    backfill       rows that a pass under way has not looked at, rows, vectors, archived: estimates
     rows_a_minute  settled in the last five minutes by all workers, or None
     claim_ms, embed_ms, complete_ms  milliseconds a row, the mean of these minutes
     oldest         since when the oldest change or job waits
@@ -118,14 +120,17 @@ class QueueHealth:
     complete_ms: float | None
     oldest: datetime | None
     eta: timedelta | None
+    archived: int
 
     @property
     def estimated_coverage(self) -> Coverage:
         """How much is embedded, as far as the planner knows; nothing is read for it."""
         total = self.rows or 0
-        embedded = min(self.vectors or 0, total)
-        percent = math.floor(1000 * embedded / total) / 10 if total else 100.0
-        return Coverage(self.source, total, embedded, total - embedded, percent)
+        archived = min(self.archived, total)
+        embedded = min(self.vectors or 0, total - archived)
+        percent = math.floor(1000 * (embedded + archived) / total) / 10 if total else 100.0
+        missing = total - embedded - archived
+        return Coverage(self.source, total, embedded, archived, missing, percent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,7 @@ class Coverage:
     source: str
     total: int
     embedded: int
+    archived: int
     missing: int
     percent: float
 

@@ -16,4 +16,4 @@ def run(db: Database) -> None:
         if done.error is not None:
             logs.error("upkeep_failed", job=done.job, message=done.error)
         elif done.result and any(done.result.values()):
-            logs.info("upkeep_done", job=done.job, **done.result)
+            logs.info("upkeep_done", job=done.job, **{k: n for k, n in done.result.items() if n})

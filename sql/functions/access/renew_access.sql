@@ -2,6 +2,7 @@
 --
 -- track and retrack call it for what they make, and so does a migration that makes functions anew. A role that is gone is forgotten.
 -- Locks:  none that matter; GRANT on functions and relations of evervec and on embedding tables, where a right is missing.
+-- needs: functions/access/forget_roles.sql
 -- needs: functions/access/missing_rights.sql
 create or replace function evervec.renew_access()
 returns integer
@@ -12,7 +13,7 @@ declare
     v_right   record;
     v_renewed integer := 0;
 begin
-    delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role);
+    perform evervec.forget_roles();
     for v_right in select m.object, m.privilege, m.role from evervec.missing_rights() m
     loop
         execute format('grant %s on %s to %s', v_right.privilege, v_right.object, v_right.role);

@@ -12,7 +12,7 @@ as $$
          where c.ctid = any (array(
             select o.ctid
               from evervec.embedding_cache o
-             where o.used_at < now() - evervec.setting_interval('cache_keep', '30 days')
+             where o.used_at < (select now() - evervec.setting_interval('cache_keep', '30 days'))
              limit p_limit
                for update skip locked))
         returning 1

@@ -16,7 +16,7 @@ as $$
          where c.ctid = any (array(
             select o.ctid
               from evervec.query_cache o
-             where o.created_at <= now() - evervec.setting_interval('query_cache_keep', '24 hours')
+             where o.created_at <= (select now() - evervec.setting_interval('query_cache_keep', '24 hours'))
                 or o.ctid in (
                     select n.ctid from evervec.query_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
              limit p_limit

@@ -19,7 +19,7 @@ as $$
          where d.ctid = any (array(
             select o.ctid
               from evervec.search_cache o
-             where o.created_at <= now() - evervec.setting_interval('search_cache_keep', '24 hours')
+             where o.created_at <= (select now() - evervec.setting_interval('search_cache_keep', '24 hours'))
                 or o.ctid in (
                     select n.ctid from evervec.search_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
                 or exists (

@@ -14,7 +14,7 @@ begin
       into v_error
       from (
         select f.prefix || '_' || p_source.name
-          from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
+          from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'archive', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
                       || case when p_source.text_search is not null then array['document', 'redocument', 'hybrid_search'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
@@ -50,6 +50,7 @@ begin
                     'p_template => ' || quote_literal(p_source.template),
                     'p_text_sql => ' || quote_literal(p_source.text_sql),
                     'p_where => ' || quote_literal(p_source.condition),
+                    'p_retention => ' || quote_literal(p_source.retention),
                     'p_depends_on => ' || quote_literal(nullif(p_source.depends_on, '{}'))));
     end if;
 end

@@ -30,6 +30,7 @@ as $$
         'p_return_columns => ' || quote_literal(nullif(p_source.return_columns, '{}')),
         'p_text_search => ' || quote_literal(p_source.text_search),
         case when p_source.text_search is not null then 'p_bm25 => ' || nullif(p_source.bm25, evervec.bm25_schema() is not null) end,
+        'p_retention => ' || quote_literal(p_source.retention),
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,

@@ -14,8 +14,8 @@ as $$
     ), forgotten as (
         select d.dead_letter_id
           from evervec.dead_letter d
-         where d.resolved_at < now() - evervec.setting_interval('dead_letter_keep_resolved', '7 days')
-            or d.last_failed_at < now() - evervec.setting_interval('dead_letter_keep', '90 days')
+         where d.resolved_at < (select now() - evervec.setting_interval('dead_letter_keep_resolved', '7 days'))
+            or d.last_failed_at < (select now() - evervec.setting_interval('dead_letter_keep', '90 days'))
             or d.dead_letter_id in (
                 select o.dead_letter_id
                   from evervec.dead_letter o

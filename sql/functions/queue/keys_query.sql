@@ -41,8 +41,8 @@ begin
         v_keys.names,
         case when p_after is null then 'true'
              else format('(%s) > (%s)', v_keys.list, evervec.key_decoded(v_source, '$2')) end,
-        case when p_missing then format('not exists (select from %s e where %s and e.%I is not null and %s = %s)',
-                                        v_sql.target, v_keys.match, v_source.vector_column, v_sql.stored_model, v_source.model_id)
+        case when p_missing then format('not exists (select from %s e where %s and (e.%I is not null or %s) and %s = %s)',
+                                        v_sql.target, v_keys.match, v_source.vector_column, v_sql.archived, v_sql.stored_model, v_source.model_id)
              else 'true' end);
 end
 $$;

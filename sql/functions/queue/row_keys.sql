@@ -32,6 +32,6 @@ end
 $$;
 
 comment on function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer) is
-$$Keys of rows, in their order, to be given to enqueue. p_missing: only of rows without a vector of the source's model (default); one whose text is empty is among them. p_filter: among the rows that this filter (see add_filter) leaves, such as one user's; p_arguments: a JSON object with a member for each of its parameters. p_after: the key behind which to begin; NULL: at the first row. p_limit: how many at most, default 100; where there are as many, give the last as p_after next. Runs with the caller's privileges: SELECT on the table is yours to grant. Raises VE101, VE111, VE202, VE204, VE208.$$;
+$$Keys of rows, in their order, to be given to enqueue. p_missing: only of rows without a vector of the source's model (default); one whose text is empty is among them, an archived one is not. p_filter: among the rows that this filter (see add_filter) leaves, such as one user's; p_arguments: a JSON object with a member for each of its parameters. p_after: the key behind which to begin; NULL: at the first row. p_limit: how many at most, default 100; where there are as many, give the last as p_after next. Runs with the caller's privileges: SELECT on the table is yours to grant. Raises VE101, VE111, VE202, VE204, VE208.$$;
 
 revoke execute on function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer) from public;

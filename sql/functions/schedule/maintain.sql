@@ -23,7 +23,12 @@ begin
         return;
     end if;
     begin
-        execute format('select to_jsonb(r) from (select * from evervec.%I()) r', job) into result;
+        execute (
+            select format(case when p.proretset then 'select jsonb_object_agg(r.kind, r.removed) from evervec.%I() r'
+                               else 'select to_jsonb(r) from (select * from evervec.%I()) r' end, p.proname)
+              from pg_proc p
+             where p.pronamespace = 'evervec'::regnamespace and p.proname = job)
+        into result;
     exception when others then
         error := sqlerrm;
     end;
@@ -32,6 +37,6 @@ end
 $$;
 
 comment on function evervec.maintain() is
-$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every minute), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
+$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every 5 seconds, apply_retention every 10 minutes), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns, and of cleanup_expired by kinds. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
 
 revoke execute on function evervec.maintain() from public;

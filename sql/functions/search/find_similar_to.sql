@@ -25,7 +25,7 @@ begin
         raise exception using
             errcode = 'VE203',
             message = format('row %s of source "%s" has no vector', v_lookup.row_key, p_source),
-            detail  = 'The row does not exist, has no text, waits for a worker, or is hidden from you.',
+            detail  = 'The row does not exist, has no text, is archived, waits for a worker, or is hidden from you.',
             hint    = format('See what is under way: SELECT * FROM evervec.pending(%L);', p_source);
     end if;
     return query

@@ -11,7 +11,7 @@ as $$
          target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
          text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
          version_column, distance, index_method, priority, priority_sql, too_long, cache,
-         return_columns, return_attributes, text_search, bm25)
+         return_columns, return_attributes, text_search, bm25, retention)
     select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
            p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
            p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
@@ -23,7 +23,7 @@ as $$
            p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
            coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
            coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search,
-           coalesce(p_source.bm25, false)
+           coalesce(p_source.bm25, false), p_source.retention
     returning *
 $$;
 

@@ -78,20 +78,20 @@ begin
         begin
             %1$s
             with held as materialized (
-                select e.ctid as address
+                select e.tableoid as partition, e.ctid as address
                   from unnest($1) as k (row_key)
                   join %2$s e on %3$s
-                 where e.%4$I is not null
+                 where num_nonnulls(e.%4$I, e.%5$I) > 0
                    for no key update of e skip locked
             )
             update %2$s t
                set %4$I = null, %5$I = null
               from held h
-             where t.ctid = h.address;
+             where t.tableoid = h.partition and t.ctid = h.address;
             v_held := array(
                 select k.ordinality::integer
                   from unnest($1) with ordinality as k (row_key, ordinality)
-                 where exists (select from %2$s e where %3$s and e.%4$I is not null));
+                 where exists (select from %2$s e where %3$s and num_nonnulls(e.%4$I, e.%5$I) > 0));
             %6$s
             return v_held;
         end

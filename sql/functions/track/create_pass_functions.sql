@@ -1,7 +1,7 @@
 -- create_pass_functions: the generated functions that a pass walks over a source with, slice by slice.
 --
 -- slice_<source>(after, limit, by hash) → the next rows in key order: ok, missing (no vector), stale (of another model or text, or without its
--- words), empty (neither text nor vector)
+-- words), archived (its vector was dropped on purpose), empty (neither text nor vector)
 -- orphans_<source>(after, limit) → the next vectors in key order: ok or orphan (no row)
 --
 -- Two branches instead of one condition with OR: each is a plain range scan of the primary key.
@@ -35,20 +35,22 @@ begin
                     when e.stored_model is distinct from %3$s then 'stale'
                     %12$s
                     when $3 and sha256(convert_to(s."evervec content", 'UTF8')) is distinct from e.stored_hash then 'stale'
+                    when e.archived then 'archived'
                     else 'ok' end
           from (select %4$s, case when $3 then %5$s end as "evervec content"
                   from %6$s s
                  where @condition@
                  order by %4$s
                  limit $2) s
-          left join lateral (select %7$s as stored_hash, %8$s as stored_model %13$s from %9$s e where %10$s) e on true
+          left join lateral (select %7$s as stored_hash, %8$s as stored_model, %14$s as archived %13$s from %9$s e where %10$s) e on true
          order by %4$s
         $query$,
         evervec.key_call(p_source, 's'), v_missing, p_source.model_id,
         evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.stored_hash, v_sql.stored_model, v_sql.target,
         evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end,
         case when p_source.text_search is not null then 'when not e.documented then ''stale''' end,
-        case when p_source.text_search is not null then format(', e.document is not null %s as documented', case when p_source.bm25 then 'and e.document_text is not null' end) end);
+        case when p_source.text_search is not null then format(', e.document is not null %s as documented', case when p_source.bm25 then 'and e.document_text is not null' end) end,
+        v_sql.archived);
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end

@@ -35,7 +35,7 @@ begin
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
         evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
-        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end,
+        format('e.%I is not null and', p_source.vector_column),
         case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
         case when p_source.storage = 'column' then '$nearest$' else 'end' end,
         p_source.distance, (select n.nspname from pg_extension x join pg_namespace n on n.oid = x.extnamespace where x.extname = 'vector'));

@@ -40,7 +40,7 @@ begin
             %3$s,
             content_hash bytea%6$s,
             model_id     integer     not null,
-            embedding    vector(%4$s) not null,
+            embedding    vector(%4$s),
             note         text,
             %7$s
             created_at   timestamptz not null default now(),
@@ -59,7 +59,7 @@ begin
     -- index answers at once; they also take four times as long to write. What fits into a page stays in the row, uncompressed.
     execute format('alter table %s.%I set (toast_tuple_target = 8160)', v_schema, v_target);
     execute format('comment on table %s.%I is %L', v_schema, v_target, format(
-        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text.', p_source.relation));
+        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text. embedding: NULL where the row is archived.', p_source.relation));
     if v_owner <> current_user::regrole then
         execute format('alter table %s.%I owner to %s', v_schema, v_target, v_owner);
         execute format('grant select, insert, update, delete on %s.%I to current_user', v_schema, v_target);

@@ -1,7 +1,7 @@
 -- create_vector_functions: the generated functions that read and remove the vectors of a source as a whole.
 --
--- hashes_<source>(limit) → hashes of the texts that vectors stand for, of as many vectors (NULL: all)
--- clear_<source>() → removes every vector, returns how many there were
+-- hashes_<source>(limit) → hashes of the texts that vectors stand for, or stood for before they were archived, of as many rows (NULL: all)
+-- clear_<source>() → removes every vector, returns how many there were; archived rows stay as they are
 --
 -- With the rights of the table's owner, as all else that touches the table: even to plan a query runs functions that its owner has put
 -- into indexes and policies.
@@ -20,10 +20,10 @@ begin
         format(
             $body$
         begin
-            return query select %s from %s e where e.%I is not null limit $1;
+            return query select %s from %s e where e.%I is not null or %s limit $1;
         end
             $body$,
-            v_sql.stored_hash, v_sql.target, p_source.vector_column));
+            v_sql.stored_hash, v_sql.target, p_source.vector_column, v_sql.archived));
     perform evervec.create_row_function(
         p_source, 'clear', '', 'bigint', false,
         case p_source.storage
@@ -44,13 +44,17 @@ begin
             else format(
                 $body$
         declare
-            v_cleared bigint := (select count(*) from %1$s);
+            v_cleared bigint := (select count(*) from %1$s e where e.%2$I is not null);
         begin
-            truncate %1$s;
+            if exists (select from %1$s e where %3$s) then
+                delete from %1$s e where not %3$s;
+            else
+                truncate %1$s;
+            end if;
             return v_cleared;
         end
                 $body$,
-                v_sql.target)
+                v_sql.target, p_source.vector_column, v_sql.archived)
         end);
 end
 $$;

@@ -2,7 +2,7 @@
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
 -- Locks:  those of track and untrack; with another p_text_search or p_bm25, ACCESS EXCLUSIVE on the embedding table.
--- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · VE601 bad retention · VE602 as add_views · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source         text,
     p_columns        text[] default null,
@@ -14,7 +14,8 @@ create or replace function evervec.retrack(
     p_cache          boolean default null,
     p_return_columns text[] default null,
     p_text_search    text default null,
-    p_bm25           boolean default null
+    p_bm25           boolean default null,
+    p_retention      jsonb default null
 )
 returns void
 language plpgsql
@@ -27,6 +28,7 @@ declare
 begin
     perform evervec.check_relation(v_source.relation);
     perform evervec.drop_triggers(v_source);
+    perform evervec.discard_views(v_source);
     perform evervec.drop_functions(v_source);
     perform evervec.lock_relation(v_source.relation, 'share row exclusive');
     v_source := evervec.with_present_names(v_source);
@@ -45,6 +47,7 @@ begin
     end if;
     v_source.condition := nullif(coalesce(p_where, v_source.condition), '');
     v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
+    v_source := evervec.with_retention(v_source, p_retention);
     v_source := evervec.with_recipe(v_source);
     v_source.too_long := coalesce(p_too_long, v_source.too_long);
     v_source.cache := coalesce(p_cache, v_source.cache);
@@ -82,6 +85,9 @@ begin
     if v_protected then
         perform evervec.create_policies(v_source);
     end if;
+    if v_former.views is not null then
+        perform evervec.create_views(v_source);
+    end if;
     perform evervec.renew_access();
     perform evervec.start_pass(v_source.source_id, 'reconcile');
     -- Keys of kept results may be of another type now.
@@ -89,7 +95,7 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25 as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, jsonb) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25, p_retention as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more, p_retention => '{}' no retention. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, VE601, VE602, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, jsonb) from public;

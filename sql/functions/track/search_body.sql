@@ -66,7 +66,7 @@ begin
                  where %7$s ($%8$s is null or (%9$s) is not true)
         $sql$,
         v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, v_target, p_filter,
-        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_limit + 2, p_excluded);
+        format('e.%I is not null and', p_source.vector_column), p_limit + 2, p_excluded);
     v_found := format(
         $sql$
                 select n.*, (%1$s)::real as similarity

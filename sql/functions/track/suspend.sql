@@ -14,6 +14,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     perform evervec.drop_triggers(v_source);
+    perform evervec.discard_views(v_source);
     if evervec.is_protected(v_source) then
         perform evervec.drop_policies(v_source, array['evervec_visible']);
     end if;
@@ -22,6 +23,6 @@ end
 $$;
 
 comment on function evervec.suspend(text) is
-$$Takes the triggers of a source away, so that columns which they name can be dropped or retyped; vectors stay and are served, those that are protected (see protect) only to their owner. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
+$$Takes the triggers of a source, and the views of add_views, away, so that columns which they name can be dropped or retyped; vectors stay and are served, those that are protected (see protect) only to their owner. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
 
 revoke execute on function evervec.suspend(text) from public;

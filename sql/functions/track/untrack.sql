@@ -1,4 +1,4 @@
--- untrack: takes back all that track made; the vectors stay unless they are to go.
+-- untrack: takes back all that track made, and the views of add_views; the vectors stay unless they are to go.
 --
 -- Locks:  ACCESS EXCLUSIVE on the table, taken in attempts of half a second with pauses between them: DROP TRIGGER needs it.
 -- Raises: VE101 unknown source · 55P03 the table stays locked · 2BP01 something else uses a generated function
@@ -11,6 +11,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     perform evervec.drop_triggers(v_source);
+    perform evervec.discard_views(v_source);
     perform evervec.drop_functions(v_source);
     if p_drop_vectors and exists (select from pg_class c where c.oid = v_source.target) then
         if v_source.storage = 'column' then
@@ -33,6 +34,6 @@ end
 $$;
 
 comment on function evervec.untrack(text, boolean) is
-$$Removes triggers, generated functions and jobs of a source. p_drop_vectors: its embedding table, or the columns of column storage, too (default: they stay). Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03, 2BP01.$$;
+$$Removes triggers, generated functions, views and jobs of a source. p_drop_vectors: its embedding table, or the columns of column storage, too (default: they stay). Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03, 2BP01.$$;
 
 revoke execute on function evervec.untrack(text, boolean) from public;

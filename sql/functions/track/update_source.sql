@@ -29,6 +29,7 @@ as $$
            return_attributes  = p_source.return_attributes,
            text_search        = p_source.text_search,
            bm25               = p_source.bm25,
+           retention          = p_source.retention,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id

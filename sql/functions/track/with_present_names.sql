@@ -28,6 +28,11 @@ begin
               from evervec.template_parts(p_source.template) t
               left join unnest(v_former, v_now) as n (former, now) on n.former = t.hole;
         end if;
+        if p_source.retention ? 'column' then
+            p_source.retention := p_source.retention || jsonb_build_object(
+                'column', coalesce((select n.now from unnest(v_former, v_now) as n (former, now) where n.former = p_source.retention ->> 'column'),
+                                   p_source.retention ->> 'column'));
+        end if;
         p_source.watched_columns := v_now;
     end if;
     return evervec.with_return_columns(evervec.with_key(p_source), evervec.attribute_names(p_source.relation, p_source.return_attributes));

@@ -1,7 +1,7 @@
 -- with_recipe: a source with its recipe compiled and the columns whose changes count.
 --
 -- Locks:  those of analyse_sql.
--- Raises: VE103, VE104, VE110 as compile_recipe · VE104 a manual source with a recipe
+-- Raises: VE103, VE104, VE110 as compile_recipe and with_retention · VE104 a manual source with a recipe
 create or replace function evervec.with_recipe(p_source evervec.source)
 returns evervec.source
 language plpgsql
@@ -24,7 +24,9 @@ begin
         select * into v_recipe
           from evervec.compile_recipe(p_source.relation, p_source.columns, p_source.template, p_source.text_sql, p_source.condition);
         p_source.text_expression := v_recipe.text_expression;
-        p_source.watched_columns := v_recipe.watched;
+        -- A row that is not settled any more has to be noticed, too.
+        p_source.watched_columns := array(
+            select distinct w from unnest(v_recipe.watched || evervec.retention_columns(p_source)) w order by w);
         select string_agg(t.relation::text, ', ') into v_alien
           from unnest(v_recipe.tables) as t (relation)
          where t.relation not in (select to_regclass(d.name) from jsonb_object_keys(p_source.depends_on) as d (name)

@@ -15,7 +15,7 @@ from evervec.cli.app import App, Command, common_options, pass_app
 @common_options
 @pass_app
 def coverage(app: App, source: str | None) -> None:
-    """Count the rows that have their vector.
+    """Count the rows that have their vector, or are archived.
 
     Of SOURCE, or of every source. Reads the whole table.
     """
@@ -26,9 +26,9 @@ def coverage(app: App, source: str | None) -> None:
         app.print_json([asdict(count) for count in counts])
         return
     table = Table("source", box=None, pad_edge=False)
-    for name in ("rows", "embedded", "missing", "percent"):
+    for name in ("rows", "embedded", "archived", "missing", "percent"):
         table.add_column(name, justify="right")
     for c in counts:
-        numbers = (c.total, c.embedded, c.missing)
+        numbers = (c.total, c.embedded, c.archived, c.missing)
         table.add_row(c.source, *(f"{n:,}" for n in numbers), f"{c.percent:.1f} %")
     app.console.print(table)

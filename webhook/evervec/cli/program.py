@@ -15,6 +15,7 @@ import psycopg
 from evervec import __version__, logs
 from evervec.cli.access import grant, revoke
 from evervec.cli.app import App, Group, common_options
+from evervec.cli.archive import archive, restore
 from evervec.cli.backfill import backfill
 from evervec.cli.budget import budget
 from evervec.cli.cost import cost
@@ -97,6 +98,8 @@ for command in (
     suspend,
     retrack,
     reset,
+    archive,
+    restore,
     protect,
     unprotect,
     grant,

@@ -26,6 +26,11 @@ from evervec.cli.recipe import named_columns, recipe_options
     default=None,
     help="Rank words by BM25 of pg_textsearch, or not any more.",
 )
+@click.option(
+    "--retention",
+    metavar="JSON",
+    help="Which rows are archived: older_than, column, where; '{}': none any more.",
+)
 @common_options
 @pass_app
 def retrack(
@@ -40,6 +45,7 @@ def retrack(
     cache: bool | None,
     text_search: str | None,
     bm25: bool | None,
+    retention: str | None,
 ) -> None:
     """Bring SOURCE back after `evervec suspend`, or change how its text is made.
 
@@ -57,6 +63,7 @@ def retrack(
             cache=cache,
             text_search=text_search,
             bm25=bm25,
+            retention=retention,
         )
     if app.as_json:
         app.print_json({"source": source, "state": "active"})

@@ -60,6 +60,11 @@ from evervec.cli.recipe import named_columns, recipe_options
     default=None,
     help="Rank words by BM25 of pg_textsearch; default: where it is installed.",
 )
+@click.option(
+    "--retention",
+    metavar="JSON",
+    help="Which rows are archived: older_than, column, where. See evervec archive.",
+)
 @click.option("--no-backfill", is_flag=True, help="Leave the rows that are there alone.")
 @common_options
 @pass_app
@@ -83,6 +88,7 @@ def track(
     no_cache: bool,
     text_search: str | None,
     bm25: bool | None,
+    retention: str | None,
     no_backfill: bool,
 ) -> None:
     """Keep an embedding of every row of TABLE from now on."""
@@ -106,6 +112,7 @@ def track(
             cache=not no_cache,
             text_search=text_search,
             bm25=bm25,
+            retention=retention,
             backfill=not no_backfill,
         )
     if app.as_json:
