@@ -145,7 +145,7 @@ drop function evervec.cleanup_expired(integer);
 drop function evervec.update_trends();
 drop function evervec.sees_row(integer, jsonb);
 drop function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real);
-drop function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, name, boolean);
+drop function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean);
 drop function evervec.refresh_preference(text, evervec.source, text);
 drop function evervec.presence_query(integer);
 drop function evervec.key_match(evervec.source, text, boolean, text, boolean);

@@ -8571,10 +8571,13 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user    text collate "default" := p_user;
+    v_name    text collate "default" := p_name;
     v_removed bigint;
 begin
     perform evervec.check_user(p_user);
-    delete from evervec.analysis_cache a where a.user_id = p_user and (p_name is null or a.name = p_name);
+    delete from evervec.analysis_cache a where a.user_id = v_user and (v_name is null or a.name = v_name);
     get diagnostics v_removed = row_count;
     return v_removed;
 end
@@ -8622,14 +8625,17 @@ language plpgsql stable security definer
 set search_path from current
 as $$
 declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user   text collate "default" := p_user;
+    v_name   text collate "default" := p_name;
     v_kept   evervec.analysis_cache;
-    v_source text;
+    v_source text collate "default";
 begin
     perform evervec.check_user(p_user);
-    select * into v_kept from evervec.analysis_cache a where a.user_id = p_user and a.name = p_name and a.expires_at > now();
+    select * into v_kept from evervec.analysis_cache a where a.user_id = v_user and a.name = v_name and a.expires_at > now();
     if v_kept.source_id is not null then
         select s.name into v_source from evervec.source s where s.source_id = v_kept.source_id;
-        if (evervec.user_state(p_user, v_source)).state is distinct from v_kept.inputs_hash then
+        if (evervec.user_state(v_user, v_source)).state is distinct from v_kept.inputs_hash then
             return null;
         end if;
     end if;
@@ -8663,6 +8669,9 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user   text collate "default" := p_user;
+    v_name   text collate "default" := p_name;
     v_source evervec.source;
 begin
     perform evervec.check_user(p_user);
@@ -8682,8 +8691,8 @@ begin
         v_source := evervec.source_named(p_source);
     end if;
     insert into evervec.analysis_cache (user_id, name, source_id, value, confidence, inputs_hash, expires_at)
-    values (p_user, p_name, v_source.source_id, p_value, p_confidence,
-            case when p_source is not null then (evervec.user_state(p_user, p_source)).state end, now() + p_keep)
+    values (v_user, v_name, v_source.source_id, p_value, p_confidence,
+            case when p_source is not null then (evervec.user_state(v_user, v_source.name)).state end, now() + p_keep)
         on conflict (user_id, name) do update
        set source_id = excluded.source_id, value = excluded.value, confidence = excluded.confidence, inputs_hash = excluded.inputs_hash,
            created_at = now(), expires_at = excluded.expires_at;
@@ -8774,12 +8783,13 @@ begin
         select p.embedding
           from evervec.user_preference p
          where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = p_user and p.model_id = v_source.model_id
+           and p.embedding is not null
     ), near as materialized (
         select p.user_id, min(p.embedding <=> o.embedding) as distance
           from evervec.user_preference p
           join own o on vector_dims(o.embedding) = vector_dims(p.embedding)
          where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id <> p_user
-           and p.model_id = v_source.model_id
+           and p.model_id = v_source.model_id and p.embedding is not null
          group by p.user_id
          order by 2, 1
          limit 50
@@ -8935,7 +8945,7 @@ create or replace function evervec.recommendation_plan(
     p_arguments      jsonb,
     p_diversity      real,
     p_popularity     real,
-    p_caller         name,
+    p_caller         regrole,
     p_kept           boolean,
     out type         text,
     out context_hash bytea,
@@ -8969,13 +8979,14 @@ declare
     v_context jsonb;
     v_state   record;
     v_known   record;
+    v_updated timestamptz;
+    v_fresh   boolean;
     v_match   text;
 begin
     perform evervec.check_user(p_user);
     v_source := evervec.source_named(p_source);
     source_id := v_source.source_id;
     distance := v_source.distance;
-    open := source_id = any (evervec.open_sources());
     type := coalesce(p_type, 'personalized');
     diversity := coalesce(p_diversity, case when type = 'adventurous' then 0.5 end);
     popularity := coalesce(p_popularity, evervec.setting_number('recommendation_popularity', 0)::real);
@@ -9007,7 +9018,7 @@ begin
             errcode = 'VE514', message = format('popularity cannot count %s', popularity),
             detail  = 'p_popularity is what the most popular row gains beside its similarity, from 0 to 1000.',
             hint    = 'Give a number of 0 or more, or NULL for the setting recommendation_popularity.';
-    elsif not exists (select from evervec.preferences_of(source_id) p where p.name = p_preference) then
+    elsif p_preference is distinct from 'default' and not exists (select from evervec.preferences_of(source_id) p where p.name = p_preference) then
         raise exception using
             errcode = 'VE509', message = format('source "%s" has no kind of preference %s', p_source, coalesce(quote_literal(p_preference), 'NULL')),
             detail  = format('Its kinds are: %s.',
@@ -9017,29 +9028,43 @@ begin
 
     -- What others do changes all the time: what is made from their preferences is not kept.
     if type <> 'similar_users' and evervec.setting_interval('recommendation_keep', '1 hour') > '0' then
-        v_context := evervec.caller_context(v_source, p_caller);
+        v_context := evervec.caller_context(v_source, pg_get_userbyid(p_caller));
     end if;
     v_state := evervec.user_state(p_user, p_source);
     for v_attempt in 1 .. 2 loop
-        select max(p.updated_at) as updated_at, bool_and(p.inputs_hash = v_state.inputs) as fresh, max(p.confidence) as confidence,
-               array_agg(p.embedding order by p.taste) as embeddings, array_agg(p.sample_size::real order by p.taste) as shares,
-               array(select l.row_key
-                       from evervec.user_preference o
-                      cross join unnest(o.liked) as l (row_key)
-                      where o.source_id = v_source.source_id and o.preference_type = p_preference and o.user_id = p_user) as liked
-          into v_known
-          from evervec.user_preference p
-         where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = p_user and p.model_id = v_source.model_id;
-        exit when v_known.fresh or v_attempt = 2 or not evervec.refresh_preference(p_user, v_source, p_preference);
+        v_updated := null;
+        v_fresh := false;
+        embeddings := '{}';
+        shares := '{}';
+        liked := '{}';
+        for v_known in
+            select p.embedding, p.share, p.liked, p.confidence, p.inputs_hash, p.updated_at
+              from evervec.user_preference p
+             where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = p_user and p.model_id = v_source.model_id
+             order by p.taste
+        loop
+            v_updated := greatest(v_updated, v_known.updated_at);
+            v_fresh := v_known.inputs_hash is not distinct from v_state.inputs;
+            if v_known.embedding is not null then
+                embeddings := embeddings || v_known.embedding;
+                shares := shares || v_known.share;
+                -- To name the nearest of a few is as good, and each vector costs a look-up.
+                liked := liked || v_known.liked[: 20];
+                confidence := greatest(confidence, v_known.confidence);
+            end if;
+        end loop;
+        exit when v_fresh or v_attempt = 2 or not evervec.refresh_preference(p_user, v_source, p_preference);
     end loop;
-    if v_known.embeddings is null then
+    if embeddings = '{}' then
         type := 'trending';
     end if;
+    if type = 'trending' then
+        confidence := 0.5;
+    end if;
 
-    presence := evervec.presence_query(source_id);
     if v_context is not null then
         context_hash := sha256(convert_to(jsonb_build_array(
-            v_context, p_limit, p_type, p_preference, v_filter, p_arguments, diversity, popularity, v_state.state, v_known.updated_at,
+            v_context, p_limit, p_type, p_preference, v_filter, p_arguments, diversity, popularity, v_state.state, v_updated,
             case when type = 'trending' or popularity > 0 then (select t.counted_at from evervec.trend_state t where t.source_id = v_source.source_id) end
             )::text, 'UTF8'));
         select r.row_keys, r.scores, r.similarities, r.because into row_keys, scores, similarities, because
@@ -9052,20 +9077,17 @@ begin
                   and (not pg_visible_in_snapshot(c.xid, r.seen) or c.xid = r.kept_by))
          limit 1;
     end if;
-    confidence := case when type = 'trending' then 0.5 else v_known.confidence end;
+    v_match := format('join %s e on %s', evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
     if row_keys is not null then
+        presence := format('select count(*) from unnest($1) as k (row_key) %s where e.%I is not null', v_match, v_source.vector_column);
         return;
     end if;
 
-    embeddings := v_known.embeddings;
-    shares := v_known.shares;
-    liked := coalesce(v_known.liked, '{}');
     taken := array(
         select m.row_key from evervec.row_mark m where m.user_id = p_user and m.source_id = v_source.source_id
         union
         select s.row_key from evervec.user_signals(v_source, p_user) s);
 
-    v_match := format('join %s e on %s', evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
     vectors := format('select array_agg(e.%I order by k.ordinality) from unnest($1) with ordinality as k (row_key, ordinality) left %s',
                       v_source.vector_column, v_match);
     if v_filter is null then
@@ -9077,6 +9099,7 @@ begin
             (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
                from unnest(v_source.target_key_columns, v_source.key_operators) with ordinality as k (name, operator, ordinality)));
     end if;
+    open := type <> 'similar_users' or source_id = any (evervec.open_sources());
     popular := format(
         'select coalesce(array_agg(p.row_key order by p.score desc, p.row_key), ''{}'') from (select k.row_key, k.score from evervec.trend k %s '
         'where k.source_id = %s and e.%I is not null and k.row_key not in (select x.row_key from unnest($2) as x (row_key)) '
@@ -9089,10 +9112,10 @@ begin
 end
 $$;
 
-comment on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, name, boolean) is
-$$Internal. What recommend works by. type: of what is recommended; context_hash: what it is kept under, NULL: not at all; row_keys, scores, similarities, because: what was recommended before, where it still holds (p_kept: look for it) for a caller who sees all of it (presence); embeddings, shares, liked, confidence: the user's preference; open: no row-level security; taken: what is not recommended; nearest, popular, visible, vectors: texts of queries. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514.$$;
+comment on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean) is
+$$Internal. What recommend works by. type: of what is recommended; context_hash: what it is kept under, NULL: not at all; row_keys, scores, similarities, because: what was recommended before, where it still holds (p_kept: look for it) for a caller who sees all of it (presence); embeddings, shares, liked, confidence: the user's preference; open: rows that others like may be told; taken: what is not recommended; nearest, popular, visible, vectors: texts of queries. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514.$$;
 
-revoke execute on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, name, boolean) from public;
+revoke execute on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean) from public;
 
 -- file: functions/recommend/recommend.sql
 -- recommend: rows of a source for a user, who neither has nor dismissed them.
@@ -9122,6 +9145,12 @@ language plpgsql volatile
 set search_path from current
 as $$
 declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user       text collate "default" := p_user;
+    v_source     text collate "default" := p_source;
+    v_type       text collate "default" := p_type;
+    v_preference text collate "default" := p_preference;
+    v_filter     text collate "default" := p_filter;
     v_plan       record;
     v_count      bigint;
     v_seen       pg_snapshot;
@@ -9138,8 +9167,8 @@ declare
     v_place      integer[];
 begin
     select * into v_plan
-      from evervec.recommendation_plan(p_user, p_source, p_limit, p_type, p_preference, p_filter, p_arguments, p_diversity, p_popularity,
-                                       current_user, true);
+      from evervec.recommendation_plan(v_user, v_source, p_limit, v_type, v_preference, v_filter, p_arguments, p_diversity, p_popularity,
+                                       current_user::regrole, true);
     if v_plan.row_keys is not null then
         execute v_plan.presence into v_count using v_plan.row_keys;
         if v_count = cardinality(v_plan.row_keys) then
@@ -9149,8 +9178,8 @@ begin
             return;
         end if;
         select * into v_plan
-          from evervec.recommendation_plan(p_user, p_source, p_limit, p_type, p_preference, p_filter, p_arguments, p_diversity, p_popularity,
-                                           current_user, false);
+          from evervec.recommendation_plan(v_user, v_source, p_limit, v_type, v_preference, v_filter, p_arguments, p_diversity, p_popularity,
+                                           current_user::regrole, false);
     end if;
     v_seen := pg_current_snapshot();
 
@@ -9163,7 +9192,7 @@ begin
         end if;
         select array_agg(l.row_key order by l.ordinality), array_agg(l.score::real order by l.ordinality)
           into v_keys, v_scores
-          from evervec.liked_nearby(p_user, p_source, p_preference, v_plan.taken, 10 * v_pool, v_more) with ordinality as l;
+          from evervec.liked_nearby(v_user, v_source, v_preference, v_plan.taken, 10 * v_pool, v_more) with ordinality as l;
         execute v_plan.visible into v_keys, v_scores using p_arguments, v_keys, v_scores, v_pool;
     else
         if v_plan.type = 'trending' or v_plan.popularity > 0 then
@@ -9221,20 +9250,21 @@ begin
                     else array(select v_skipped + d
                                  from unnest(evervec.diversify(v_vectors[v_skipped + 1 :], v_scores[v_skipped + 1 :], v_plan.distance, p_limit,
                                                                v_plan.diversity)) d) end;
-    select coalesce(array_agg(v_keys[p.place] order by p.ordinality), '{}'), coalesce(array_agg(v_scores[p.place] order by p.ordinality), '{}'),
-           coalesce(array_agg(v_similarity[p.place] order by p.ordinality), '{}'), coalesce(array_agg(b.row_key order by p.ordinality), '{}')
+    select coalesce(array_agg(k.row_key order by p.ordinality), '{}'), coalesce(array_agg(k.score order by p.ordinality), '{}'),
+           coalesce(array_agg(k.similarity order by p.ordinality), '{}'), coalesce(array_agg(b.row_key order by p.ordinality), '{}')
       into v_keys, v_scores, v_similarity, v_because
       from unnest(v_place) with ordinality as p (place, ordinality)
+      join unnest(v_keys, v_scores, v_similarity, v_vectors) with ordinality as k (row_key, score, similarity, embedding, place) using (place)
       left join lateral (
         select l.row_key
           from unnest(v_plan.liked, v_liked) as l (row_key, embedding)
-         where l.embedding is not null and l.row_key <> v_keys[p.place]
-         order by case v_plan.distance when 'cosine' then l.embedding <=> v_vectors[p.place]
-                                       when 'inner_product' then l.embedding <#> v_vectors[p.place]
-                                       when 'l2' then l.embedding <-> v_vectors[p.place]
-                                       when 'l1' then l.embedding <+> v_vectors[p.place] end, l.row_key
+         where l.embedding is not null and l.row_key <> k.row_key
+         order by case v_plan.distance when 'cosine' then l.embedding <=> k.embedding
+                                       when 'inner_product' then l.embedding <#> k.embedding
+                                       when 'l2' then l.embedding <-> k.embedding
+                                       when 'l1' then l.embedding <+> k.embedding end, l.row_key
          limit 1) b on true;
-    perform evervec.keep_recommendation(p_user, v_plan.source_id, v_plan.context_hash, v_seen, v_keys, v_scores, v_similarity, v_because);
+    perform evervec.keep_recommendation(v_user, v_plan.source_id, v_plan.context_hash, v_seen, v_keys, v_scores, v_similarity, v_because);
     return query
     select k.row_key, k.score, k.similarity, v_plan.type, k.because, v_plan.confidence
       from unnest(v_keys, v_scores, v_similarity, v_because) as k (row_key, score, similarity, because);
@@ -9242,7 +9272,7 @@ end
 $$;
 
 comment on function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real) is
-$$Rows of a source for a user, best first, without those that the user has (signals, interactions of a type that marks) or dismissed. p_limit: default 10, at most 1,000. p_type: personalized (default), near what the user likes; trending, what people do much with lately; similar_users, what those like whose preferences are nearest; adventurous, unlike each other and beyond what personalized gives; or the name of a filter of the source: what the user likes among its rows. p_preference: a kind of preference (add_preference). p_filter, p_arguments: only rows that a filter leaves, as find_similar_among. p_diversity: from 0 to 1, how much rows should be unlike each other (default: not at all; adventurous: 0.5). p_popularity: what the most popular row gains beside its similarity (default: setting recommendation_popularity). score: what rows are ordered by (of several tastes, each in its turn); similarity: to what the user likes, NULL where nothing is known of it; type: how the row was found: trending where nothing is known of the user; because: the row that the user likes and that is nearest to it, if any; confidence: from 0 to 1, how much is known of the user. What was recommended is kept for an hour (setting recommendation_keep) while nothing has changed that it was made from; not under row-level security, for similar_users, in transactions that are read-only, REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514; warns with VE211.$$;
+$$Rows of a source for a user, best first, without those that the user has (signals, interactions of a type that marks) or dismissed. p_limit: default 10, at most 1,000. p_type: personalized (default), near what the user likes; trending, what people do much with lately; similar_users, what those like whose preferences are nearest; adventurous, unlike each other and beyond what personalized gives; or the name of a filter of the source: what the user likes among its rows. p_preference: a kind of preference (add_preference). p_filter, p_arguments: only rows that a filter leaves, as find_similar_among. p_diversity: from 0 to 1, how much rows should be unlike each other (default: not at all; adventurous: 0.5). p_popularity: what the most popular row gains beside its similarity (default: setting recommendation_popularity). score: what rows are ordered by (of several tastes, each in its turn); similarity: to what the user likes, NULL where nothing is known of it; type: how the row was found: trending where nothing is known of the user; because: of the twenty rows that the user likes most (of each taste), the one that is nearest to it, if any; confidence: from 0 to 1, how much is known of the user. What was recommended is kept for an hour (setting recommendation_keep) while nothing has changed that it was made from; not under row-level security, for similar_users, in transactions that are read-only, REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514; warns with VE211.$$;
 
 revoke execute on function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real) from public;
 
@@ -14887,4 +14917,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '64978160fc060123ea2ee2ce1ce031cb98120af913b978207fabf432ea667588');
+values ('evervec_0002_functions', '297386cf5571dba4cf00d44f621346d35e02239f6ab0efc496f2ad4b47ae808e');
