@@ -10,10 +10,13 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user    text collate "default" := p_user;
+    v_name    text collate "default" := p_name;
     v_removed bigint;
 begin
     perform evervec.check_user(p_user);
-    delete from evervec.analysis_cache a where a.user_id = p_user and (p_name is null or a.name = p_name);
+    delete from evervec.analysis_cache a where a.user_id = v_user and (v_name is null or a.name = v_name);
     get diagnostics v_removed = row_count;
     return v_removed;
 end

@@ -10,14 +10,17 @@ language plpgsql stable security definer
 set search_path from current
 as $$
 declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user   text collate "default" := p_user;
+    v_name   text collate "default" := p_name;
     v_kept   evervec.analysis_cache;
-    v_source text;
+    v_source text collate "default";
 begin
     perform evervec.check_user(p_user);
-    select * into v_kept from evervec.analysis_cache a where a.user_id = p_user and a.name = p_name and a.expires_at > now();
+    select * into v_kept from evervec.analysis_cache a where a.user_id = v_user and a.name = v_name and a.expires_at > now();
     if v_kept.source_id is not null then
         select s.name into v_source from evervec.source s where s.source_id = v_kept.source_id;
-        if (evervec.user_state(p_user, v_source)).state is distinct from v_kept.inputs_hash then
+        if (evervec.user_state(v_user, v_source)).state is distinct from v_kept.inputs_hash then
             return null;
         end if;
     end if;

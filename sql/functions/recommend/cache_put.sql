@@ -18,6 +18,9 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user   text collate "default" := p_user;
+    v_name   text collate "default" := p_name;
     v_source evervec.source;
 begin
     perform evervec.check_user(p_user);
@@ -37,8 +40,8 @@ begin
         v_source := evervec.source_named(p_source);
     end if;
     insert into evervec.analysis_cache (user_id, name, source_id, value, confidence, inputs_hash, expires_at)
-    values (p_user, p_name, v_source.source_id, p_value, p_confidence,
-            case when p_source is not null then (evervec.user_state(p_user, p_source)).state end, now() + p_keep)
+    values (v_user, v_name, v_source.source_id, p_value, p_confidence,
+            case when p_source is not null then (evervec.user_state(v_user, v_source.name)).state end, now() + p_keep)
         on conflict (user_id, name) do update
        set source_id = excluded.source_id, value = excluded.value, confidence = excluded.confidence, inputs_hash = excluded.inputs_hash,
            created_at = now(), expires_at = excluded.expires_at;

@@ -30,12 +30,13 @@ begin
         select p.embedding
           from evervec.user_preference p
          where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = p_user and p.model_id = v_source.model_id
+           and p.embedding is not null
     ), near as materialized (
         select p.user_id, min(p.embedding <=> o.embedding) as distance
           from evervec.user_preference p
           join own o on vector_dims(o.embedding) = vector_dims(p.embedding)
          where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id <> p_user
-           and p.model_id = v_source.model_id
+           and p.model_id = v_source.model_id and p.embedding is not null
          group by p.user_id
          order by 2, 1
          limit 50

@@ -25,6 +25,12 @@ language plpgsql volatile
 set search_path from current
 as $$
 declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user       text collate "default" := p_user;
+    v_source     text collate "default" := p_source;
+    v_type       text collate "default" := p_type;
+    v_preference text collate "default" := p_preference;
+    v_filter     text collate "default" := p_filter;
     v_plan       record;
     v_count      bigint;
     v_seen       pg_snapshot;
@@ -41,8 +47,8 @@ declare
     v_place      integer[];
 begin
     select * into v_plan
-      from evervec.recommendation_plan(p_user, p_source, p_limit, p_type, p_preference, p_filter, p_arguments, p_diversity, p_popularity,
-                                       current_user, true);
+      from evervec.recommendation_plan(v_user, v_source, p_limit, v_type, v_preference, v_filter, p_arguments, p_diversity, p_popularity,
+                                       current_user::regrole, true);
     if v_plan.row_keys is not null then
         execute v_plan.presence into v_count using v_plan.row_keys;
         if v_count = cardinality(v_plan.row_keys) then
@@ -52,8 +58,8 @@ begin
             return;
         end if;
         select * into v_plan
-          from evervec.recommendation_plan(p_user, p_source, p_limit, p_type, p_preference, p_filter, p_arguments, p_diversity, p_popularity,
-                                           current_user, false);
+          from evervec.recommendation_plan(v_user, v_source, p_limit, v_type, v_preference, v_filter, p_arguments, p_diversity, p_popularity,
+                                           current_user::regrole, false);
     end if;
     v_seen := pg_current_snapshot();
 
@@ -66,7 +72,7 @@ begin
         end if;
         select array_agg(l.row_key order by l.ordinality), array_agg(l.score::real order by l.ordinality)
           into v_keys, v_scores
-          from evervec.liked_nearby(p_user, p_source, p_preference, v_plan.taken, 10 * v_pool, v_more) with ordinality as l;
+          from evervec.liked_nearby(v_user, v_source, v_preference, v_plan.taken, 10 * v_pool, v_more) with ordinality as l;
         execute v_plan.visible into v_keys, v_scores using p_arguments, v_keys, v_scores, v_pool;
     else
         if v_plan.type = 'trending' or v_plan.popularity > 0 then
@@ -124,20 +130,21 @@ begin
                     else array(select v_skipped + d
                                  from unnest(evervec.diversify(v_vectors[v_skipped + 1 :], v_scores[v_skipped + 1 :], v_plan.distance, p_limit,
                                                                v_plan.diversity)) d) end;
-    select coalesce(array_agg(v_keys[p.place] order by p.ordinality), '{}'), coalesce(array_agg(v_scores[p.place] order by p.ordinality), '{}'),
-           coalesce(array_agg(v_similarity[p.place] order by p.ordinality), '{}'), coalesce(array_agg(b.row_key order by p.ordinality), '{}')
+    select coalesce(array_agg(k.row_key order by p.ordinality), '{}'), coalesce(array_agg(k.score order by p.ordinality), '{}'),
+           coalesce(array_agg(k.similarity order by p.ordinality), '{}'), coalesce(array_agg(b.row_key order by p.ordinality), '{}')
       into v_keys, v_scores, v_similarity, v_because
       from unnest(v_place) with ordinality as p (place, ordinality)
+      join unnest(v_keys, v_scores, v_similarity, v_vectors) with ordinality as k (row_key, score, similarity, embedding, place) using (place)
       left join lateral (
         select l.row_key
           from unnest(v_plan.liked, v_liked) as l (row_key, embedding)
-         where l.embedding is not null and l.row_key <> v_keys[p.place]
-         order by case v_plan.distance when 'cosine' then l.embedding <=> v_vectors[p.place]
-                                       when 'inner_product' then l.embedding <#> v_vectors[p.place]
-                                       when 'l2' then l.embedding <-> v_vectors[p.place]
-                                       when 'l1' then l.embedding <+> v_vectors[p.place] end, l.row_key
+         where l.embedding is not null and l.row_key <> k.row_key
+         order by case v_plan.distance when 'cosine' then l.embedding <=> k.embedding
+                                       when 'inner_product' then l.embedding <#> k.embedding
+                                       when 'l2' then l.embedding <-> k.embedding
+                                       when 'l1' then l.embedding <+> k.embedding end, l.row_key
          limit 1) b on true;
-    perform evervec.keep_recommendation(p_user, v_plan.source_id, v_plan.context_hash, v_seen, v_keys, v_scores, v_similarity, v_because);
+    perform evervec.keep_recommendation(v_user, v_plan.source_id, v_plan.context_hash, v_seen, v_keys, v_scores, v_similarity, v_because);
     return query
     select k.row_key, k.score, k.similarity, v_plan.type, k.because, v_plan.confidence
       from unnest(v_keys, v_scores, v_similarity, v_because) as k (row_key, score, similarity, because);
@@ -145,6 +152,6 @@ end
 $$;
 
 comment on function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real) is
-$$Rows of a source for a user, best first, without those that the user has (signals, interactions of a type that marks) or dismissed. p_limit: default 10, at most 1,000. p_type: personalized (default), near what the user likes; trending, what people do much with lately; similar_users, what those like whose preferences are nearest; adventurous, unlike each other and beyond what personalized gives; or the name of a filter of the source: what the user likes among its rows. p_preference: a kind of preference (add_preference). p_filter, p_arguments: only rows that a filter leaves, as find_similar_among. p_diversity: from 0 to 1, how much rows should be unlike each other (default: not at all; adventurous: 0.5). p_popularity: what the most popular row gains beside its similarity (default: setting recommendation_popularity). score: what rows are ordered by (of several tastes, each in its turn); similarity: to what the user likes, NULL where nothing is known of it; type: how the row was found: trending where nothing is known of the user; because: the row that the user likes and that is nearest to it, if any; confidence: from 0 to 1, how much is known of the user. What was recommended is kept for an hour (setting recommendation_keep) while nothing has changed that it was made from; not under row-level security, for similar_users, in transactions that are read-only, REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514; warns with VE211.$$;
+$$Rows of a source for a user, best first, without those that the user has (signals, interactions of a type that marks) or dismissed. p_limit: default 10, at most 1,000. p_type: personalized (default), near what the user likes; trending, what people do much with lately; similar_users, what those like whose preferences are nearest; adventurous, unlike each other and beyond what personalized gives; or the name of a filter of the source: what the user likes among its rows. p_preference: a kind of preference (add_preference). p_filter, p_arguments: only rows that a filter leaves, as find_similar_among. p_diversity: from 0 to 1, how much rows should be unlike each other (default: not at all; adventurous: 0.5). p_popularity: what the most popular row gains beside its similarity (default: setting recommendation_popularity). score: what rows are ordered by (of several tastes, each in its turn); similarity: to what the user likes, NULL where nothing is known of it; type: how the row was found: trending where nothing is known of the user; because: of the twenty rows that the user likes most (of each taste), the one that is nearest to it, if any; confidence: from 0 to 1, how much is known of the user. What was recommended is kept for an hour (setting recommendation_keep) while nothing has changed that it was made from; not under row-level security, for similar_users, in transactions that are read-only, REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514; warns with VE211.$$;
 
 revoke execute on function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real) from public;

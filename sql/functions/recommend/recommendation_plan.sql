@@ -18,7 +18,7 @@ create or replace function evervec.recommendation_plan(
     p_arguments      jsonb,
     p_diversity      real,
     p_popularity     real,
-    p_caller         name,
+    p_caller         regrole,
     p_kept           boolean,
     out type         text,
     out context_hash bytea,
@@ -52,13 +52,14 @@ declare
     v_context jsonb;
     v_state   record;
     v_known   record;
+    v_updated timestamptz;
+    v_fresh   boolean;
     v_match   text;
 begin
     perform evervec.check_user(p_user);
     v_source := evervec.source_named(p_source);
     source_id := v_source.source_id;
     distance := v_source.distance;
-    open := source_id = any (evervec.open_sources());
     type := coalesce(p_type, 'personalized');
     diversity := coalesce(p_diversity, case when type = 'adventurous' then 0.5 end);
     popularity := coalesce(p_popularity, evervec.setting_number('recommendation_popularity', 0)::real);
@@ -90,7 +91,7 @@ begin
             errcode = 'VE514', message = format('popularity cannot count %s', popularity),
             detail  = 'p_popularity is what the most popular row gains beside its similarity, from 0 to 1000.',
             hint    = 'Give a number of 0 or more, or NULL for the setting recommendation_popularity.';
-    elsif not exists (select from evervec.preferences_of(source_id) p where p.name = p_preference) then
+    elsif p_preference is distinct from 'default' and not exists (select from evervec.preferences_of(source_id) p where p.name = p_preference) then
         raise exception using
             errcode = 'VE509', message = format('source "%s" has no kind of preference %s', p_source, coalesce(quote_literal(p_preference), 'NULL')),
             detail  = format('Its kinds are: %s.',
@@ -100,29 +101,43 @@ begin
 
     -- What others do changes all the time: what is made from their preferences is not kept.
     if type <> 'similar_users' and evervec.setting_interval('recommendation_keep', '1 hour') > '0' then
-        v_context := evervec.caller_context(v_source, p_caller);
+        v_context := evervec.caller_context(v_source, pg_get_userbyid(p_caller));
     end if;
     v_state := evervec.user_state(p_user, p_source);
     for v_attempt in 1 .. 2 loop
-        select max(p.updated_at) as updated_at, bool_and(p.inputs_hash = v_state.inputs) as fresh, max(p.confidence) as confidence,
-               array_agg(p.embedding order by p.taste) as embeddings, array_agg(p.sample_size::real order by p.taste) as shares,
-               array(select l.row_key
-                       from evervec.user_preference o
-                      cross join unnest(o.liked) as l (row_key)
-                      where o.source_id = v_source.source_id and o.preference_type = p_preference and o.user_id = p_user) as liked
-          into v_known
-          from evervec.user_preference p
-         where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = p_user and p.model_id = v_source.model_id;
-        exit when v_known.fresh or v_attempt = 2 or not evervec.refresh_preference(p_user, v_source, p_preference);
+        v_updated := null;
+        v_fresh := false;
+        embeddings := '{}';
+        shares := '{}';
+        liked := '{}';
+        for v_known in
+            select p.embedding, p.share, p.liked, p.confidence, p.inputs_hash, p.updated_at
+              from evervec.user_preference p
+             where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = p_user and p.model_id = v_source.model_id
+             order by p.taste
+        loop
+            v_updated := greatest(v_updated, v_known.updated_at);
+            v_fresh := v_known.inputs_hash is not distinct from v_state.inputs;
+            if v_known.embedding is not null then
+                embeddings := embeddings || v_known.embedding;
+                shares := shares || v_known.share;
+                -- To name the nearest of a few is as good, and each vector costs a look-up.
+                liked := liked || v_known.liked[: 20];
+                confidence := greatest(confidence, v_known.confidence);
+            end if;
+        end loop;
+        exit when v_fresh or v_attempt = 2 or not evervec.refresh_preference(p_user, v_source, p_preference);
     end loop;
-    if v_known.embeddings is null then
+    if embeddings = '{}' then
         type := 'trending';
     end if;
+    if type = 'trending' then
+        confidence := 0.5;
+    end if;
 
-    presence := evervec.presence_query(source_id);
     if v_context is not null then
         context_hash := sha256(convert_to(jsonb_build_array(
-            v_context, p_limit, p_type, p_preference, v_filter, p_arguments, diversity, popularity, v_state.state, v_known.updated_at,
+            v_context, p_limit, p_type, p_preference, v_filter, p_arguments, diversity, popularity, v_state.state, v_updated,
             case when type = 'trending' or popularity > 0 then (select t.counted_at from evervec.trend_state t where t.source_id = v_source.source_id) end
             )::text, 'UTF8'));
         select r.row_keys, r.scores, r.similarities, r.because into row_keys, scores, similarities, because
@@ -135,20 +150,17 @@ begin
                   and (not pg_visible_in_snapshot(c.xid, r.seen) or c.xid = r.kept_by))
          limit 1;
     end if;
-    confidence := case when type = 'trending' then 0.5 else v_known.confidence end;
+    v_match := format('join %s e on %s', evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
     if row_keys is not null then
+        presence := format('select count(*) from unnest($1) as k (row_key) %s where e.%I is not null', v_match, v_source.vector_column);
         return;
     end if;
 
-    embeddings := v_known.embeddings;
-    shares := v_known.shares;
-    liked := coalesce(v_known.liked, '{}');
     taken := array(
         select m.row_key from evervec.row_mark m where m.user_id = p_user and m.source_id = v_source.source_id
         union
         select s.row_key from evervec.user_signals(v_source, p_user) s);
 
-    v_match := format('join %s e on %s', evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
     vectors := format('select array_agg(e.%I order by k.ordinality) from unnest($1) with ordinality as k (row_key, ordinality) left %s',
                       v_source.vector_column, v_match);
     if v_filter is null then
@@ -160,6 +172,7 @@ begin
             (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
                from unnest(v_source.target_key_columns, v_source.key_operators) with ordinality as k (name, operator, ordinality)));
     end if;
+    open := type <> 'similar_users' or source_id = any (evervec.open_sources());
     popular := format(
         'select coalesce(array_agg(p.row_key order by p.score desc, p.row_key), ''{}'') from (select k.row_key, k.score from evervec.trend k %s '
         'where k.source_id = %s and e.%I is not null and k.row_key not in (select x.row_key from unnest($2) as x (row_key)) '
@@ -172,7 +185,7 @@ begin
 end
 $$;
 
-comment on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, name, boolean) is
-$$Internal. What recommend works by. type: of what is recommended; context_hash: what it is kept under, NULL: not at all; row_keys, scores, similarities, because: what was recommended before, where it still holds (p_kept: look for it) for a caller who sees all of it (presence); embeddings, shares, liked, confidence: the user's preference; open: no row-level security; taken: what is not recommended; nearest, popular, visible, vectors: texts of queries. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514.$$;
+comment on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean) is
+$$Internal. What recommend works by. type: of what is recommended; context_hash: what it is kept under, NULL: not at all; row_keys, scores, similarities, because: what was recommended before, where it still holds (p_kept: look for it) for a caller who sees all of it (presence); embeddings, shares, liked, confidence: the user's preference; open: rows that others like may be told; taken: what is not recommended; nearest, popular, visible, vectors: texts of queries. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514.$$;
 
-revoke execute on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, name, boolean) from public;
+revoke execute on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean) from public;
