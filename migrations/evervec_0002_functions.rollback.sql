@@ -216,6 +216,15 @@ drop function evervec.ring_once();
 drop function evervec.send_ring(text);
 drop function evervec.post_json(text, jsonb, text, interval);
 drop function evervec.push_off();
+drop function evervec.untrack_users(regclass);
+drop function evervec.track_users(regclass, text);
+drop function evervec.forget_user(text);
+drop function evervec.forget_truncated();
+drop function evervec.forget_leavers(integer);
+drop function evervec.forget_deleted();
+drop function evervec.leave(text[]);
+drop function evervec.forget_users(text[]);
+drop function evervec.user_tables();
 drop function evervec.check_user(text);
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
@@ -579,6 +588,24 @@ drop function evervec.kind_rights();
 -- removed: functions/people/confine_to_user.sql
 
 -- removed: functions/people/current_user_id.sql
+
+-- removed: functions/people/forget_deleted.sql
+
+-- removed: functions/people/forget_leavers.sql
+
+-- removed: functions/people/forget_truncated.sql
+
+-- removed: functions/people/forget_user.sql
+
+-- removed: functions/people/forget_users.sql
+
+-- removed: functions/people/leave.sql
+
+-- removed: functions/people/track_users.sql
+
+-- removed: functions/people/untrack_users.sql
+
+-- removed: functions/people/user_tables.sql
 
 -- removed: functions/push/configure_push.sql
 
