@@ -467,3 +467,16 @@ select evervec.add_signal('film', 'shelf', 'select member as user_id, film_id as
 
 -- example: drop_signal
 select evervec.drop_signal('film', 'shelf');
+
+-- example: track_users
+-- Who closes their account is forgotten.
+create table member (name text primary key);
+insert into member values ('ada'), ('bob');
+select evervec.track_users('member', 'name');
+delete from member where name = 'bob';
+
+-- example: untrack_users
+select evervec.untrack_users('member');
+
+-- example: forget_user
+select * from evervec.forget_user('ada') where rows > 0;

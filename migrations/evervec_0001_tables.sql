@@ -595,6 +595,7 @@ $$false: pg_cron only; a worker does the work that it would ring for.$$;
 insert into evervec.maintenance (job, every, by_worker)
 values ('apply_retention', '10 minutes', true),
        ('cleanup_expired', '5 seconds', true),
+       ('forget_leavers', '1 minute', true),
        ('make_partitions', '1 hour', true),
        ('ring', '5 seconds', false),
        ('tick', '15 seconds', true),
@@ -911,12 +912,13 @@ comment on table evervec.analysis_cache is
 $$What applications found out about users, for a time (cache_put, cache_get). inputs_hash: of what the user does with a source, where it was made from that.$$;
 
 create table evervec.user_relation (
-    relation   regclass not null,
-    key_column name     not null,
+    relation      regclass not null,
+    key_column    name     not null,
+    key_attribute smallint not null,
     constraint user_relation_pkey primary key (relation)
 );
 comment on table evervec.user_relation is
-$$Tables of users (track_users): who is deleted there is forgotten here.$$;
+$$Tables of users (track_users): who is deleted there is forgotten here. key_attribute: the number of the column, should it be renamed.$$;
 
 -- Appended, and nothing else, where more could make the writer fail (REPEATABLE READ, SERIALIZABLE).
 create table evervec.leaver (
@@ -929,3 +931,6 @@ $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
 values ('evervec_0001_tables', '9703fb8e08254b6595a1aa0ec1bb94beecdabf8af9ead263dcb6fd63d56bff59');
+
+insert into evervec.schema_version (migration_id, checksum)
+values ('evervec_0001_tables', 'd0309620f5fac5b06813eabcdd1412ed34f2f577ea745c23d8910f6f9c103fd2');

@@ -38,17 +38,16 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, jsonb);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.search_body(evervec.source, integer, text, text, text, text, text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, jsonb);
 drop function evervec.result_name(text, evervec.filter);
 drop function evervec.pinned_settings();
-drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
@@ -106,7 +105,6 @@ drop function evervec.vectors_lookup(text, jsonb[]);
 drop function evervec.delete_embedding(text, jsonb);
 drop function evervec.delete_embeddings(text, jsonb[]);
 drop function evervec.create_manual_functions(evervec.source);
-drop function evervec.fragments(evervec.source);
 drop function evervec.check_vectors(evervec.source, vector[]);
 drop function evervec.words_of(text, text);
 drop function evervec.vector_lookup(text, jsonb);
@@ -152,6 +150,8 @@ drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.open_sources();
 drop function evervec.liked_nearby(text, text, text, jsonb[], integer, jsonb[]);
 drop function evervec.keep_recommendation(text, integer, bytea, pg_snapshot, jsonb[], real[], real[], jsonb[]);
+drop function evervec.forget_recommendations(integer);
+drop function evervec.forget_analyses(integer);
 drop function evervec.cache_put(text, text, jsonb, real, text, interval);
 drop function evervec.cache_get(text, text);
 drop function evervec.user_state(text, text);
@@ -241,6 +241,15 @@ drop function evervec.definitions_hash(evervec.source);
 drop function evervec.preferences_of(integer);
 drop function evervec.centre_of(evervec.source);
 drop function evervec.add_preference(text, text, text, text[], text[], integer);
+drop function evervec.untrack_users(regclass);
+drop function evervec.track_users(regclass, text);
+drop function evervec.forget_user(text);
+drop function evervec.forget_truncated();
+drop function evervec.forget_leavers(integer);
+drop function evervec.forget_deleted();
+drop function evervec.leave(text[]);
+drop function evervec.forget_users(text[]);
+drop function evervec.user_tables();
 drop function evervec.check_user(text);
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
@@ -265,6 +274,7 @@ drop function evervec.confine_to_user(regclass);
 drop function evervec.acts_for_all();
 drop function evervec.current_user_id();
 drop function evervec.keep_interactions(jsonb);
+drop function evervec.forget_interaction_keys(integer);
 drop function evervec.drop_signal(text, text);
 drop function evervec.drop_partitions();
 drop function evervec.create_signal(evervec.source, evervec.signal);
@@ -309,11 +319,9 @@ drop function evervec.doctor_log();
 drop function evervec.doctor_leases(evervec.source);
 drop function evervec.doctor_key(evervec.source);
 drop function evervec.primary_key(regclass);
-drop function evervec.base_type(oid);
 drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
-drop function evervec.estimated_rows(regclass);
 drop function evervec.wanted_index(evervec.source);
 drop function evervec.index_of(evervec.source, text);
 drop function evervec.index_due(evervec.source);
@@ -337,7 +345,6 @@ drop function evervec.forget_queries(integer);
 drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
 drop function evervec.fill_cache(integer[], bytea[], vector[], text[]);
-drop function evervec.setting_interval(text, interval);
 drop function evervec.caller_context(evervec.source, name);
 drop function evervec.cached_query(text, text, text);
 drop function evervec.cache_query(text, text, vector, text);
@@ -347,6 +354,8 @@ drop function evervec.sign_ring(bytea);
 drop function evervec.rotate_secret(interval);
 drop function evervec.revoke_token(text);
 drop function evervec.keep_secret(text, text, interval);
+drop function evervec.forget_tokens(integer);
+drop function evervec.setting_interval(text, interval);
 drop function evervec.forget_secrets();
 drop function evervec.forget_nonces(integer);
 drop function evervec.create_token(text, text[], text, interval);
@@ -356,6 +365,25 @@ drop function evervec.check_ring(bigint, text, bytea, text);
 drop function evervec.secret_values(text);
 drop function evervec.ring_signature(text, bigint, text, bytea);
 drop function evervec.hmac_sha256(bytea, bytea);
+drop function evervec.with_retention(evervec.source, jsonb);
+drop function evervec.base_type(oid);
+drop function evervec.settled_condition(evervec.source);
+drop function evervec.over_row(regclass, text);
+drop function evervec.retention_columns(evervec.source);
+drop function evervec.restore(text, text, integer);
+drop function evervec.drop_views(text);
+drop function evervec.drop_vectors(evervec.source, bigint);
+drop function evervec.discard_views(evervec.source);
+drop function evervec.create_views(evervec.source);
+drop function evervec.create_archive_function(evervec.source);
+drop function evervec.fragments(evervec.source);
+drop function evervec.check_slice(bigint);
+drop function evervec.check_owns(evervec.source, text);
+drop function evervec.archived_rows(evervec.source);
+drop function evervec.estimated_rows(regclass);
+drop function evervec.archive(text, interval, text, text, integer);
+drop function evervec.apply_retention(integer);
+drop function evervec.add_views(text);
 drop function evervec.unprotect(text);
 drop function evervec.revoke_access(name, text);
 drop function evervec.protect(text);
@@ -363,6 +391,7 @@ drop function evervec.is_protected(evervec.source);
 drop function evervec.grant_access(name, text);
 drop function evervec.renew_access();
 drop function evervec.missing_rights();
+drop function evervec.forget_roles();
 drop function evervec.drop_policies(evervec.source, text[]);
 drop function evervec.create_policies(evervec.source);
 drop function evervec.check_sees_all(evervec.source);
@@ -384,6 +413,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/access/drop_policies.sql
 
+-- removed: functions/access/forget_roles.sql
+
 -- removed: functions/access/grant_access.sql
 
 -- removed: functions/access/is_confined.sql
@@ -402,6 +433,36 @@ drop function evervec.kind_rights();
 
 -- removed: functions/access/unprotect.sql
 
+-- removed: functions/archive/add_views.sql
+
+-- removed: functions/archive/apply_retention.sql
+
+-- removed: functions/archive/archive.sql
+
+-- removed: functions/archive/archived_rows.sql
+
+-- removed: functions/archive/check_owns.sql
+
+-- removed: functions/archive/check_slice.sql
+
+-- removed: functions/archive/create_archive_function.sql
+
+-- removed: functions/archive/create_views.sql
+
+-- removed: functions/archive/discard_views.sql
+
+-- removed: functions/archive/drop_vectors.sql
+
+-- removed: functions/archive/drop_views.sql
+
+-- removed: functions/archive/restore.sql
+
+-- removed: functions/archive/retention_columns.sql
+
+-- removed: functions/archive/settled_condition.sql
+
+-- removed: functions/archive/with_retention.sql
+
 -- removed: functions/auth/check_ring.sql
 
 -- removed: functions/auth/check_token.sql
@@ -411,6 +472,8 @@ drop function evervec.kind_rights();
 -- removed: functions/auth/forget_nonces.sql
 
 -- removed: functions/auth/forget_secrets.sql
+
+-- removed: functions/auth/forget_tokens.sql
 
 -- removed: functions/auth/hmac_sha256.sql
 
@@ -560,6 +623,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/interaction/drop_signal.sql
 
+-- removed: functions/interaction/forget_interaction_keys.sql
+
 -- removed: functions/interaction/keep_interactions.sql
 
 -- removed: functions/interaction/make_partition.sql
@@ -607,6 +672,24 @@ drop function evervec.kind_rights();
 -- removed: functions/people/confine_to_user.sql
 
 -- removed: functions/people/current_user_id.sql
+
+-- removed: functions/people/forget_deleted.sql
+
+-- removed: functions/people/forget_leavers.sql
+
+-- removed: functions/people/forget_truncated.sql
+
+-- removed: functions/people/forget_user.sql
+
+-- removed: functions/people/forget_users.sql
+
+-- removed: functions/people/leave.sql
+
+-- removed: functions/people/track_users.sql
+
+-- removed: functions/people/untrack_users.sql
+
+-- removed: functions/people/user_tables.sql
 
 -- removed: functions/preference/add_preference.sql
 
@@ -787,6 +870,10 @@ drop function evervec.kind_rights();
 -- removed: functions/recommend/cache_get.sql
 
 -- removed: functions/recommend/cache_put.sql
+
+-- removed: functions/recommend/forget_analyses.sql
+
+-- removed: functions/recommend/forget_recommendations.sql
 
 -- removed: functions/recommend/keep_recommendation.sql
 
