@@ -930,7 +930,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '9703fb8e08254b6595a1aa0ec1bb94beecdabf8af9ead263dcb6fd63d56bff59');
-
-insert into evervec.schema_version (migration_id, checksum)
 values ('evervec_0001_tables', 'd0309620f5fac5b06813eabcdd1412ed34f2f577ea745c23d8910f6f9c103fd2');

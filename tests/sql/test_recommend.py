@@ -53,7 +53,9 @@ def learn(conn: psycopg.Connection, *users: str) -> None:
         conn.execute("select evervec.update_user_embedding(%s, 'item')", [user])
 
 
-def recommend(conn: psycopg.Connection, user: str = "ann", limit: int = 3, **more: Any) -> list[Row]:
+def recommend(
+    conn: psycopg.Connection, user: str = "ann", limit: int = 3, **more: Any
+) -> list[Row]:
     given = "".join(f", p_{name} => %s" for name in more)
     return rows(
         conn,
