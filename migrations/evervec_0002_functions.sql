@@ -994,7 +994,7 @@ revoke execute on function evervec.discard_views(evervec.source) from public;
 -- file: functions/archive/drop_vectors.sql
 -- drop_vectors: archives a slice of the rows that the source's retention calls settled.
 --
--- Results of searches that were kept may hold them, and are not used any more.
+-- What was kept of searches and recommendations may hold them: it is not used any more.
 -- Locks:  those of archive_<source>, see create_archive_function.
 create or replace function evervec.drop_vectors(p_source evervec.source, p_limit bigint)
 returns bigint
@@ -13308,4 +13308,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'e2fcf7bfe914d792c2aaba36f557d05373f64df559e8b096b4ade887b58302ce');
+values ('evervec_0002_functions', 'c6933ea46ba3f5ca55faed0051e7f31bd59c8045fafa3323349a328d49e235d2');
