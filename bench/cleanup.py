@@ -186,13 +186,17 @@ def _clean(server: Server, cleaned: Cleaned, waits: Cleaned) -> None:
         lookout = threading.Thread(target=watch, args=[conn.info.backend_pid])
         lookout.start()
         try:
+            limit = 1  # the first call of a session plans all statements, and locks one row
             while True:
                 began = time.perf_counter()
-                row = conn.execute("select sum(removed) from evervec.cleanup_expired()").fetchone()
+                row = conn.execute(
+                    "select sum(removed) from evervec.cleanup_expired(%s)", [limit]
+                ).fetchone()
                 cleaned.seconds.append(time.perf_counter() - began)
                 if row is None or not row[0]:
                     break
                 cleaned.rows += int(row[0])
+                limit = 5_000
         finally:
             done.set()
             lookout.join()

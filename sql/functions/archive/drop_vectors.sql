@@ -1,6 +1,6 @@
 -- drop_vectors: archives a slice of the rows that the source's retention calls settled.
 --
--- Results of searches that were kept may hold them, and are not used any more.
+-- What was kept of searches and recommendations may hold them: it is not used any more.
 -- Locks:  those of archive_<source>, see create_archive_function.
 create or replace function evervec.drop_vectors(p_source evervec.source, p_limit bigint)
 returns bigint
