@@ -12,6 +12,7 @@ drop table
     evervec.user_relation,
     evervec.analysis_cache,
     evervec.recommendation_cache,
+    evervec.trend_state,
     evervec.trend,
     evervec.user_preference,
     evervec.preference,
@@ -47,4 +48,5 @@ drop table
     evervec.model_call,
     evervec.model,
     evervec.schema_version;
+drop type evervec.signal_row;
 drop schema evervec;

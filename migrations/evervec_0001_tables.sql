@@ -482,11 +482,16 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('dead_letter_keep_resolved', '"7 days"', 'cleanup_expired: resolved dead letters are forgotten after'),
        ('dead_letter_most', '100000', 'cleanup_expired: dead letters are kept at most, the newest'),
        ('index_wait', '"15 minutes"', 'a vector index that is missing is built, however long the queue is, so long after a backfill has moved last'),
+       ('interaction_keep', '"1 year"', 'what people did is forgotten after, by whole months'),
        ('query_cache_keep', '"24 hours"', 'the vector of a search is used again, and then forgotten by cleanup_expired, this long after it was made'),
        ('query_cache_most', '10000', 'cleanup_expired: vectors of searches are kept at most, the newest'),
        ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over'),
+       ('recommendation_keep', '"1 hour"', 'what was recommended to a user is used again, while nothing that it was made from has changed, for so long; 0: not at all'),
+       ('recommendation_popularity', '0', 'recommend: how much it counts that a row is popular, beside its similarity; of 1, the most popular row gains 1'),
        ('search_cache_keep', '"24 hours"', 'the result of a search is used again, while its source has not changed, and then forgotten by cleanup_expired, this long after it was found; 0: not at all'),
-       ('search_cache_most', '10000', 'cleanup_expired: results of searches are kept at most, the newest');
+       ('search_cache_most', '10000', 'cleanup_expired: results of searches are kept at most, the newest'),
+       ('trend_half_life', '"7 days"', 'update_trends: what people did counts half after'),
+       ('trend_period', '"30 days"', 'update_trends: what people did counts for');
 
 create table evervec.batch_log (
     batch_log_id bigint      generated always as identity,
@@ -581,8 +586,11 @@ comment on column evervec.maintenance.by_worker is
 $$false: pg_cron only; a worker does the work that it would ring for.$$;
 insert into evervec.maintenance (job, every, by_worker)
 values ('cleanup_expired', '1 minute', true),
+       ('make_partitions', '1 hour', true),
        ('ring', '5 seconds', false),
-       ('tick', '15 seconds', true);
+       ('tick', '15 seconds', true),
+       ('update_trends', '5 minutes', true),
+       ('update_user_embeddings', '15 minutes', true);
 
 -- What configure_push was told; no row: push is off.
 create table evervec.push (
@@ -677,7 +685,8 @@ create table evervec.interaction (
     occurred_at    timestamptz      not null default now()
 ) partition by range (occurred_at);
 alter table evervec.interaction replica identity full;
-create index interaction_user_id_source_id_occurred_at_idx on evervec.interaction (user_id, source_id, occurred_at);
+-- Ids grow with time: the newest of a user's are found by them, and those of a period lie together.
+create index interaction_user_id_source_id_interaction_id_idx on evervec.interaction (user_id, source_id, interaction_id);
 comment on table evervec.interaction is
 $$What people did with rows, a partition a month. row_key: NULL where no row was concerned, as in a search. No foreign keys: the row may go, and comes to nothing then.$$;
 
@@ -707,50 +716,77 @@ comment on table evervec.row_mark is
 $$Rows that are not recommended to a user, who has or dismissed them: known for longer than the interactions that say so.$$;
 
 create table evervec.weighting (
-    name           text             not null,
-    own_mean       boolean          not null,
-    rating_missing double precision not null,
-    rating_scale   double precision not null,
-    half_life      interval,
-    period         interval         not null,
-    curve          text             not null,
-    saturation     double precision not null,
-    frequency      jsonb            not null,
-    note           text             not null,
+    name          text             not null,
+    own_mean      boolean          not null,
+    rating_middle double precision not null,
+    rating_scale  double precision not null,
+    rating_lift   double precision not null,
+    unrated       double precision not null,
+    half_life     interval,
+    period        interval         not null,
+    curve         text             not null,
+    saturation    double precision not null,
+    frequency     jsonb            not null,
+    note          text             not null,
     constraint weighting_pkey primary key (name),
-    constraint weighting_rating_scale_check check (rating_scale > 0 and rating_scale < 'Infinity'),
-    constraint weighting_half_life_check check (half_life > '0'),
-    constraint weighting_period_check check (period > '0'),
+    constraint weighting_rating_middle_check check (abs(rating_middle) <= 1e6),
+    constraint weighting_rating_scale_check check (rating_scale between 1e-6 and 1e6),
+    constraint weighting_rating_lift_check check (abs(rating_lift) <= 1e6),
+    constraint weighting_unrated_check check (abs(unrated) <= 1e6),
+    constraint weighting_half_life_check check (half_life between '1 minute' and '1000 years'),
+    constraint weighting_period_check check (period between '1 minute' and '1000 years'),
     constraint weighting_curve_check check (curve in ('saturating', 'linear')),
-    constraint weighting_saturation_check check (saturation > 0 and saturation < 'Infinity'),
-    constraint weighting_frequency_check check (jsonb_typeof(frequency) = 'object')
+    constraint weighting_saturation_check check (saturation between 1e-6 and 1e6),
+    constraint weighting_frequency_check check (jsonb_typeof(frequency) = 'object'
+                                                and not jsonb_path_exists(frequency, '$.* ? (@.type() != "number" || @ > 1000000 || @ < -1000000)'))
 );
 comment on table evervec.weighting is
-$$How ratings, frequencies and counts become weights; editable, and more may be added.$$;
-insert into evervec.weighting (name, own_mean, rating_missing, rating_scale, half_life, period, curve, saturation, frequency, note)
-values ('evervec', true, 3, 2, '30 days', '90 days', 'saturating', 3,
+$$How ratings, frequencies and counts become weights (docs/people.md has the formulas); editable, and more may be added.$$;
+comment on column evervec.weighting.rating_middle is
+$$A rating that counts nothing; with own_mean: one more rating of each user's, whose mean that is.$$;
+comment on column evervec.weighting.rating_lift is
+$$A rating counts rating_lift + (rating - mean) / rating_scale: whoever rates a row has chosen it, which is a liking too.$$;
+comment on column evervec.weighting.unrated is
+$$What a row counts that has no rating.$$;
+comment on column evervec.weighting.frequency is
+$$Factors of frequencies of use; "" is for none and for those that are not here.$$;
+insert into evervec.weighting (name, own_mean, rating_middle, rating_scale, rating_lift, unrated, half_life, period, curve, saturation, frequency, note)
+values ('evervec', true, 3, 2, 0.5, 0.5, '30 days', '90 days', 'saturating', 3,
         '{"daily": 1.0, "weekly": 0.8, "occasional": 0.5, "special": 0.3, "": 1.0}',
         'ratings around the user''s own mean, counts that saturate, a half-life'),
-       ('collection', false, 3, 5, null, '90 days', 'linear', 10,
+       ('collection', false, 0, 5, 0, 0.6, null, '90 days', 'linear', 10,
         '{"daily": 1.0, "weekly": 0.8, "occasional": 0.5, "special": 0.3, "": 0.5}',
         'ratings of 5, counts of 10 within the period, frequencies of use');
 
 create table evervec.signal (
-    signal_id  integer          generated always as identity,
-    source_id  integer          not null,
-    name       text             not null,
-    query      text             not null,
-    columns    text[]           not null default '{}',
-    weight     double precision not null default 1,
-    last_error text,
-    created_at timestamptz      not null default now(),
+    signal_id   integer          generated always as identity,
+    source_id   integer          not null,
+    name        text             not null,
+    query       text             not null,
+    key_columns text[]           not null,
+    columns     text[]           not null default '{}',
+    weight      double precision not null default 1,
+    last_error  text,
+    created_at  timestamptz      not null default now(),
     constraint signal_pkey primary key (signal_id),
     constraint signal_source_id_name_key unique (source_id, name),
     constraint signal_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade,
     constraint signal_weight_check check (abs(weight) < 'Infinity')
 );
 comment on table evervec.signal is
-$$Queries over the application's tables that tell who likes which rows. columns: which of the optional ones the query gives.$$;
+$$Queries over the application's tables that tell who likes which rows. key_columns: what the query calls the columns of the key; columns: which of the optional ones it gives; last_error: why it failed last.$$;
+
+create type evervec.signal_row as (
+    user_id   text,
+    row_key   jsonb,
+    rating    double precision,
+    frequency text,
+    amount    double precision,
+    weight    double precision,
+    at        timestamptz
+);
+comment on type evervec.signal_row is
+$$What a signal says: that a user has a row, since when, how often it is used, how much, and how it was rated.$$;
 
 create table evervec.preference (
     preference_id integer  generated always as identity,
@@ -775,7 +811,8 @@ create table evervec.user_preference (
     source_id       integer     not null,
     preference_type text        not null default 'default',
     taste           smallint    not null default 1,
-    embedding       vector      not null,
+    embedding       vector,
+    share           real        not null default 1,
     strength        real        not null default 0.5,
     confidence      real        not null default 0.5,
     sample_size     integer     not null default 0,
@@ -789,19 +826,43 @@ create table evervec.user_preference (
 );
 create index user_preference_user_id_idx on evervec.user_preference (user_id);
 comment on table evervec.user_preference is
-$$What users like, as vectors among those of the rows: one a kind of preference and taste. liked: keys of the rows that weigh most.$$;
+$$What users like, as vectors among those of the rows: one a kind of preference and taste. share: of all that is liked; liked: keys of the rows that weigh most.$$;
+comment on column evervec.user_preference.embedding is
+$$NULL: from these inputs nothing could be learned. The row is there so that it is not tried again and again.$$;
+
+create table evervec.source_centre (
+    source_id  integer     not null,
+    model_id   integer     not null,
+    embedding  vector      not null,
+    updated_at timestamptz not null default now(),
+    constraint source_centre_pkey primary key (source_id),
+    constraint source_centre_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
+);
+comment on table evervec.source_centre is
+$$The mean of a source's vectors, each of length 1: what all rows have in common tells nothing about anybody's preferences.$$;
 
 create table evervec.trend (
     source_id  integer          not null,
     row_key    jsonb            not null,
     score      double precision not null,
     updated_at timestamptz      not null default now(),
+    constraint trend_score_check check (score > 0),
     constraint trend_pkey primary key (source_id, row_key),
     constraint trend_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
 );
 create index trend_source_id_score_idx on evervec.trend (source_id, score desc);
 comment on table evervec.trend is
-$$Sums of what all people did with a row lately, by update_trends().$$;
+$$Rows that people did something with lately, and how much of it (update_trends()); whoever may search sees the rows that he may see.$$;
+
+create table evervec.trend_state (
+    source_id   integer     not null,
+    counted     bytea       not null,
+    counted_at  timestamptz not null default clock_timestamp(),
+    constraint trend_state_pkey primary key (source_id),
+    constraint trend_state_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
+);
+comment on table evervec.trend_state is
+$$When the trend of a source was counted, and a hash of what of: without anything new it stays.$$;
 
 -- Unlogged, like the cache of searches, and emptied with the table of changes that it is checked against.
 create unlogged table evervec.recommendation_cache (
@@ -813,9 +874,7 @@ create unlogged table evervec.recommendation_cache (
     row_keys     jsonb[]     not null,
     scores       real[]      not null,
     similarities real[]      not null,
-    types        text[]      not null,
     because      jsonb[]     not null,
-    confidence   real        not null default 0.5,
     created_at   timestamptz not null default now(),
     expires_at   timestamptz not null
 );
@@ -860,4 +919,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '3b4a7844a04ce249827a586d685872eecff33adacddf3f885fd41d92953450ac');
+values ('evervec_0001_tables', '9703fb8e08254b6595a1aa0ec1bb94beecdabf8af9ead263dcb6fd63d56bff59');

@@ -4,6 +4,7 @@
 -- needs: functions/control/doctor_budget.sql
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_protection.sql
+-- needs: functions/control/doctor_signals.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
@@ -71,6 +72,10 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   cross join lateral evervec.doctor_protection(s) f
  where f.severity = 'error'
 union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
+  cross join lateral evervec.doctor_signals(s) f
+union all
 select s.name as source, 'index not built' as alert, null as since,
        format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
        format('select evervec.build_index(%L);', s.name) as remedy
@@ -85,4 +90,4 @@ select s.name as source, 'failing' as alert, null as since, s.last_error as prob
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, signals that fail, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;

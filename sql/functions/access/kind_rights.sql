@@ -16,18 +16,22 @@ as $$
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
-        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding'),
+        ('reader', 'function', 'execute',
+         'recommend recommendation_plan keep_recommendation liked_nearby open_sources presence_query sees_row cache_get'),
+        ('reader', 'relation', 'select', 'trend'),
         ('reader', 'relation', 'select', 'interaction row_mark user_preference recommendation_cache analysis_cache'),
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
-        ('writer', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'cache_put cache_get cache_forget'),
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
-        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding update_user_embeddings'),
 
         ('admin', 'function', 'execute',
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
@@ -35,12 +39,14 @@ as $$
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
          'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
-         'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
+         'partitions_of template_parts setting_interval setting_number tokens revoke_token '
+         'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
          'interaction row_mark user_preference recommendation_cache analysis_cache interaction_type weighting signal preference trend user_relation'),
-        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user add_preference user_inputs update_user_embedding update_user_embeddings'),
+        ('admin', 'function', 'execute', 'update_trends open_sources presence_query sees_row cache_put cache_get cache_forget'),
         ('admin', 'relation', 'update', 'model retry_policy setting interaction_type weighting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
         ('admin', 'relation', 'delete', 'retry_policy')

@@ -17,7 +17,6 @@ declare
     v_view   regclass;
     v_rule   oid;
     v_detail text;
-    v_unsafe text;
 begin
     -- One name for the view, so one analysis at a time.
     perform pg_advisory_xact_lock(evervec.lock_key('analyse'));
@@ -56,26 +55,8 @@ begin
           from pg_depend d
          where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule and d.refclassid = 'pg_class'::regclass
            and d.refobjid not in (p_relation, v_view));
-    select r.name into v_unsafe
-      from (
-        select f.oid::regprocedure::text as name, f.pronamespace as namespace
-          from pg_depend d join pg_proc f on d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid
-         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
-        union all
-        select o.oid::regoperator::text, o.oprnamespace
-          from pg_depend d join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
-         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
-      ) r
-     where has_schema_privilege('public', r.namespace, 'create');
+    perform evervec.check_references(p_parameter, v_view);
     drop view evervec.analysed;
-
-    if v_unsafe is not null then
-        raise exception using
-            errcode = 'VE110',
-            message = format('%s reaches %s, which anybody could replace', p_parameter, v_unsafe),
-            detail  = 'It stands in a schema in which PUBLIC may create, and recipes run with the rights of the table''s owner.',
-            hint    = 'Move it to a schema of its owner, or REVOKE CREATE ON SCHEMA … FROM PUBLIC.';
-    end if;
 end
 $$;
 

@@ -6,6 +6,7 @@
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
 -- hashes_<source>, clear_<source> → see create_vector_functions
+-- taste_<source>, taste_of_<source>, centre_<source> → see create_taste_functions
 -- sample_<source>(percent, characters) → see create_sample_function
 -- document_<source>, redocument_<source> → see create_document_functions
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
@@ -32,6 +33,7 @@ begin
         perform evervec.create_document_functions(p_source);
     end if;
     perform evervec.create_vector_functions(p_source);
+    perform evervec.create_taste_functions(p_source);
     perform evervec.create_pass_functions(p_source);
     perform evervec.create_sample_function(p_source);
     if p_source.priority_sql is not null then
@@ -41,6 +43,6 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, taste_, taste_of_, centre_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;

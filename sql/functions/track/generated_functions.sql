@@ -12,9 +12,13 @@ as $$
                   from evervec.source s
                   join evervec.filter f using (source_id)
                   cross join unnest(evervec.filter_functions(s.name, f.name)) as n (name)
-                 where s.name = p_source), '{}')
+                 where s.name = p_source), '{}') || array(
+               select format('signal_%s_%s', s.name, g.name)
+                 from evervec.source s
+                 join evervec.signal g using (source_id)
+                where s.name = p_source)
       from (
-        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'taste', 'taste_of', 'centre', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)

@@ -77,6 +77,7 @@ begin
         perform evervec.create_hybrid_function(v_source);
     end if;
     perform evervec.create_filter_functions(v_source, f) from evervec.filter f where f.source_id = v_source.source_id;
+    perform evervec.renew_signals(v_source);
     perform evervec.create_triggers(v_source);
     if v_protected then
         perform evervec.create_policies(v_source);
