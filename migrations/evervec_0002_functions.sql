@@ -71,7 +71,7 @@ as $$
          'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token '
-         'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals'),
+         'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals forget_user'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
@@ -2625,8 +2625,8 @@ as $$
     select 'broken signal', 'error',
            format('Signal "%s" of "%s" fails: %s. It says nothing about anybody. Correct the query in the remedy.',
                   s.name, p_source.name, rtrim(e.error, '.')),
-           format('select evervec.drop_signal(%1$L, %2$L); select evervec.add_signal(%1$L, %2$L, %3$L, %4$s);',
-                  p_source.name, s.name, s.query, s.weight)
+           format('select evervec.drop_signal(%L, %L);', p_source.name, s.name)
+           || ' ' || format('select evervec.add_signal(%L, %L, %L, %s);', p_source.name, s.name, s.query, s.weight)
       from evervec.signal s
       cross join lateral (
         select coalesce(s.last_error, case when not exists (
@@ -3690,7 +3690,7 @@ declare
     v_kept   interval := evervec.setting_interval('interaction_keep', '1 year');
     v_given  evervec.interaction[];
     v_keys   text[];
-    v_fresh  bigint[];
+    v_fresh  evervec.interaction[];
     v_type   text;
     v_detail text;
 begin
@@ -3771,32 +3771,29 @@ begin
         on conflict do nothing
         returning interaction_id
     )
-    select array_agg(g.interaction_id), count(*)
+    select coalesce(array_agg(g.given), '{}'), count(*)
       into v_fresh, recorded
-      from unnest(v_given, v_keys) as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key)
-     where g.key is null or g.interaction_id in (select f.interaction_id from fresh f);
+      from (select unnest(v_given) as given, unnest(v_keys) as key) g
+     where g.key is null or (g.given).interaction_id in (select f.interaction_id from fresh f);
     perform evervec.make_partition(m.month at time zone 'UTC')
-       from (select distinct date_trunc('month', g.occurred_at at time zone 'UTC') as month
-               from unnest(v_given) as g
-              where g.interaction_id in (select unnest(v_fresh))) m;
+       from (select distinct date_trunc('month', f.occurred_at at time zone 'UTC') as month from unnest(v_fresh) as f) m;
     insert into evervec.interaction (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at)
     overriding system value
-    select g.* from unnest(v_given) as g where g.interaction_id in (select unnest(v_fresh));
+    select f.* from unnest(v_fresh) as f;
     insert into evervec.row_mark as m (user_id, source_id, row_key, mark, marked_at)
-    select distinct on (g.user_id, g.source_id, g.row_key) g.user_id, g.source_id, g.row_key, t.marks, g.occurred_at
-      from unnest(v_given) as g
-      join evervec.interaction_type t on t.name = g.type
-     where t.marks is not null and g.interaction_id in (select unnest(v_fresh))
-     order by g.user_id, g.source_id, g.row_key, g.occurred_at desc, g.interaction_id desc
+    select distinct on (f.user_id, f.source_id, f.row_key) f.user_id, f.source_id, f.row_key, t.marks, f.occurred_at
+      from unnest(v_fresh) as f
+      join evervec.interaction_type t on t.name = f.type
+     where t.marks is not null
+     order by f.user_id, f.source_id, f.row_key, f.occurred_at desc, f.interaction_id desc
     on conflict (user_id, source_id, row_key) do update
        set mark = excluded.mark, marked_at = excluded.marked_at
      where excluded.marked_at >= m.marked_at;
 
     ids := array(
-        select coalesce(k.interaction_id, g.interaction_id)
+        select coalesce((select k.interaction_id from evervec.interaction_key k where k.user_id = g.user_id and k.key = g.key), g.interaction_id)
           from unnest(v_given, v_keys) with ordinality
                as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key, n)
-          left join evervec.interaction_key k on k.user_id = g.user_id and k.key = g.key
          order by g.n);
 end
 $$;
@@ -4022,7 +4019,7 @@ revoke execute on function evervec.record_interaction(text, text, jsonb, text, d
 -- file: functions/interaction/record_interactions.sql
 -- record_interactions: many interactions at once, or none of them.
 --
--- Which one is to blame is found by trying them one by one, after they were refused together.
+-- Which one is to blame is found by trying halves, after they were refused together; what the tries record goes with the error.
 -- Locks:  as keep_interactions.
 -- Raises: VE504 no array, too many, or one that cannot be recorded · VE101, VE202, VE303, VE501, VE502, VE503 as record_interaction
 -- needs: functions/interaction/keep_interactions.sql
@@ -4032,13 +4029,15 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    c_members  constant text[] := array['user', 'source', 'row_key', 'type', 'value', 'context', 'key', 'at'];
-    v_problem  text;
-    v_element  record;
-    v_state    text;
-    v_message  text;
-    v_detail   text;
-    v_hint     text;
+    c_members constant text[] := array['user', 'source', 'row_key', 'type', 'value', 'context', 'key', 'at'];
+    v_problem text;
+    v_first   integer := 0;
+    v_middle  integer;
+    v_last    integer;
+    v_state   text;
+    v_message text;
+    v_detail  text;
+    v_hint    text;
 begin
     if jsonb_typeof(p_interactions) is distinct from 'array' then
         v_problem := 'It is no JSON array.';
@@ -4070,21 +4069,28 @@ begin
             raise;
         end if;
     end;
-    for v_element in select i.e, i.n from jsonb_array_elements(p_interactions) with ordinality as i (e, n) order by i.n loop
+    v_last := jsonb_array_length(p_interactions) - 1;
+    while v_first <= v_last loop
+        v_middle := (v_first + v_last) / 2;
         begin
-            perform evervec.keep_interactions(jsonb_build_array(v_element.e));
+            perform evervec.keep_interactions(jsonb_path_query_array(p_interactions, format('$[%s to %s]', v_first, v_middle)::jsonpath));
+            v_first := v_middle + 1;
         exception when others then
+            if v_middle > v_first then
+                v_last := v_middle;
+                continue;
+            end if;
             get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
             raise exception using
                 errcode = case when v_state like 'VE%' then v_state else 'VE504' end,
                 message = v_message,
-                detail  = format('Element %s of %s. %s', v_element.n, jsonb_array_length(p_interactions), v_detail),
+                detail  = format('Element %s of %s. %s', v_first + 1, jsonb_array_length(p_interactions), v_detail),
                 hint    = coalesce(nullif(v_hint, ''), 'Nothing was recorded. Correct that element, and send all again.');
         end;
     end loop;
     raise exception using
         errcode = 'serialization_failure', message = 'what interactions were refused for has changed meanwhile',
-        detail  = 'Together they were refused; one by one they are not.', hint = 'Send them again.';
+        detail  = 'Together they were refused; in parts they are not.', hint = 'Send them again.';
 end
 $$;
 
@@ -4156,7 +4162,7 @@ begin
               from unnest('user_id'::text || p_keys) with ordinality as c (name, n)
              where not v_columns ? c.name);
         if v_detail is null then
-            execute format('create view evervec.analysed_values as select %s from evervec.analysed as q',
+            execute format('create view evervec.analysed_values (user_id, row_key, rating, frequency, amount, weight, at) as select %s from evervec.analysed as q',
                            evervec.signal_values(p_source, v_columns, p_keys));
             drop view evervec.analysed_values;
         end if;
@@ -4717,6 +4723,296 @@ comment on function evervec.check_user(text) is
 $$Internal. Raises VE501 where the session does not speak for that user and its role does not act for all, VE502 where it is no user.$$;
 
 revoke execute on function evervec.check_user(text) from public;
+
+-- file: functions/people/user_tables.sql
+-- user_tables: all tables of evervec with a user in them, told by the column user_id; so none can be left out.
+--
+-- Locks:  none.
+create or replace function evervec.user_tables()
+returns setof regclass
+language sql stable
+set search_path from current
+as $$
+    select c.oid::regclass
+      from pg_class c
+      join pg_attribute a on a.attrelid = c.oid and a.attname = 'user_id' and not a.attisdropped
+     where c.relnamespace = 'evervec'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+     order by c.relname
+$$;
+
+comment on function evervec.user_tables() is
+$$Internal. The tables of evervec that have a column user_id, without partitions.$$;
+
+revoke execute on function evervec.user_tables() from public;
+
+-- file: functions/people/forget_users.sql
+-- forget_users: erases all that is kept of users.
+--
+-- Tables with a user in them; tasks about one, waiting, given up or under way; and errors that quote one. What is left are sums in which many
+-- took part (trends), and rows of the application, of which evervec forgets what those forget.
+-- Locks:  the rows that are erased.
+-- needs: functions/people/user_tables.sql
+create or replace function evervec.forget_users(p_users text[])
+returns table (kind text, rows bigint)
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_table regclass;
+begin
+    for v_table in select t from evervec.user_tables() t loop
+        kind := (select c.relname from pg_class c where c.oid = v_table);
+        execute format('delete from %s where user_id = any ($1)', v_table) using p_users;
+        get diagnostics rows = row_count;
+        return next;
+    end loop;
+
+    kind := 'processing_queue';
+    delete from evervec.processing_queue q where q.row_key is null and q.task_data ->> 'user' = any (p_users);
+    get diagnostics rows = row_count;
+    return next;
+    kind := 'dead_letter';
+    delete from evervec.dead_letter d where d.row_key is null and d.task_data ->> 'user' = any (p_users);
+    get diagnostics rows = row_count;
+    return next;
+
+    update evervec.signal s set last_error = null where exists (select from unnest(p_users) u where strpos(s.last_error, u) > 0);
+    update evervec.maintenance m set error = null where exists (select from unnest(p_users) u where strpos(m.error, u) > 0);
+end
+$$;
+
+comment on function evervec.forget_users(text[]) is
+$$Internal. Erases all that is kept of users; returns how many rows of each table that were.$$;
+
+revoke execute on function evervec.forget_users(text[]) from public;
+
+-- file: functions/people/leave.sql
+-- leave: these users are gone from the application: forgotten at once, or noted where more could make the writer fail.
+--
+-- Under REPEATABLE READ and SERIALIZABLE, an erased row that another transaction has changed would be a serialization failure of the writer's.
+-- Locks:  the rows that are erased.
+-- needs: functions/people/forget_users.sql
+create or replace function evervec.leave(p_users text[])
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    if p_users = '{}' then
+        return;
+    elsif current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+        insert into evervec.leaver (user_id) select u from unnest(p_users) u;
+    else
+        perform evervec.forget_users(p_users);
+    end if;
+end
+$$;
+
+comment on function evervec.leave(text[]) is
+$$Internal. Forgets users at once, or, under REPEATABLE READ and SERIALIZABLE, notes them for forget_leavers.$$;
+
+revoke execute on function evervec.leave(text[]) from public;
+
+-- file: functions/people/forget_deleted.sql
+-- forget_deleted: trigger of a tracked table of users: who was deleted is forgotten.
+--
+-- The key is found by its name, or, once that has been changed, by its number: the application's DELETE must not fail for it. A session that
+-- bypasses evervec bypasses other triggers, not this one.
+-- Locks:  as leave.
+-- needs: functions/people/leave.sql
+create or replace function evervec.forget_deleted()
+returns trigger
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_key   name;
+    v_users text[];
+begin
+    select a.attname
+      into v_key
+      from evervec.user_relation u
+      join pg_attribute a on a.attrelid = u.relation and not a.attisdropped and (a.attname = u.key_column or a.attnum = u.key_attribute)
+     where u.relation = tg_relid
+     order by a.attname = u.key_column desc
+     limit 1;
+    if found then
+        execute format('select coalesce(array_agg(distinct o.%1$I::text), ''{}'') from evervec_old o where o.%1$I is not null', v_key) into v_users;
+        perform evervec.leave(v_users);
+    end if;
+    return null;
+end
+$$;
+
+comment on function evervec.forget_deleted() is
+$$Internal. Trigger function on tables of users, for DELETE.$$;
+
+revoke execute on function evervec.forget_deleted() from public;
+
+-- file: functions/people/forget_leavers.sql
+-- forget_leavers: forgets who was deleted by transactions that could only note it.
+--
+-- Locks:  the rows that are erased.
+-- needs: functions/people/forget_users.sql
+create or replace function evervec.forget_leavers(p_limit integer default 1000)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_users text[] := array(select distinct l.user_id from evervec.leaver l limit p_limit);
+begin
+    if v_users <> '{}' then
+        perform evervec.forget_users(v_users);
+    end if;
+    return cardinality(v_users);
+end
+$$;
+
+comment on function evervec.forget_leavers(integer) is
+$$Internal. Forgets up to p_limit users (default 1000) who were deleted from a tracked table of users under REPEATABLE READ or SERIALIZABLE; returns how many. Maintenance calls it.$$;
+
+revoke execute on function evervec.forget_leavers(integer) from public;
+
+-- file: functions/people/forget_truncated.sql
+-- forget_truncated: trigger of a tracked table of users: all whom evervec knows are forgotten, but those in another tracked table.
+--
+-- A TRUNCATE does not say who was in the table.
+-- Locks:  as leave; ACCESS SHARE on other tables of users.
+-- needs: functions/people/leave.sql
+create or replace function evervec.forget_truncated()
+returns trigger
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_users text[] := '{}';
+    v_table regclass;
+    v_other record;
+begin
+    for v_table in select t from evervec.user_tables() t loop
+        execute format('select array(select user_id from %s union select unnest($1))', v_table) into v_users using v_users;
+    end loop;
+    for v_other in
+        select u.relation, a.attname as key_column
+          from evervec.user_relation u
+          join pg_attribute a on a.attrelid = u.relation and a.attnum = u.key_attribute and not a.attisdropped
+         where u.relation <> tg_relid
+    loop
+        execute format('select array(select unnest($1) except select %I::text from %s)', v_other.key_column, v_other.relation)
+           into v_users
+          using v_users;
+    end loop;
+    perform evervec.leave(v_users);
+    return null;
+end
+$$;
+
+comment on function evervec.forget_truncated() is
+$$Internal. Trigger function on tables of users, for TRUNCATE.$$;
+
+revoke execute on function evervec.forget_truncated() from public;
+
+-- file: functions/people/forget_user.sql
+-- forget_user: erases all that is kept of a user, and says what.
+--
+-- What another transaction is writing about the user at the time is not seen: end the user's sessions first, or call it again.
+-- Locks:  the rows that are erased.
+-- Raises: VE501, VE502 bad user
+-- needs: functions/people/forget_users.sql
+create or replace function evervec.forget_user(p_user text)
+returns table (kind text, rows bigint)
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    perform evervec.check_user(p_user);
+    return query select f.kind, f.rows from evervec.forget_users(array[p_user]) f;
+end
+$$;
+
+comment on function evervec.forget_user(text) is
+$$Erases all that evervec keeps of a user: interactions and their keys, marks, preferences, cached recommendations and analyses, tasks that wait and that gave up, errors that quote the user. kind: the table; rows: how many rows were erased there, 0 as well. Rows of your own tables are yours to delete, and what evervec made of them goes with them. Raises VE501, VE502.$$;
+
+revoke execute on function evervec.forget_user(text) from public;
+
+-- file: functions/people/track_users.sql
+-- track_users: who is deleted from a table of the application's is forgotten here.
+--
+-- Partitioned tables and partitions are refused: a statement that names the one fires no statement trigger of the other.
+-- Locks:  SHARE ROW EXCLUSIVE on the table, taken in attempts of half a second with pauses between them.
+-- Raises: VE508 not an ordinary table, or without that column · 55P03 the table stays locked
+-- needs: functions/core/lock_relation.sql
+create or replace function evervec.track_users(p_relation regclass, p_key text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_kind text;
+    v_key  pg_attribute;
+begin
+    select case when c.oid is null then 'is no relation' when c.relispartition then 'is a partition'
+                when c.relkind = 'p' then 'is a partitioned table' when c.relkind <> 'r' then 'is no table'
+                when c.relpersistence = 't' then 'is a temporary table' end
+      into v_kind
+      from (select) x
+      left join pg_class c on c.oid = p_relation;
+    select a.* into v_key
+      from pg_attribute a
+     where a.attrelid = p_relation and a.attname = p_key and a.attnum > 0 and not a.attisdropped;
+    if v_kind is not null or not found then
+        raise exception using
+            errcode = 'VE508',
+            message = format('users of %s cannot be tracked', coalesce(p_relation::text, 'NULL')),
+            detail  = coalesce(format('It %s.', v_kind), format('It has no column %I; its columns: %s.', p_key, (
+                select string_agg(a.attname, ', ' order by a.attnum)
+                  from pg_attribute a
+                 where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped))),
+            hint    = 'Name an ordinary table, and the column that has what evervec knows users by. Otherwise call evervec.forget_user() yourself.';
+    end if;
+    delete from evervec.user_relation u where not exists (select from pg_class c where c.oid = u.relation);
+    perform evervec.untrack_users(p_relation);
+    perform evervec.lock_relation(p_relation, 'share row exclusive');
+    insert into evervec.user_relation (relation, key_column, key_attribute) values (p_relation, v_key.attname, v_key.attnum);
+    execute format('create trigger evervec_forget_deleted after delete on %s referencing old table as evervec_old '
+                   'for each statement execute function evervec.forget_deleted()', p_relation);
+    execute format('create trigger evervec_forget_truncated after truncate on %s for each statement execute function evervec.forget_truncated()', p_relation);
+end
+$$;
+
+comment on function evervec.track_users(regclass, text) is
+$$From now on, who is deleted from a table of the application's is forgotten, as by forget_user: in the same transaction, or, where that is REPEATABLE READ or SERIALIZABLE, within a minute. TRUNCATE: all are forgotten who are in no other tracked table. May be repeated, with another key too. p_relation: an ordinary table. p_key: the column whose text evervec knows users by. A key that is changed moves nothing. Raises VE508, 55P03.$$;
+
+revoke execute on function evervec.track_users(regclass, text) from public;
+
+-- file: functions/people/untrack_users.sql
+-- untrack_users: takes back what track_users made.
+--
+-- Locks:  ACCESS EXCLUSIVE on the table, taken in attempts of half a second with pauses between them: DROP TRIGGER needs it.
+-- Raises: 55P03 the table stays locked
+-- needs: functions/core/lock_relation.sql
+create or replace function evervec.untrack_users(p_relation regclass)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+begin
+    delete from evervec.user_relation u where u.relation = p_relation;
+    if not found then
+        return false;
+    end if;
+    perform evervec.lock_relation(p_relation, 'access exclusive');
+    execute format('drop trigger if exists evervec_forget_deleted on %s', p_relation);
+    execute format('drop trigger if exists evervec_forget_truncated on %s', p_relation);
+    return true;
+end
+$$;
+
+comment on function evervec.untrack_users(regclass) is
+$$Users who are deleted from a table are not forgotten for that any more; returns false where that was so already. p_relation: as given to track_users. Raises 55P03.$$;
+
+revoke execute on function evervec.untrack_users(regclass) from public;
 
 -- file: functions/preference/add_preference.sql
 -- add_preference: a kind of preference among the rows of a source, or other rules for one that there is.
@@ -14917,4 +15213,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '297386cf5571dba4cf00d44f621346d35e02239f6ab0efc496f2ad4b47ae808e');
+values ('evervec_0002_functions', 'd50db5a40ec77eaa7441755f7900de21c0d18bc4ebc30cbbb8eb403564544856');
