@@ -4709,7 +4709,7 @@ create or replace function evervec.add_preference(
     p_tastes    integer default 1
 )
 returns boolean
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -5137,7 +5137,7 @@ begin
             $sql$,
             'taste_' || p_source.name,
             case when p_source.distance in ('cosine', 'inner_product') then 'l.direction'
-                 else 'vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[]))' end)
+                 else 'case when l.n > 0 then vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[])) end' end)
             into v_learned
             using v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
                   p_users, p_hashes, p_source.model_id;
@@ -8214,9 +8214,6 @@ begin
     if p_job.task_type <> all (array['regenerate', 'batch', 'user_model_update']) then
         v_class := 'bad_input';
         v_error := format('Task type "%s" is not known to this version.', p_job.task_type);
-    elsif p_job.task_type = 'user_model_update' and to_regproc('evervec.update_user_embedding') is null then
-        v_class := 'not_found';
-        v_error := 'There is no function evervec.update_user_embedding in this version.';
     else
         begin
             v_done := evervec.task_step(p_job);
@@ -8229,7 +8226,7 @@ begin
         end;
     end if;
 
-    if v_class in ('bad_input', 'not_found') then
+    if v_class = 'bad_input' then
         -- Another attempt would end in the same way, whatever the policy for such rows is.
         update evervec.processing_queue q
            set attempts = q.attempts + 1, failures = evervec.with_failure(q.failures, v_class, v_error, null)
@@ -8336,7 +8333,7 @@ declare
     v_keys   jsonb[];
 begin
     if p_job.task_type = 'user_model_update' then
-        execute 'select evervec.update_user_embedding($1, $2)' using p_job.task_data ->> 'user', p_job.task_data ->> 'source';
+        perform evervec.update_user_embedding(p_job.task_data ->> 'user', p_job.task_data ->> 'source');
         return true;
     end if;
 
@@ -12252,7 +12249,7 @@ begin
             return (
                 select avg(l2_normalize(e.%1$I::vector))
                   from %2$s e tablesample system ($1) repeatable (0)
-                 where e.%1$I is not null);
+                 where inner_product(e.%1$I::vector, e.%1$I::vector) > 0);
         end
             $body$,
             p_source.vector_column, v_target),
@@ -14095,4 +14092,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '55ed503764b02c6035d2b0bf757e1e8fb6f7c90cdfaad83a218732302fb4587f');
+values ('evervec_0002_functions', 'ee3df43039a4388f7b271fa1db7be7f378fef685d08c31604975d723746ee6a5');
