@@ -468,6 +468,17 @@ select evervec.add_signal('film', 'shelf', 'select member as user_id, film_id as
 -- example: drop_signal
 select evervec.drop_signal('film', 'shelf');
 
+-- example: add_preference
+-- A kind of preference with up to three tastes, from what people have and rate, and not from what they look at.
+select evervec.add_preference('film', 'shelf', 'collection', p_types => '{favorite,rating}', p_tastes => 3);
+
+-- example: update_user_embedding
+select evervec.update_user_embedding('ada', 'film');
+
+-- example: update_user_embeddings
+-- Workers do this every 15 minutes.
+select evervec.update_user_embeddings();
+
 -- example: track_users
 -- Who closes their account is forgotten.
 create table member (name text primary key);
