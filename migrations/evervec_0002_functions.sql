@@ -1137,6 +1137,8 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
+    -- Before pgvector's library is loaded its settings are unknown.
+    perform vector_dims('[1]'::vector);
     if current_setting('transaction_read_only')::boolean
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
        or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
@@ -14917,4 +14919,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '297386cf5571dba4cf00d44f621346d35e02239f6ab0efc496f2ad4b47ae808e');
+values ('evervec_0002_functions', '941643f20c3e67d8dcbbec8ad01c6fa931207f951d08fb8e56c88cf4f06c0f19');
