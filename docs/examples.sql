@@ -409,3 +409,39 @@ begin;
 set local evervec.user_id = 'ada';
 select evervec.current_user_id();
 commit;
+
+-- example: add_interaction_type
+-- Half as much as a favorite.
+select evervec.add_interaction_type('share', 0.5);
+
+-- example: record_interaction
+-- Recorded once, however often it is sent: the key is the application's.
+select evervec.record_interaction('ada', 'film', '{"id": 1}', 'rating', 4.5, p_key => 'rating 17');
+
+-- example: record_interactions
+select evervec.record_interactions('[
+    {"user": "ada", "source": "film", "row_key": {"id": 2}, "type": "view"},
+    {"user": "ada", "source": "film", "row_key": {"id": 5}, "type": "dismiss"},
+    {"user": "bob", "source": "film", "row_key": {"id": 4}, "type": "favorite"}
+]');
+
+-- example: clear_mark
+select evervec.clear_mark('ada', 'film', '{"id": 5}');
+
+-- example: move_interactions
+-- A film has another key now: what people did with it goes along.
+select evervec.move_interactions('film', '{"id": 4}', '{"id": 40}');
+
+-- example: add_signal
+-- What people have, by a table of the application's: a change there counts at once.
+create table shelf (
+    member  text,
+    film_id integer references film,
+    stars   numeric,
+    primary key (member, film_id)
+);
+insert into shelf values ('ada', 3, 5);
+select evervec.add_signal('film', 'shelf', 'select member as user_id, film_id as id, stars as rating from public.shelf');
+
+-- example: drop_signal
+select evervec.drop_signal('film', 'shelf');

@@ -3692,7 +3692,7 @@ declare
     v_kept   interval := evervec.setting_interval('interaction_keep', '1 year');
     v_given  evervec.interaction[];
     v_keys   text[];
-    v_fresh  bigint[];
+    v_fresh  evervec.interaction[];
     v_type   text;
     v_detail text;
 begin
@@ -3773,32 +3773,29 @@ begin
         on conflict do nothing
         returning interaction_id
     )
-    select array_agg(g.interaction_id), count(*)
+    select coalesce(array_agg(g.given), '{}'), count(*)
       into v_fresh, recorded
-      from unnest(v_given, v_keys) as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key)
-     where g.key is null or g.interaction_id in (select f.interaction_id from fresh f);
+      from (select unnest(v_given) as given, unnest(v_keys) as key) g
+     where g.key is null or (g.given).interaction_id in (select f.interaction_id from fresh f);
     perform evervec.make_partition(m.month at time zone 'UTC')
-       from (select distinct date_trunc('month', g.occurred_at at time zone 'UTC') as month
-               from unnest(v_given) as g
-              where g.interaction_id in (select unnest(v_fresh))) m;
+       from (select distinct date_trunc('month', f.occurred_at at time zone 'UTC') as month from unnest(v_fresh) as f) m;
     insert into evervec.interaction (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at)
     overriding system value
-    select g.* from unnest(v_given) as g where g.interaction_id in (select unnest(v_fresh));
+    select f.* from unnest(v_fresh) as f;
     insert into evervec.row_mark as m (user_id, source_id, row_key, mark, marked_at)
-    select distinct on (g.user_id, g.source_id, g.row_key) g.user_id, g.source_id, g.row_key, t.marks, g.occurred_at
-      from unnest(v_given) as g
-      join evervec.interaction_type t on t.name = g.type
-     where t.marks is not null and g.interaction_id in (select unnest(v_fresh))
-     order by g.user_id, g.source_id, g.row_key, g.occurred_at desc, g.interaction_id desc
+    select distinct on (f.user_id, f.source_id, f.row_key) f.user_id, f.source_id, f.row_key, t.marks, f.occurred_at
+      from unnest(v_fresh) as f
+      join evervec.interaction_type t on t.name = f.type
+     where t.marks is not null
+     order by f.user_id, f.source_id, f.row_key, f.occurred_at desc, f.interaction_id desc
     on conflict (user_id, source_id, row_key) do update
        set mark = excluded.mark, marked_at = excluded.marked_at
      where excluded.marked_at >= m.marked_at;
 
     ids := array(
-        select coalesce(k.interaction_id, g.interaction_id)
+        select coalesce((select k.interaction_id from evervec.interaction_key k where k.user_id = g.user_id and k.key = g.key), g.interaction_id)
           from unnest(v_given, v_keys) with ordinality
                as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key, n)
-          left join evervec.interaction_key k on k.user_id = g.user_id and k.key = g.key
          order by g.n);
 end
 $$;
@@ -4024,7 +4021,7 @@ revoke execute on function evervec.record_interaction(text, text, jsonb, text, d
 -- file: functions/interaction/record_interactions.sql
 -- record_interactions: many interactions at once, or none of them.
 --
--- Which one is to blame is found by trying them one by one, after they were refused together.
+-- Which one is to blame is found by trying halves, after they were refused together; what the tries record goes with the error.
 -- Locks:  as keep_interactions.
 -- Raises: VE504 no array, too many, or one that cannot be recorded · VE101, VE202, VE303, VE501, VE502, VE503 as record_interaction
 -- needs: functions/interaction/keep_interactions.sql
@@ -4034,13 +4031,15 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    c_members  constant text[] := array['user', 'source', 'row_key', 'type', 'value', 'context', 'key', 'at'];
-    v_problem  text;
-    v_element  record;
-    v_state    text;
-    v_message  text;
-    v_detail   text;
-    v_hint     text;
+    c_members constant text[] := array['user', 'source', 'row_key', 'type', 'value', 'context', 'key', 'at'];
+    v_problem text;
+    v_first   integer := 0;
+    v_middle  integer;
+    v_last    integer;
+    v_state   text;
+    v_message text;
+    v_detail  text;
+    v_hint    text;
 begin
     if jsonb_typeof(p_interactions) is distinct from 'array' then
         v_problem := 'It is no JSON array.';
@@ -4072,21 +4071,28 @@ begin
             raise;
         end if;
     end;
-    for v_element in select i.e, i.n from jsonb_array_elements(p_interactions) with ordinality as i (e, n) order by i.n loop
+    v_last := jsonb_array_length(p_interactions) - 1;
+    while v_first <= v_last loop
+        v_middle := (v_first + v_last) / 2;
         begin
-            perform evervec.keep_interactions(jsonb_build_array(v_element.e));
+            perform evervec.keep_interactions(jsonb_path_query_array(p_interactions, format('$[%s to %s]', v_first, v_middle)::jsonpath));
+            v_first := v_middle + 1;
         exception when others then
+            if v_middle > v_first then
+                v_last := v_middle;
+                continue;
+            end if;
             get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
             raise exception using
                 errcode = case when v_state like 'VE%' then v_state else 'VE504' end,
                 message = v_message,
-                detail  = format('Element %s of %s. %s', v_element.n, jsonb_array_length(p_interactions), v_detail),
+                detail  = format('Element %s of %s. %s', v_first + 1, jsonb_array_length(p_interactions), v_detail),
                 hint    = coalesce(nullif(v_hint, ''), 'Nothing was recorded. Correct that element, and send all again.');
         end;
     end loop;
     raise exception using
         errcode = 'serialization_failure', message = 'what interactions were refused for has changed meanwhile',
-        detail  = 'Together they were refused; one by one they are not.', hint = 'Send them again.';
+        detail  = 'Together they were refused; in parts they are not.', hint = 'Send them again.';
 end
 $$;
 
@@ -4158,7 +4164,7 @@ begin
               from unnest('user_id'::text || p_keys) with ordinality as c (name, n)
              where not v_columns ? c.name);
         if v_detail is null then
-            execute format('create view evervec.analysed_values as select %s from evervec.analysed as q',
+            execute format('create view evervec.analysed_values (user_id, row_key, rating, frequency, amount, weight, at) as select %s from evervec.analysed as q',
                            evervec.signal_values(p_source, v_columns, p_keys));
             drop view evervec.analysed_values;
         end if;
@@ -4972,7 +4978,7 @@ revoke execute on function evervec.inputs_hash(numeric, numeric, bigint) from pu
 -- weights_query: the text of the query over ($1 users, $2 source) that gives how much each row counts for each of them.
 --
 -- docs/people.md has what this is as formulas. Numbers of the application's are taken to be within a billion and a billionth, so that
--- no product of them is infinite, or too small for a float.
+-- no product of them is infinite, or too small for a float. What people did is read and grouped once, whatever there are of types.
 -- Locks:  none.
 create or replace function evervec.weights_query(p_source evervec.source, p_preference evervec.preference)
 returns text
@@ -4984,93 +4990,91 @@ declare
     v_weighting evervec.weighting;
     v_number    text := 'case when %1$s = ''NaN'' then null when abs(%1$s) >= 1e-9 then least(greatest(%1$s, -1e9), 1e9) else 0 * %1$s end';
     v_rated     text;
-    v_decay     text := '1';
+    v_decay     text;
     v_curve     text;
     v_types     text[];
-    v_legs      text[] := '{}';
+    v_parts     record;
+    v_done      text;
+    v_said      text;
 begin
     select * into v_weighting from evervec.weighting w where w.name = p_preference.weighting;
-    -- Of x.rating; its user's others are in the window "person".
-    v_rated := format('coalesce(%s::float8 + (x.rating - %s) / %s::float8, %s::float8)', v_weighting.rating_lift,
+    -- Of a rating; its user's others are in the window "person".
+    v_rated := format('coalesce(%s::float8 + (%%1$s - %s) / %s::float8, %s::float8)', v_weighting.rating_lift,
                       case when v_weighting.own_mean
-                           then format('(coalesce(sum(x.rating) over person, 0) + %s::float8) / (count(x.rating) over person + 1)',
-                                       v_weighting.rating_middle)
+                           then format('(coalesce(sum(%%1$s) over person, 0) + %s::float8) / (count(%%1$s) over person + 1)', v_weighting.rating_middle)
                            else v_weighting.rating_middle || '::float8' end,
                       v_weighting.rating_scale, v_weighting.unrated);
-    if v_weighting.half_life is not null then
-        v_decay := format($sql$power(0.5::float8, least(date_part('epoch', now() - least(coalesce(%%1$s, now()), now())) / %s::float8, 60))$sql$,
-                          date_part('epoch', v_weighting.half_life));
-    end if;
-    v_curve := format(case v_weighting.curve when 'linear' then 'least(greatest(%%1$s, 0) / %s::float8, 1)'
-                                             else 'greatest(%%1$s, 0) / (greatest(%%1$s, 0) + %s::float8)' end, v_weighting.saturation);
+    -- Of a time in seconds.
+    v_decay := case when v_weighting.half_life is null then '1::float8'
+                    else format('power(0.5::float8, least(greatest((%s::float8 - %%1$s) / %s::float8, 0), 60))',
+                                date_part('epoch', now()), date_part('epoch', v_weighting.half_life)) end;
+    v_curve := format(case v_weighting.curve when 'linear' then 'least(greatest(%%1$s, 0) / %1$s::float8, 1)'
+                                             else 'greatest(%%1$s, 0) / (greatest(%%1$s, 0) + %1$s::float8)' end, v_weighting.saturation);
 
     v_types := array(select t.name from evervec.interaction_type t
                       where t.weight <> 0 and (p_preference.types is null or t.name = any (p_preference.types)));
+    select string_agg(
+               format(case when t.rated then 'max(array[date_part(''epoch'', i.occurred_at), i.interaction_id, %3$s]) filter (where i.type = %1$L) as type_%2$s'
+                           else 'coalesce(sum(%4$s) filter (where i.type = %1$L), 0) as type_%2$s' end,
+                      t.name, t.n, format(v_number, 'i.value'), format(v_decay, 'date_part(''epoch'', i.occurred_at)')), ', ') as grouped,
+           string_agg(
+               format(case when t.rated then format('case when g.type_%%2$s is null then 0 else %%1$s::float8 * %s * %s end', format(v_decay, 'g.type_%2$s[1]'),
+                                           format(v_rated, 'g.type_%2$s[3]'))
+                           else format('%%1$s::float8 * %s', format(v_curve, 'g.type_%2$s')) end || ' as type_%2$s',
+                      least(greatest(t.weight, -1e9), 1e9), t.n), ', ') as weighed,
+           string_agg(format('w.type_%s', t.n), ' + ') as total,
+           string_agg(format('abs(w.type_%s)', t.n), ' + ') as gross
+      into v_parts
+      from (select t.*, row_number() over (order by t.name) as n from evervec.interaction_type t where t.name = any (v_types)) t;
     if v_types <> '{}' then
-        v_legs := v_legs || format(
+        v_done := format(
             $sql$
-            select i.person, i.row_key, i.weight * %s
-              from (select u.person, i.row_key, %s as weight, sum(%s) as times
-                      from unnest($1) with ordinality as u (user_id, person)
-                      join evervec.interaction i on i.user_id = u.user_id
-                      join evervec.interaction_type t on t.name = i.type
-                     where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval
-                       and i.type = any (%L) and not t.rated
-                     group by u.person, i.row_key, t.name, t.weight) i
+            select w.person, w.row_key, %s, %s
+              from (select g.person, g.row_key, %s
+                      from (select u.person, i.row_key, %s
+                              from unnest($1) with ordinality as u (user_id, person)
+                              join evervec.interaction i on i.user_id = u.user_id
+                             where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval and i.type = any (%L)
+                             group by u.person, i.row_key) g
+                    window person as (partition by g.person)) w
             $sql$,
-            format(v_curve, 'i.times'), format(v_number, 't.weight'), format(v_decay, 'i.occurred_at'),
-            p_source.source_id, v_weighting.period, v_types);
-    end if;
-    if exists (select from evervec.interaction_type t where t.rated and t.name = any (v_types)) then
-        v_legs := v_legs || format(
-            $sql$
-            select x.person, x.row_key, x.weight * x.decay * %s
-              from (select distinct on (u.person, i.row_key, i.type)
-                           u.person, i.row_key, i.type, %s as weight, %s as rating, %s as decay
-                      from unnest($1) with ordinality as u (user_id, person)
-                      join evervec.interaction i on i.user_id = u.user_id
-                      join evervec.interaction_type t on t.name = i.type
-                     where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval
-                       and i.type = any (%L) and t.rated
-                     order by u.person, i.row_key, i.type, i.occurred_at desc, i.interaction_id desc) x
-            window person as (partition by x.person, x.type)
-            $sql$,
-            v_rated, format(v_number, 't.weight'), format(v_number, 'i.value'), format(v_decay, 'i.occurred_at'),
-            p_source.source_id, v_weighting.period, v_types);
+            v_parts.total, v_parts.gross, v_parts.weighed, v_parts.grouped, p_source.source_id, v_weighting.period, v_types);
     end if;
     if exists (select from evervec.signal s
                 where s.source_id = p_source.source_id and (p_preference.signals is null or s.name = any (p_preference.signals))) then
-        v_legs := v_legs || format(
+        v_said := format(
             $sql$
-            select x.person, x.row_key,
-                   x.signal_weight * coalesce(x.weight, 1) * case when x.amount is null then 1 else %s end
-                   * coalesce(%L::jsonb -> x.frequency, %L::jsonb, '1')::float8 * %s * %s
-              from (select u.person, s.signal, %s as signal_weight, s.row_key, %s as rating, s.frequency, %s as amount, %s as weight, s.at
-                      from unnest($1) with ordinality as u (user_id, person)
-                      cross join lateral evervec.user_signals($2, u.user_id, %L) s) x
-            window person as (partition by x.person, x.signal)
+            select w.person, w.row_key, sum(w.weight), sum(abs(w.weight))
+              from (select x.person, x.row_key,
+                           x.signal_weight * coalesce(x.weight, 1) * case when x.amount is null then 1 else %s end
+                           * coalesce(%L::jsonb -> x.frequency, %L::jsonb, '1')::float8 * %s * %s as weight
+                      from (select u.person, s.signal, %s as signal_weight, s.row_key, %s as rating, s.frequency, %s as amount, %s as weight,
+                                   coalesce(date_part('epoch', s.at), 'Infinity') as at
+                              from unnest($1) with ordinality as u (user_id, person)
+                              cross join lateral evervec.user_signals($2, u.user_id, %L) s) x
+                    window person as (partition by x.person, x.signal)) w
+             group by w.person, w.row_key
             $sql$,
-            format(v_curve, 'x.amount'), v_weighting.frequency, v_weighting.frequency -> '', v_rated, format(v_decay, 'x.at'),
+            format(v_curve, 'x.amount'), v_weighting.frequency, v_weighting.frequency -> '', format(v_rated, 'x.rating'), format(v_decay, 'x.at'),
             format(v_number, 's.signal_weight'), format(v_number, 's.rating'), format(v_number, 's.amount'), format(v_number, 's.weight'),
             p_preference.signals);
-    end if;
-    if v_legs = '{}' then
-        return null;
     end if;
     -- What is left of sums that cancel out is nothing.
     return format(
         $sql$
-        select w.person::integer, w.row_key, sum(w.weight) as weight
-          from (%s) as w (person, row_key, weight)
-         group by w.person, w.row_key
-        having abs(sum(w.weight)) > 1e-9 * sum(abs(w.weight))
+        select w.person::integer, w.row_key, w.weight
+          from (%s) as w (person, row_key, weight, gross)
+         where abs(w.weight) > 1e-9 * w.gross
         $sql$,
-        array_to_string(v_legs, ' union all '));
+        case when v_done is not null and v_said is not null
+             then format('select b.person, b.row_key, sum(b.weight), sum(b.gross) '
+                         'from (%s union all %s) as b (person, row_key, weight, gross) group by b.person, b.row_key', v_done, v_said)
+             else coalesce(v_done, v_said, 'select null::integer, null::jsonb, null::float8, null::float8 where false') end);
 end
 $$;
 
 comment on function evervec.weights_query(evervec.source, evervec.preference) is
-$$Internal. The text of the query over ($1 users, $2 source) that gives person (a position in $1), row_key and weight; NULL where nothing counts.$$;
+$$Internal. The text of the query over ($1 users, $2 source) that gives person (a position in $1), row_key and weight.$$;
 
 revoke execute on function evervec.weights_query(evervec.source, evervec.preference) from public;
 
@@ -5102,7 +5106,7 @@ begin
     for v_preference in
         select * from evervec.preferences_of(p_source.source_id) p where p_preference is null or p.name = p_preference
     loop
-        v_query := coalesce(evervec.weights_query(p_source, v_preference), 'select null::integer, null::jsonb, null::float8 where false');
+        v_query := evervec.weights_query(p_source, v_preference);
         execute format(
             $sql$
             select coalesce(array_agg(l.person), '{}') as persons, coalesce(array_agg(l.row_key), '{}') as row_keys,
@@ -5259,6 +5263,7 @@ create or replace function evervec.update_user_embeddings(p_source text default 
 returns bigint
 language plpgsql security definer
 set search_path from current
+set work_mem = '64MB'
 as $$
 declare
     v_source      evervec.source;
@@ -5317,8 +5322,8 @@ begin
           into v_users, v_hashes, v_gone
           from due d;
         delete from evervec.user_preference p where p.source_id = v_source.source_id and p.user_id = any (v_gone);
-        -- Sums are arrays of float8; with those of so many users a hash table stays within work_mem.
-        v_chunk := (select greatest(least(400000 / m.dimensions, 1000), 10) from evervec.model m where m.model_id = v_source.model_id);
+        -- The sums of so many users, arrays of float8, take 8 MB.
+        v_chunk := (select greatest(1000000 / m.dimensions, 100) from evervec.model m where m.model_id = v_source.model_id);
         for v_first in 1 .. coalesce(cardinality(v_users), 0) by v_chunk loop
             perform evervec.learn(v_source, v_users[v_first : v_first + v_chunk - 1], v_hashes[v_first : v_first + v_chunk - 1]);
         end loop;
@@ -13040,7 +13045,8 @@ revoke execute on function evervec.create_target(evervec.source, integer) from p
 --
 -- pgvector has no vector × scalar, and to build a vector of equal elements costs more than all else: so weights come as levels, 64 an
 -- octave, whose vectors are built once. The least is 1 and not a fraction, which could take an element below what a float holds.
--- Vectors whose length is 1 already are not made so again.
+-- The planner takes vectors for short and would sort them by the gigabyte, where few sums are all that a hash table has to hold.
+-- Vectors whose length is 1 (to a ten-thousandth) are not made so again.
 -- Locks:  none that matter.
 create or replace function evervec.create_taste_functions(p_source evervec.source)
 returns void
@@ -13068,20 +13074,23 @@ begin
                           from (select distinct l.level from unnest($3) as l (level)) l) f
             )
             select v.person, v.taste,
-                   sum(case when v.norm between 0.9999 and 1.0001 then v.embedding else l2_normalize(v.embedding) end * l.factors),
-                   sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * v.norm), count(*)::integer,
+                   sum(case when v.square between 0.9998 and 1.0002 then v.embedding else l2_normalize(v.embedding) end * l.factors),
+                   sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * %5$s), count(*)::integer,
                    array_agg(v.row_key) filter (where l.level > 0), array_agg(l.level) filter (where l.level > 0)
-              from (select k.person, k.row_key, k.level, k.taste, e.%2$I::vector as embedding, vector_norm(e.%2$I::vector) as norm
+              from (select k.person, k.row_key, k.level, k.taste, e.%2$I::vector as embedding,
+                           inner_product(e.%2$I::vector, e.%2$I::vector) as square
                       from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
                       join %3$s e on %4$s
-                     where e.%2$I is not null) v
+                     where e.%2$I is not null
+                    offset 0) v
               join level l on l.level = v.level
-             where v.norm > 0
+             where v.square > 0
              group by v.person, v.taste;
         end
             $body$,
-            v_dimensions, p_source.vector_column, v_target, v_match),
-        v_settings);
+            v_dimensions, p_source.vector_column, v_target, v_match,
+            case when p_source.distance in ('l2', 'l1') then 'vector_norm(v.embedding)' else '1' end),
+        v_settings || ' set enable_sort = off');
     perform evervec.create_row_function(
         p_source, 'taste_of', 'p_persons integer[], p_row_keys jsonb[], p_sum_persons integer[], p_sum_tastes integer[], p_sums vector[]',
         'table (ordinal integer, taste integer, similarity double precision)', true,
@@ -14919,4 +14928,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '941643f20c3e67d8dcbbec8ad01c6fa931207f951d08fb8e56c88cf4f06c0f19');
+values ('evervec_0002_functions', 'c8115c6d35186c04b9e5f72e47ebcaa4a5e6ebbecc9005ce24d8275bb8c29296');

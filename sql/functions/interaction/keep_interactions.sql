@@ -15,7 +15,7 @@ declare
     v_kept   interval := evervec.setting_interval('interaction_keep', '1 year');
     v_given  evervec.interaction[];
     v_keys   text[];
-    v_fresh  bigint[];
+    v_fresh  evervec.interaction[];
     v_type   text;
     v_detail text;
 begin
@@ -96,32 +96,29 @@ begin
         on conflict do nothing
         returning interaction_id
     )
-    select array_agg(g.interaction_id), count(*)
+    select coalesce(array_agg(g.given), '{}'), count(*)
       into v_fresh, recorded
-      from unnest(v_given, v_keys) as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key)
-     where g.key is null or g.interaction_id in (select f.interaction_id from fresh f);
+      from (select unnest(v_given) as given, unnest(v_keys) as key) g
+     where g.key is null or (g.given).interaction_id in (select f.interaction_id from fresh f);
     perform evervec.make_partition(m.month at time zone 'UTC')
-       from (select distinct date_trunc('month', g.occurred_at at time zone 'UTC') as month
-               from unnest(v_given) as g
-              where g.interaction_id in (select unnest(v_fresh))) m;
+       from (select distinct date_trunc('month', f.occurred_at at time zone 'UTC') as month from unnest(v_fresh) as f) m;
     insert into evervec.interaction (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at)
     overriding system value
-    select g.* from unnest(v_given) as g where g.interaction_id in (select unnest(v_fresh));
+    select f.* from unnest(v_fresh) as f;
     insert into evervec.row_mark as m (user_id, source_id, row_key, mark, marked_at)
-    select distinct on (g.user_id, g.source_id, g.row_key) g.user_id, g.source_id, g.row_key, t.marks, g.occurred_at
-      from unnest(v_given) as g
-      join evervec.interaction_type t on t.name = g.type
-     where t.marks is not null and g.interaction_id in (select unnest(v_fresh))
-     order by g.user_id, g.source_id, g.row_key, g.occurred_at desc, g.interaction_id desc
+    select distinct on (f.user_id, f.source_id, f.row_key) f.user_id, f.source_id, f.row_key, t.marks, f.occurred_at
+      from unnest(v_fresh) as f
+      join evervec.interaction_type t on t.name = f.type
+     where t.marks is not null
+     order by f.user_id, f.source_id, f.row_key, f.occurred_at desc, f.interaction_id desc
     on conflict (user_id, source_id, row_key) do update
        set mark = excluded.mark, marked_at = excluded.marked_at
      where excluded.marked_at >= m.marked_at;
 
     ids := array(
-        select coalesce(k.interaction_id, g.interaction_id)
+        select coalesce((select k.interaction_id from evervec.interaction_key k where k.user_id = g.user_id and k.key = g.key), g.interaction_id)
           from unnest(v_given, v_keys) with ordinality
                as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key, n)
-          left join evervec.interaction_key k on k.user_id = g.user_id and k.key = g.key
          order by g.n);
 end
 $$;

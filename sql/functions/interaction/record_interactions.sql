@@ -1,6 +1,6 @@
 -- record_interactions: many interactions at once, or none of them.
 --
--- Which one is to blame is found by trying them one by one, after they were refused together.
+-- Which one is to blame is found by trying halves, after they were refused together; what the tries record goes with the error.
 -- Locks:  as keep_interactions.
 -- Raises: VE504 no array, too many, or one that cannot be recorded · VE101, VE202, VE303, VE501, VE502, VE503 as record_interaction
 -- needs: functions/interaction/keep_interactions.sql
@@ -10,13 +10,15 @@ language plpgsql security definer
 set search_path from current
 as $$
 declare
-    c_members  constant text[] := array['user', 'source', 'row_key', 'type', 'value', 'context', 'key', 'at'];
-    v_problem  text;
-    v_element  record;
-    v_state    text;
-    v_message  text;
-    v_detail   text;
-    v_hint     text;
+    c_members constant text[] := array['user', 'source', 'row_key', 'type', 'value', 'context', 'key', 'at'];
+    v_problem text;
+    v_first   integer := 0;
+    v_middle  integer;
+    v_last    integer;
+    v_state   text;
+    v_message text;
+    v_detail  text;
+    v_hint    text;
 begin
     if jsonb_typeof(p_interactions) is distinct from 'array' then
         v_problem := 'It is no JSON array.';
@@ -48,21 +50,28 @@ begin
             raise;
         end if;
     end;
-    for v_element in select i.e, i.n from jsonb_array_elements(p_interactions) with ordinality as i (e, n) order by i.n loop
+    v_last := jsonb_array_length(p_interactions) - 1;
+    while v_first <= v_last loop
+        v_middle := (v_first + v_last) / 2;
         begin
-            perform evervec.keep_interactions(jsonb_build_array(v_element.e));
+            perform evervec.keep_interactions(jsonb_path_query_array(p_interactions, format('$[%s to %s]', v_first, v_middle)::jsonpath));
+            v_first := v_middle + 1;
         exception when others then
+            if v_middle > v_first then
+                v_last := v_middle;
+                continue;
+            end if;
             get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
             raise exception using
                 errcode = case when v_state like 'VE%' then v_state else 'VE504' end,
                 message = v_message,
-                detail  = format('Element %s of %s. %s', v_element.n, jsonb_array_length(p_interactions), v_detail),
+                detail  = format('Element %s of %s. %s', v_first + 1, jsonb_array_length(p_interactions), v_detail),
                 hint    = coalesce(nullif(v_hint, ''), 'Nothing was recorded. Correct that element, and send all again.');
         end;
     end loop;
     raise exception using
         errcode = 'serialization_failure', message = 'what interactions were refused for has changed meanwhile',
-        detail  = 'Together they were refused; one by one they are not.', hint = 'Send them again.';
+        detail  = 'Together they were refused; in parts they are not.', hint = 'Send them again.';
 end
 $$;
 

@@ -28,7 +28,7 @@ begin
               from unnest('user_id'::text || p_keys) with ordinality as c (name, n)
              where not v_columns ? c.name);
         if v_detail is null then
-            execute format('create view evervec.analysed_values as select %s from evervec.analysed as q',
+            execute format('create view evervec.analysed_values (user_id, row_key, rating, frequency, amount, weight, at) as select %s from evervec.analysed as q',
                            evervec.signal_values(p_source, v_columns, p_keys));
             drop view evervec.analysed_values;
         end if;

@@ -25,7 +25,7 @@ begin
     for v_preference in
         select * from evervec.preferences_of(p_source.source_id) p where p_preference is null or p.name = p_preference
     loop
-        v_query := coalesce(evervec.weights_query(p_source, v_preference), 'select null::integer, null::jsonb, null::float8 where false');
+        v_query := evervec.weights_query(p_source, v_preference);
         execute format(
             $sql$
             select coalesce(array_agg(l.person), '{}') as persons, coalesce(array_agg(l.row_key), '{}') as row_keys,

@@ -6,7 +6,8 @@
 --
 -- pgvector has no vector × scalar, and to build a vector of equal elements costs more than all else: so weights come as levels, 64 an
 -- octave, whose vectors are built once. The least is 1 and not a fraction, which could take an element below what a float holds.
--- Vectors whose length is 1 already are not made so again.
+-- The planner takes vectors for short and would sort them by the gigabyte, where few sums are all that a hash table has to hold.
+-- Vectors whose length is 1 (to a ten-thousandth) are not made so again.
 -- Locks:  none that matter.
 create or replace function evervec.create_taste_functions(p_source evervec.source)
 returns void
@@ -34,20 +35,23 @@ begin
                           from (select distinct l.level from unnest($3) as l (level)) l) f
             )
             select v.person, v.taste,
-                   sum(case when v.norm between 0.9999 and 1.0001 then v.embedding else l2_normalize(v.embedding) end * l.factors),
-                   sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * v.norm), count(*)::integer,
+                   sum(case when v.square between 0.9998 and 1.0002 then v.embedding else l2_normalize(v.embedding) end * l.factors),
+                   sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * %5$s), count(*)::integer,
                    array_agg(v.row_key) filter (where l.level > 0), array_agg(l.level) filter (where l.level > 0)
-              from (select k.person, k.row_key, k.level, k.taste, e.%2$I::vector as embedding, vector_norm(e.%2$I::vector) as norm
+              from (select k.person, k.row_key, k.level, k.taste, e.%2$I::vector as embedding,
+                           inner_product(e.%2$I::vector, e.%2$I::vector) as square
                       from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
                       join %3$s e on %4$s
-                     where e.%2$I is not null) v
+                     where e.%2$I is not null
+                    offset 0) v
               join level l on l.level = v.level
-             where v.norm > 0
+             where v.square > 0
              group by v.person, v.taste;
         end
             $body$,
-            v_dimensions, p_source.vector_column, v_target, v_match),
-        v_settings);
+            v_dimensions, p_source.vector_column, v_target, v_match,
+            case when p_source.distance in ('l2', 'l1') then 'vector_norm(v.embedding)' else '1' end),
+        v_settings || ' set enable_sort = off');
     perform evervec.create_row_function(
         p_source, 'taste_of', 'p_persons integer[], p_row_keys jsonb[], p_sum_persons integer[], p_sum_tastes integer[], p_sums vector[]',
         'table (ordinal integer, taste integer, similarity double precision)', true,
