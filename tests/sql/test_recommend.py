@@ -3,71 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from math import log
 
 import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
-from tests.support.sql_worker import Row, add_toy_model, raises, rows, value
-
-# Rows in the plane of the first two dimensions, by their angle in degrees. Each has its opposite, so
-# that they have no direction in common.
-HALF = [0, 5, 10, 15, 20, 30, 40, 60, 90, 100, 110, 120, 170]
-ANGLES = HALF + [angle + 180 for angle in HALF]
-
-
-def at(angle: float) -> str:
-    return f"(select array[cosd({angle}), sind({angle}), 0, 0]::public.vector)"
+from tests.support.item_plane import ANGLES, at, does, ids, key, learn, recommend, track_items
+from tests.support.sql_worker import raises, rows, value
 
 
 @pytest.fixture
 def item(conn: psycopg.Connection) -> psycopg.Connection:
-    """item(id, kind), with vectors of the application's own; the id of a row is its angle."""
-    add_toy_model(conn)
-    conn.execute(
-        """
-        create table item (id integer primary key, kind text not null);
-        select evervec.track('item', p_model => 'toy', p_storage => 'manual');
-        """
-    )
-    for angle in ANGLES:
-        conn.execute("insert into item values (%s, %s)", [angle, "odd" if angle % 2 else "even"])
-        conn.execute(f"select evervec.put_embedding('item', %s, {at(angle)})", [key(angle)])
-    return conn
-
-
-def key(row: int) -> Jsonb:
-    return Jsonb({"id": row})
-
-
-def does(conn: psycopg.Connection, user: str, kind: str, *ids: int) -> None:
-    for row in ids:
-        conn.execute(
-            "select evervec.record_interaction(%s, 'item', %s, %s)", [user, key(row), kind]
-        )
-
-
-def learn(conn: psycopg.Connection, *users: str) -> None:
-    for user in users:
-        conn.execute("select evervec.update_user_embedding(%s, 'item')", [user])
-
-
-def recommend(
-    conn: psycopg.Connection, user: str = "ann", limit: int = 3, **more: Any
-) -> list[Row]:
-    given = "".join(f", p_{name} => %s" for name in more)
-    return rows(
-        conn,
-        f"select * from evervec.recommend(%s, 'item', %s{given})",
-        user,
-        limit,
-        *(Jsonb(each) if isinstance(each, dict) else each for each in more.values()),
-    )
-
-
-def ids(found: list[Row]) -> list[int]:
-    return [row["row_key"]["id"] for row in found]
+    return track_items(conn)
 
 
 def test_rows_nearest_to_what_the_user_likes_come_first_and_say_why(
@@ -198,10 +145,10 @@ def test_popularity_counts_as_much_as_is_said(item: psycopg.Connection) -> None:
     item.execute("select evervec.update_trends()")
     assert ids(recommend(item)) == [5, 15, 0]
     assert ids(recommend(item, popularity=Decimal("0.1"))) == [20, 5, 15]
-    first = recommend(item, popularity=4)[0]
+    first = recommend(item, popularity=8)[0]
     assert first["row_key"] == {"id": 180}
-    assert first["score"] == pytest.approx(first["similarity"] + 4)
-    item.execute("update evervec.setting set value = '4' where name = 'recommendation_popularity'")
+    assert first["score"] == pytest.approx(first["similarity"] + 8 * log(1.6, 2))
+    item.execute("update evervec.setting set value = '8' where name = 'recommendation_popularity'")
     assert ids(recommend(item))[0] == 180
 
 

@@ -12,6 +12,8 @@ language plpgsql stable
 set search_path from current
 as $$
 begin
+    -- Before pgvector's library is loaded its settings are unknown.
+    perform vector_dims('[1]'::vector);
     if current_setting('transaction_read_only')::boolean
        or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
        or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
