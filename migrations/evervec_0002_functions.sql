@@ -4936,7 +4936,7 @@ begin
         raise exception using
             errcode = 'VE508',
             message = format('users of %s cannot be tracked', coalesce(p_relation::text, 'NULL')),
-            detail  = coalesce(format('It %s.', v_kind), format('It has no column %I; its columns: %s.', p_key, (
+            detail  = coalesce('It ' || v_kind || '.', format('It has no column %s; its columns: %s.', coalesce(quote_ident(p_key), 'NULL'), (
                 select string_agg(a.attname, ', ' order by a.attnum)
                   from pg_attribute a
                  where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped))),
@@ -13676,4 +13676,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'fd4f0066b20bf58adc0fc2db9ed00c45f8f0f94f32c981653647b56b476c3ce9');
+values ('evervec_0002_functions', '0d8c21f8d17d944bcead455c0972fc2854a829585f3da0e61f5bb8f854c528b1');
