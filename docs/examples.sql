@@ -456,3 +456,16 @@ select evervec.update_user_embedding('ada', 'film');
 -- example: update_user_embeddings
 -- Workers do this every 15 minutes.
 select evervec.update_user_embeddings();
+
+-- example: track_users
+-- Who closes their account is forgotten.
+create table member (name text primary key);
+insert into member values ('ada'), ('bob');
+select evervec.track_users('member', 'name');
+delete from member where name = 'bob';
+
+-- example: untrack_users
+select evervec.untrack_users('member');
+
+-- example: forget_user
+select * from evervec.forget_user('ada') where rows > 0;

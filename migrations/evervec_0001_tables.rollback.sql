@@ -13,6 +13,7 @@ drop table
     evervec.analysis_cache,
     evervec.recommendation_cache,
     evervec.trend,
+    evervec.source_centre,
     evervec.user_preference,
     evervec.preference,
     evervec.weighting,

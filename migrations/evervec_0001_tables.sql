@@ -582,6 +582,7 @@ comment on column evervec.maintenance.by_worker is
 $$false: pg_cron only; a worker does the work that it would ring for.$$;
 insert into evervec.maintenance (job, every, by_worker)
 values ('cleanup_expired', '1 minute', true),
+       ('forget_leavers', '1 minute', true),
        ('make_partitions', '1 hour', true),
        ('ring', '5 seconds', false),
        ('tick', '15 seconds', true),
@@ -888,12 +889,13 @@ comment on table evervec.analysis_cache is
 $$What applications found out about users, for a time (cache_put, cache_get). inputs_hash: of what the user does with a source, where it was made from that.$$;
 
 create table evervec.user_relation (
-    relation   regclass not null,
-    key_column name     not null,
+    relation      regclass not null,
+    key_column    name     not null,
+    key_attribute smallint not null,
     constraint user_relation_pkey primary key (relation)
 );
 comment on table evervec.user_relation is
-$$Tables of users (track_users): who is deleted there is forgotten here.$$;
+$$Tables of users (track_users): who is deleted there is forgotten here. key_attribute: the number of the column, should it be renamed.$$;
 
 -- Appended, and nothing else, where more could make the writer fail (REPEATABLE READ, SERIALIZABLE).
 create table evervec.leaver (
@@ -905,4 +907,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'a08cfd76c043955b03663415b201d36871493932d19b60bb2aa126a786565c74');
+values ('evervec_0001_tables', 'e21d76cfbd135bb1a80d37fc7f15964e4a44d39e78d4b55a6830af952bf4c3a5');
