@@ -58,7 +58,7 @@ as $$
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
          'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
-        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding update_user_embeddings'),
+        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user update_user_embedding update_user_embeddings'),
 
         ('admin', 'function', 'execute',
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
@@ -5291,7 +5291,10 @@ begin
             select w.person, w.row_key, %s, %s
               from (select g.person, g.row_key, %s
                       from (select u.person, i.row_key, %s
-                              from unnest($1) with ordinality as u (user_id, person)
+                              -- Grouped, so that the planner knows each user to be there once, and hashes them and not the interactions.
+                              from (select u.user_id, min(u.person)::integer as person
+                                      from unnest($1) with ordinality as u (user_id, person)
+                                     group by u.user_id) u
                               join evervec.interaction i on i.user_id = u.user_id
                              where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval and i.type = any (%L)
                              group by u.person, i.row_key) g
@@ -5307,7 +5310,7 @@ begin
               from (select x.person, x.row_key,
                            x.signal_weight * coalesce(x.weight, 1) * case when x.amount is null then 1 else %s end
                            * coalesce(%L::jsonb -> x.frequency, %L::jsonb, '1')::float8 * %s * %s as weight
-                      from (select u.person, s.signal, %s as signal_weight, s.row_key, %s as rating, s.frequency, %s as amount, %s as weight,
+                      from (select u.person::integer, s.signal, %s as signal_weight, s.row_key, %s as rating, s.frequency, %s as amount, %s as weight,
                                    coalesce(date_part('epoch', s.at), 'Infinity') as at
                               from unnest($1) with ordinality as u (user_id, person)
                               cross join lateral evervec.user_signals($2, u.user_id, %L) s) x
@@ -5321,7 +5324,7 @@ begin
     -- What is left of sums that cancel out is nothing.
     return format(
         $sql$
-        select w.person::integer, w.row_key, w.weight
+        select w.person, w.row_key, w.weight
           from (%s) as w (person, row_key, weight, gross)
          where abs(w.weight) > 1e-9 * w.gross
         $sql$,
@@ -5581,8 +5584,8 @@ begin
           into v_users, v_hashes, v_gone
           from due d;
         delete from evervec.user_preference p where p.source_id = v_source.source_id and p.user_id = any (v_gone);
-        -- The sums of so many users, arrays of float8, take 8 MB.
-        v_chunk := (select greatest(1000000 / m.dimensions, 100) from evervec.model m where m.model_id = v_source.model_id);
+        -- The sums of so many users, arrays of float8, take 16 MB.
+        v_chunk := (select greatest(2000000 / m.dimensions, 100) from evervec.model m where m.model_id = v_source.model_id);
         for v_first in 1 .. coalesce(cardinality(v_users), 0) by v_chunk loop
             perform evervec.learn(v_source, v_users[v_first : v_first + v_chunk - 1], v_hashes[v_first : v_first + v_chunk - 1]);
         end loop;
@@ -12498,11 +12501,10 @@ begin
                    sum(case when v.square between 0.9998 and 1.0002 then v.embedding else l2_normalize(v.embedding) end * l.factors),
                    sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * %5$s), count(*)::integer,
                    array_agg(v.row_key) filter (where l.level > 0), array_agg(l.level) filter (where l.level > 0)
-              from (select k.person, k.row_key, k.level, k.taste, e.%2$I::vector as embedding,
-                           inner_product(e.%2$I::vector, e.%2$I::vector) as square
+              from (select k.person, k.row_key, k.level, k.taste, e.embedding, inner_product(e.embedding, e.embedding) as square
                       from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
-                      join %3$s e on %4$s
-                     where e.%2$I is not null
+                      cross join lateral (select e.%2$I::vector as embedding from %3$s e where %4$s limit 1) e
+                     where e.embedding is not null
                     offset 0) v
               join level l on l.level = v.level
              where v.square > 0
@@ -14382,4 +14384,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'd0f2d252d57a6c1a384595eae23f1dbe28291a691ed6bf7e00d020959ae49739');
+values ('evervec_0002_functions', '463f252bb5d18e2ba80d35c2577cc973bfbac34486df87afffdc364841f1c5c9');
