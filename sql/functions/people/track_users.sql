@@ -26,7 +26,7 @@ begin
         raise exception using
             errcode = 'VE508',
             message = format('users of %s cannot be tracked', coalesce(p_relation::text, 'NULL')),
-            detail  = coalesce(format('It %s.', v_kind), format('It has no column %I; its columns: %s.', p_key, (
+            detail  = coalesce('It ' || v_kind || '.', format('It has no column %s; its columns: %s.', coalesce(quote_ident(p_key), 'NULL'), (
                 select string_agg(a.attname, ', ' order by a.attnum)
                   from pg_attribute a
                  where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped))),

@@ -38,11 +38,10 @@ begin
                    sum(case when v.square between 0.9998 and 1.0002 then v.embedding else l2_normalize(v.embedding) end * l.factors),
                    sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * %5$s), count(*)::integer,
                    array_agg(v.row_key) filter (where l.level > 0), array_agg(l.level) filter (where l.level > 0)
-              from (select k.person, k.row_key, k.level, k.taste, e.%2$I::vector as embedding,
-                           inner_product(e.%2$I::vector, e.%2$I::vector) as square
+              from (select k.person, k.row_key, k.level, k.taste, e.embedding, inner_product(e.embedding, e.embedding) as square
                       from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
-                      join %3$s e on %4$s
-                     where e.%2$I is not null
+                      cross join lateral (select e.%2$I::vector as embedding from %3$s e where %4$s limit 1) e
+                     where e.embedding is not null
                     offset 0) v
               join level l on l.level = v.level
              where v.square > 0
