@@ -445,3 +445,24 @@ select evervec.add_signal('film', 'shelf', 'select member as user_id, film_id as
 
 -- example: drop_signal
 select evervec.drop_signal('film', 'shelf');
+
+-- example: update_trends
+-- What people do much with lately; workers count it every 5 minutes.
+select evervec.update_trends();
+
+-- example: recommend
+-- Near what ada likes, without what she has or dismissed; of whom nothing is known gets what is trending.
+select row_key, score, type, because from evervec.recommend('ada', 'film', 3);
+select row_key, type from evervec.recommend('carl', 'film', p_type => 'trending');
+-- A filter of the source is a type too.
+select row_key, type from evervec.recommend('ada', 'film', p_filter => 'owned', p_arguments => '{"p_user": "ann"}');
+
+-- example: cache_put
+-- What was dear to find out is kept for a day, or until ada does something with films.
+select evervec.cache_put('ada', 'film taste', '{"likes": "dark futures"}', 0.8, 'film');
+
+-- example: cache_get
+select evervec.cache_get('ada', 'film taste');
+
+-- example: cache_forget
+select evervec.cache_forget('ada');

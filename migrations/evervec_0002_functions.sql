@@ -47,7 +47,7 @@ as $$
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
-        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding'),
+        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
         ('reader', 'function', 'execute',
          'recommend recommendation_plan keep_recommendation liked_nearby open_sources presence_query sees_row cache_get'),
         ('reader', 'relation', 'select', 'trend'),
@@ -14928,4 +14928,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'c8115c6d35186c04b9e5f72e47ebcaa4a5e6ebbecc9005ce24d8275bb8c29296');
+values ('evervec_0002_functions', '602388bd31a0da89c52814787a31bc17d620f5dafdd64ecda7d7d7697c87435a');
