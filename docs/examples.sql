@@ -446,6 +446,17 @@ select evervec.add_signal('film', 'shelf', 'select member as user_id, film_id as
 -- example: drop_signal
 select evervec.drop_signal('film', 'shelf');
 
+-- example: add_preference
+-- A kind of preference with up to three tastes, from what people have and rate, and not from what they look at.
+select evervec.add_preference('film', 'shelf', 'collection', p_types => '{favorite,rating}', p_tastes => 3);
+
+-- example: update_user_embedding
+select evervec.update_user_embedding('ada', 'film');
+
+-- example: update_user_embeddings
+-- Workers do this every 15 minutes.
+select evervec.update_user_embeddings();
+
 -- example: update_trends
 -- What people do much with lately; workers count it every 5 minutes.
 select evervec.update_trends();
@@ -454,8 +465,9 @@ select evervec.update_trends();
 -- Near what ada likes, without what she has or dismissed; of whom nothing is known gets what is trending.
 select row_key, score, type, because from evervec.recommend('ada', 'film', 3);
 select row_key, type from evervec.recommend('carl', 'film', p_type => 'trending');
--- A filter of the source is a type too.
-select row_key, type from evervec.recommend('ada', 'film', p_filter => 'owned', p_arguments => '{"p_user": "ann"}');
+-- A filter of the source is a type too: what ada likes among its rows.
+select evervec.add_filter('film', 'seventies', 'film.year between 1970 and 1979');
+select row_key, type from evervec.recommend('ada', 'film', p_type => 'seventies');
 
 -- example: cache_put
 -- What was dear to find out is kept for a day, or until ada does something with films.
@@ -466,3 +478,16 @@ select evervec.cache_get('ada', 'film taste');
 
 -- example: cache_forget
 select evervec.cache_forget('ada');
+
+-- example: track_users
+-- Who closes their account is forgotten.
+create table member (name text primary key);
+insert into member values ('ada'), ('bob');
+select evervec.track_users('member', 'name');
+delete from member where name = 'bob';
+
+-- example: untrack_users
+select evervec.untrack_users('member');
+
+-- example: forget_user
+select * from evervec.forget_user('ada') where rows > 0;

@@ -14,6 +14,7 @@ drop table
     evervec.recommendation_cache,
     evervec.trend_state,
     evervec.trend,
+    evervec.source_centre,
     evervec.user_preference,
     evervec.preference,
     evervec.weighting,

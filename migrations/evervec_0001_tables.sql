@@ -586,6 +586,7 @@ comment on column evervec.maintenance.by_worker is
 $$false: pg_cron only; a worker does the work that it would ring for.$$;
 insert into evervec.maintenance (job, every, by_worker)
 values ('cleanup_expired', '1 minute', true),
+       ('forget_leavers', '1 minute', true),
        ('make_partitions', '1 hour', true),
        ('ring', '5 seconds', false),
        ('tick', '15 seconds', true),
@@ -902,12 +903,13 @@ comment on table evervec.analysis_cache is
 $$What applications found out about users, for a time (cache_put, cache_get). inputs_hash: of what the user does with a source, where it was made from that.$$;
 
 create table evervec.user_relation (
-    relation   regclass not null,
-    key_column name     not null,
+    relation      regclass not null,
+    key_column    name     not null,
+    key_attribute smallint not null,
     constraint user_relation_pkey primary key (relation)
 );
 comment on table evervec.user_relation is
-$$Tables of users (track_users): who is deleted there is forgotten here.$$;
+$$Tables of users (track_users): who is deleted there is forgotten here. key_attribute: the number of the column, should it be renamed.$$;
 
 -- Appended, and nothing else, where more could make the writer fail (REPEATABLE READ, SERIALIZABLE).
 create table evervec.leaver (
@@ -919,4 +921,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '9703fb8e08254b6595a1aa0ec1bb94beecdabf8af9ead263dcb6fd63d56bff59');
+values ('evervec_0001_tables', '64fef4cea3ebb756efd2d6020c9cced4d7802325780ca81d576befd7ebdd5d45');

@@ -241,6 +241,15 @@ drop function evervec.definitions_hash(evervec.source);
 drop function evervec.preferences_of(integer);
 drop function evervec.centre_of(evervec.source);
 drop function evervec.add_preference(text, text, text, text[], text[], integer);
+drop function evervec.untrack_users(regclass);
+drop function evervec.track_users(regclass, text);
+drop function evervec.forget_user(text);
+drop function evervec.forget_truncated();
+drop function evervec.forget_leavers(integer);
+drop function evervec.forget_deleted();
+drop function evervec.leave(text[]);
+drop function evervec.forget_users(text[]);
+drop function evervec.user_tables();
 drop function evervec.check_user(text);
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
@@ -607,6 +616,24 @@ drop function evervec.kind_rights();
 -- removed: functions/people/confine_to_user.sql
 
 -- removed: functions/people/current_user_id.sql
+
+-- removed: functions/people/forget_deleted.sql
+
+-- removed: functions/people/forget_leavers.sql
+
+-- removed: functions/people/forget_truncated.sql
+
+-- removed: functions/people/forget_user.sql
+
+-- removed: functions/people/forget_users.sql
+
+-- removed: functions/people/leave.sql
+
+-- removed: functions/people/track_users.sql
+
+-- removed: functions/people/untrack_users.sql
+
+-- removed: functions/people/user_tables.sql
 
 -- removed: functions/preference/add_preference.sql
 

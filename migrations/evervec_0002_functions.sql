@@ -71,7 +71,7 @@ as $$
          'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token '
-         'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals'),
+         'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals forget_user'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
@@ -2627,8 +2627,8 @@ as $$
     select 'broken signal', 'error',
            format('Signal "%s" of "%s" fails: %s. It says nothing about anybody. Correct the query in the remedy.',
                   s.name, p_source.name, rtrim(e.error, '.')),
-           format('select evervec.drop_signal(%1$L, %2$L); select evervec.add_signal(%1$L, %2$L, %3$L, %4$s);',
-                  p_source.name, s.name, s.query, s.weight)
+           format('select evervec.drop_signal(%L, %L);', p_source.name, s.name)
+           || ' ' || format('select evervec.add_signal(%L, %L, %L, %s);', p_source.name, s.name, s.query, s.weight)
       from evervec.signal s
       cross join lateral (
         select coalesce(s.last_error, case when not exists (
@@ -4726,6 +4726,296 @@ $$Internal. Raises VE501 where the session does not speak for that user and its 
 
 revoke execute on function evervec.check_user(text) from public;
 
+-- file: functions/people/user_tables.sql
+-- user_tables: all tables of evervec with a user in them, told by the column user_id; so none can be left out.
+--
+-- Locks:  none.
+create or replace function evervec.user_tables()
+returns setof regclass
+language sql stable
+set search_path from current
+as $$
+    select c.oid::regclass
+      from pg_class c
+      join pg_attribute a on a.attrelid = c.oid and a.attname = 'user_id' and not a.attisdropped
+     where c.relnamespace = 'evervec'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+     order by c.relname
+$$;
+
+comment on function evervec.user_tables() is
+$$Internal. The tables of evervec that have a column user_id, without partitions.$$;
+
+revoke execute on function evervec.user_tables() from public;
+
+-- file: functions/people/forget_users.sql
+-- forget_users: erases all that is kept of users.
+--
+-- Tables with a user in them; tasks about one, waiting, given up or under way; and errors that quote one. What is left are sums in which many
+-- took part (trends), and rows of the application, of which evervec forgets what those forget.
+-- Locks:  the rows that are erased.
+-- needs: functions/people/user_tables.sql
+create or replace function evervec.forget_users(p_users text[])
+returns table (kind text, rows bigint)
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_table regclass;
+begin
+    for v_table in select t from evervec.user_tables() t loop
+        kind := (select c.relname from pg_class c where c.oid = v_table);
+        execute format('delete from %s where user_id = any ($1)', v_table) using p_users;
+        get diagnostics rows = row_count;
+        return next;
+    end loop;
+
+    kind := 'processing_queue';
+    delete from evervec.processing_queue q where q.row_key is null and q.task_data ->> 'user' = any (p_users);
+    get diagnostics rows = row_count;
+    return next;
+    kind := 'dead_letter';
+    delete from evervec.dead_letter d where d.row_key is null and d.task_data ->> 'user' = any (p_users);
+    get diagnostics rows = row_count;
+    return next;
+
+    update evervec.signal s set last_error = null where exists (select from unnest(p_users) u where strpos(s.last_error, u) > 0);
+    update evervec.maintenance m set error = null where exists (select from unnest(p_users) u where strpos(m.error, u) > 0);
+end
+$$;
+
+comment on function evervec.forget_users(text[]) is
+$$Internal. Erases all that is kept of users; returns how many rows of each table that were.$$;
+
+revoke execute on function evervec.forget_users(text[]) from public;
+
+-- file: functions/people/leave.sql
+-- leave: these users are gone from the application: forgotten at once, or noted where more could make the writer fail.
+--
+-- Under REPEATABLE READ and SERIALIZABLE, an erased row that another transaction has changed would be a serialization failure of the writer's.
+-- Locks:  the rows that are erased.
+-- needs: functions/people/forget_users.sql
+create or replace function evervec.leave(p_users text[])
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    if p_users = '{}' then
+        return;
+    elsif current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+        insert into evervec.leaver (user_id) select u from unnest(p_users) u;
+    else
+        perform evervec.forget_users(p_users);
+    end if;
+end
+$$;
+
+comment on function evervec.leave(text[]) is
+$$Internal. Forgets users at once, or, under REPEATABLE READ and SERIALIZABLE, notes them for forget_leavers.$$;
+
+revoke execute on function evervec.leave(text[]) from public;
+
+-- file: functions/people/forget_deleted.sql
+-- forget_deleted: trigger of a tracked table of users: who was deleted is forgotten.
+--
+-- The key is found by its name, or, once that has been changed, by its number: the application's DELETE must not fail for it. A session that
+-- bypasses evervec bypasses other triggers, not this one.
+-- Locks:  as leave.
+-- needs: functions/people/leave.sql
+create or replace function evervec.forget_deleted()
+returns trigger
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_key   name;
+    v_users text[];
+begin
+    select a.attname
+      into v_key
+      from evervec.user_relation u
+      join pg_attribute a on a.attrelid = u.relation and not a.attisdropped and (a.attname = u.key_column or a.attnum = u.key_attribute)
+     where u.relation = tg_relid
+     order by a.attname = u.key_column desc
+     limit 1;
+    if found then
+        execute format('select coalesce(array_agg(distinct o.%1$I::text), ''{}'') from evervec_old o where o.%1$I is not null', v_key) into v_users;
+        perform evervec.leave(v_users);
+    end if;
+    return null;
+end
+$$;
+
+comment on function evervec.forget_deleted() is
+$$Internal. Trigger function on tables of users, for DELETE.$$;
+
+revoke execute on function evervec.forget_deleted() from public;
+
+-- file: functions/people/forget_leavers.sql
+-- forget_leavers: forgets who was deleted by transactions that could only note it.
+--
+-- Locks:  the rows that are erased.
+-- needs: functions/people/forget_users.sql
+create or replace function evervec.forget_leavers(p_limit integer default 1000)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_users text[] := array(select distinct l.user_id from evervec.leaver l limit p_limit);
+begin
+    if v_users <> '{}' then
+        perform evervec.forget_users(v_users);
+    end if;
+    return cardinality(v_users);
+end
+$$;
+
+comment on function evervec.forget_leavers(integer) is
+$$Internal. Forgets up to p_limit users (default 1000) who were deleted from a tracked table of users under REPEATABLE READ or SERIALIZABLE; returns how many. Maintenance calls it.$$;
+
+revoke execute on function evervec.forget_leavers(integer) from public;
+
+-- file: functions/people/forget_truncated.sql
+-- forget_truncated: trigger of a tracked table of users: all whom evervec knows are forgotten, but those in another tracked table.
+--
+-- A TRUNCATE does not say who was in the table.
+-- Locks:  as leave; ACCESS SHARE on other tables of users.
+-- needs: functions/people/leave.sql
+create or replace function evervec.forget_truncated()
+returns trigger
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_users text[] := '{}';
+    v_table regclass;
+    v_other record;
+begin
+    for v_table in select t from evervec.user_tables() t loop
+        execute format('select array(select user_id from %s union select unnest($1))', v_table) into v_users using v_users;
+    end loop;
+    for v_other in
+        select u.relation, a.attname as key_column
+          from evervec.user_relation u
+          join pg_attribute a on a.attrelid = u.relation and a.attnum = u.key_attribute and not a.attisdropped
+         where u.relation <> tg_relid
+    loop
+        execute format('select array(select unnest($1) except select %I::text from %s)', v_other.key_column, v_other.relation)
+           into v_users
+          using v_users;
+    end loop;
+    perform evervec.leave(v_users);
+    return null;
+end
+$$;
+
+comment on function evervec.forget_truncated() is
+$$Internal. Trigger function on tables of users, for TRUNCATE.$$;
+
+revoke execute on function evervec.forget_truncated() from public;
+
+-- file: functions/people/forget_user.sql
+-- forget_user: erases all that is kept of a user, and says what.
+--
+-- What another transaction is writing about the user at the time is not seen: end the user's sessions first, or call it again.
+-- Locks:  the rows that are erased.
+-- Raises: VE501, VE502 bad user
+-- needs: functions/people/forget_users.sql
+create or replace function evervec.forget_user(p_user text)
+returns table (kind text, rows bigint)
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    perform evervec.check_user(p_user);
+    return query select f.kind, f.rows from evervec.forget_users(array[p_user]) f;
+end
+$$;
+
+comment on function evervec.forget_user(text) is
+$$Erases all that evervec keeps of a user: interactions and their keys, marks, preferences, cached recommendations and analyses, tasks that wait and that gave up, errors that quote the user. kind: the table; rows: how many rows were erased there, 0 as well. Rows of your own tables are yours to delete, and what evervec made of them goes with them. Raises VE501, VE502.$$;
+
+revoke execute on function evervec.forget_user(text) from public;
+
+-- file: functions/people/track_users.sql
+-- track_users: who is deleted from a table of the application's is forgotten here.
+--
+-- Partitioned tables and partitions are refused: a statement that names the one fires no statement trigger of the other.
+-- Locks:  SHARE ROW EXCLUSIVE on the table, taken in attempts of half a second with pauses between them.
+-- Raises: VE508 not an ordinary table, or without that column · 55P03 the table stays locked
+-- needs: functions/core/lock_relation.sql
+create or replace function evervec.track_users(p_relation regclass, p_key text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_kind text;
+    v_key  pg_attribute;
+begin
+    select case when c.oid is null then 'is no relation' when c.relispartition then 'is a partition'
+                when c.relkind = 'p' then 'is a partitioned table' when c.relkind <> 'r' then 'is no table'
+                when c.relpersistence = 't' then 'is a temporary table' end
+      into v_kind
+      from (select) x
+      left join pg_class c on c.oid = p_relation;
+    select a.* into v_key
+      from pg_attribute a
+     where a.attrelid = p_relation and a.attname = p_key and a.attnum > 0 and not a.attisdropped;
+    if v_kind is not null or not found then
+        raise exception using
+            errcode = 'VE508',
+            message = format('users of %s cannot be tracked', coalesce(p_relation::text, 'NULL')),
+            detail  = coalesce('It ' || v_kind || '.', format('It has no column %s; its columns: %s.', coalesce(quote_ident(p_key), 'NULL'), (
+                select string_agg(a.attname, ', ' order by a.attnum)
+                  from pg_attribute a
+                 where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped))),
+            hint    = 'Name an ordinary table, and the column that has what evervec knows users by. Otherwise call evervec.forget_user() yourself.';
+    end if;
+    delete from evervec.user_relation u where not exists (select from pg_class c where c.oid = u.relation);
+    perform evervec.untrack_users(p_relation);
+    perform evervec.lock_relation(p_relation, 'share row exclusive');
+    insert into evervec.user_relation (relation, key_column, key_attribute) values (p_relation, v_key.attname, v_key.attnum);
+    execute format('create trigger evervec_forget_deleted after delete on %s referencing old table as evervec_old '
+                   'for each statement execute function evervec.forget_deleted()', p_relation);
+    execute format('create trigger evervec_forget_truncated after truncate on %s for each statement execute function evervec.forget_truncated()', p_relation);
+end
+$$;
+
+comment on function evervec.track_users(regclass, text) is
+$$From now on, who is deleted from a table of the application's is forgotten, as by forget_user: in the same transaction, or, where that is REPEATABLE READ or SERIALIZABLE, within a minute. TRUNCATE: all are forgotten who are in no other tracked table. May be repeated, with another key too. p_relation: an ordinary table. p_key: the column whose text evervec knows users by. A key that is changed moves nothing. Raises VE508, 55P03.$$;
+
+revoke execute on function evervec.track_users(regclass, text) from public;
+
+-- file: functions/people/untrack_users.sql
+-- untrack_users: takes back what track_users made.
+--
+-- Locks:  ACCESS EXCLUSIVE on the table, taken in attempts of half a second with pauses between them: DROP TRIGGER needs it.
+-- Raises: 55P03 the table stays locked
+-- needs: functions/core/lock_relation.sql
+create or replace function evervec.untrack_users(p_relation regclass)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+begin
+    delete from evervec.user_relation u where u.relation = p_relation;
+    if not found then
+        return false;
+    end if;
+    perform evervec.lock_relation(p_relation, 'access exclusive');
+    execute format('drop trigger if exists evervec_forget_deleted on %s', p_relation);
+    execute format('drop trigger if exists evervec_forget_truncated on %s', p_relation);
+    return true;
+end
+$$;
+
+comment on function evervec.untrack_users(regclass) is
+$$Users who are deleted from a table are not forgotten for that any more; returns false where that was so already. p_relation: as given to track_users. Raises 55P03.$$;
+
+revoke execute on function evervec.untrack_users(regclass) from public;
+
 -- file: functions/preference/add_preference.sql
 -- add_preference: a kind of preference among the rows of a source, or other rules for one that there is.
 --
@@ -4740,7 +5030,7 @@ create or replace function evervec.add_preference(
     p_tastes    integer default 1
 )
 returns boolean
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare
@@ -5168,7 +5458,7 @@ begin
             $sql$,
             'taste_' || p_source.name,
             case when p_source.distance in ('cosine', 'inner_product') then 'l.direction'
-                 else 'vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[]))' end)
+                 else 'case when l.n > 0 then vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[])) end' end)
             into v_learned
             using v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
                   p_users, p_hashes, p_source.model_id;
@@ -8245,9 +8535,6 @@ begin
     if p_job.task_type <> all (array['regenerate', 'batch', 'user_model_update']) then
         v_class := 'bad_input';
         v_error := format('Task type "%s" is not known to this version.', p_job.task_type);
-    elsif p_job.task_type = 'user_model_update' and to_regproc('evervec.update_user_embedding') is null then
-        v_class := 'not_found';
-        v_error := 'There is no function evervec.update_user_embedding in this version.';
     else
         begin
             v_done := evervec.task_step(p_job);
@@ -8260,7 +8547,7 @@ begin
         end;
     end if;
 
-    if v_class in ('bad_input', 'not_found') then
+    if v_class = 'bad_input' then
         -- Another attempt would end in the same way, whatever the policy for such rows is.
         update evervec.processing_queue q
            set attempts = q.attempts + 1, failures = evervec.with_failure(q.failures, v_class, v_error, null)
@@ -8367,7 +8654,7 @@ declare
     v_keys   jsonb[];
 begin
     if p_job.task_type = 'user_model_update' then
-        execute 'select evervec.update_user_embedding($1, $2)' using p_job.task_data ->> 'user', p_job.task_data ->> 'source';
+        perform evervec.update_user_embedding(p_job.task_data ->> 'user', p_job.task_data ->> 'source');
         return true;
     end if;
 
@@ -13118,7 +13405,7 @@ begin
             return (
                 select avg(l2_normalize(e.%1$I::vector))
                   from %2$s e tablesample system ($1) repeatable (0)
-                 where e.%1$I is not null);
+                 where inner_product(e.%1$I::vector, e.%1$I::vector) > 0);
         end
             $body$,
             p_source.vector_column, v_target),
@@ -14928,4 +15215,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '602388bd31a0da89c52814787a31bc17d620f5dafdd64ecda7d7d7697c87435a');
+values ('evervec_0002_functions', 'f803d0cf203c71d5dd43ee539b99efc03d23f3ffd4a64771e6dfe535a9fb2ad5');

@@ -23,6 +23,8 @@ begin
         select oid from pg_catalog.pg_class where relnamespace = 'evervec'::regnamespace) loop
         execute pg_catalog.format('drop policy own_rows on %s', v_source.target);
     end loop;
+    -- So would triggers on tables of users.
+    perform evervec.untrack_users(u.relation) from evervec.user_relation u join pg_catalog.pg_class c on c.oid = u.relation;
     perform evervec.unschedule_maintenance();
     perform evervec.push_off();
 end

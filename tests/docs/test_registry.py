@@ -55,7 +55,7 @@ _NEVER = {
 }
 
 # What they call may raise, and they handle it.
-_CATCH = {"follow_renames", "run_task", "ring", "ring_once"}
+_CATCH = {"follow_renames", "renew_signals", "run_task", "ring", "ring_once"}
 
 
 def registered() -> dict[str, tuple[str, str]]:

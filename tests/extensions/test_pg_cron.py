@@ -33,7 +33,7 @@ def test_every_job_succeeds_again_and_again(
 ) -> None:
     schedule(notes)
     jobs = {row["jobname"] for row in rows(superuser, "select jobname from cron.job")}
-    assert {name.partition("@")[0] for name in jobs} == {
+    assert {name.partition("@")[0] for name in jobs} >= {
         "evervec.tick",
         "evervec.ring",
         "evervec.cleanup_expired",
@@ -41,7 +41,7 @@ def test_every_job_succeeds_again_and_again(
     }
 
     succeeded = """
-        select count(*) = 4
+        select count(*) = (select count(*) from cron.job)
           from (select j.jobid
                   from cron.job j join cron.job_run_details d using (jobid)
                  where d.status = 'succeeded' group by 1 having count(*) >= 2) x

@@ -273,6 +273,8 @@ ADMIN = """
     | cleanup_expired() | ring() | maintenance_jobs() | current_user_id()
     | schedule_maintenance() | unschedule_maintenance()
     | tokens() | revoke_token('nobody')
+    | add_preference('film', 'mine') | update_user_embeddings()
+    | update_user_embedding('ann', 'film')
 """
 
 

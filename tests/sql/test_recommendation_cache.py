@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.support.cluster import Database
-from tests.support.people import at, does, ids, key, learn, recommend, track_items
+from tests.support.directions import at, does, ids, key, learn, recommend, track_items
 from tests.support.roles import role, session_of
 from tests.support.sql_worker import raises, rows, value
 

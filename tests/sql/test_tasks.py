@@ -190,33 +190,22 @@ def test_an_unknown_task_becomes_a_dead_letter_at_once(film: psycopg.Connection)
     assert len(letter["failures"]) == letter["attempts"] == 1
 
 
-def test_a_user_model_is_updated_where_the_function_exists(film: psycopg.Connection) -> None:
+def test_a_user_model_is_updated(film: psycopg.Connection) -> None:
     drain(film)
-    data = {"user": "ann", "source": "film"}
-    early = task(film, "user_model_update", data)
-    claim(film)
-    assert status(film, early)["state"] == "dead"
-    assert "update_user_embedding" in status(film, early)["last_error"]
-    film.execute(
-        "create table asked (who text, of text);"
-        " create function evervec.update_user_embedding(text, text) returns void language sql"
-        " as 'insert into public.asked values ($1, $2)'"
-    )
+    film.execute("select evervec.record_interaction('ann', 'film', '{\"id\": 3}', 'favorite')")
 
-    late = task(film, "user_model_update", data)
+    asked = task(film, "user_model_update", {"user": "ann", "source": "film"})
     (job,) = claim(film)
 
-    assert (job["job_id"], job["state"]) == (late, "done")
-    assert rows(film, "select * from asked") == [{"who": "ann", "of": "film"}]
+    assert (job["job_id"], job["state"]) == (asked, "done")
+    assert value(film, "select liked from evervec.user_preference") == [{"id": 3}]
 
 
 def test_what_a_task_raises_hurts_that_task_only(film: psycopg.Connection) -> None:
     drain(film)
-    film.execute(
-        "create function evervec.update_user_embedding(text, text) returns void language sql"
-        " as 'select 1 / length($1)'"
-    )
-    broken = task(film, "user_model_update", {"user": ""}, 1)
+    film.execute("select evervec.record_interaction('ann', 'film', '{\"id\": 3}', 'favorite')")
+    broken = task(film, "user_model_update", {"user": "ann", "source": "film"}, 1)
+    film.execute("alter table evervec.user_preference add check (user_id <> 'ann')")
     film.execute("update film set title = 'Changed' where id = 1")
 
     jobs = {job["job_id"]: job["state"] for job in claim(film)}
@@ -225,7 +214,7 @@ def test_what_a_task_raises_hurts_that_task_only(film: psycopg.Connection) -> No
     assert list(jobs.values()) == ["embed"]
     told = status(film, broken)
     assert (told["state"], told["attempt"], told["max_attempts"]) == ("retrying", 1, 3)
-    assert "division by zero" in told["last_error"]
+    assert "violates check constraint" in told["last_error"]
 
 
 def test_a_task_of_a_paused_source_waits(idle: psycopg.Connection) -> None:

@@ -17,7 +17,10 @@ VECTOR = toy_vector("theirs 1003")
 THEIRS = re.compile(r"\b100\d\b|theirs")
 KEYS = "array['{\"id\": 1003}', '{\"id\": 3}']::jsonb[]"
 
-PLAN = "('{}', 'doc', 10, 'personalized', 'default', null, '{{}}', null, null, '@other@'::regrole, true)"
+PLAN = (
+    "('{}', 'doc', 10, 'personalized', 'default', null, '{{}}', null, null,"
+    " '@other@'::regrole, true)"
+)
 
 # Every function that a tenant who is reader and writer may execute → calls that try to get at the
 # other one's rows, and how many rows each gives (an SQLSTATE: it is refused).

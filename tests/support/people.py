@@ -1,67 +1,63 @@
-"""People, and rows whose vectors are directions in a plane: what is near is seen at a glance."""
+"""Rows about a user in every table that has one, whatever its columns are."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import psycopg
-from psycopg.types.json import Jsonb
 
-from tests.support.sql_worker import Row, add_toy_model, rows
+from tests.support.sql_worker import rows
 
-# Rows in the plane of the first two dimensions, by their angle in degrees. Each has its opposite,
-# so that they have no direction in common.
-HALF = [0, 5, 10, 15, 20, 30, 40, 60, 90, 100, 110, 120, 170]
-ANGLES = HALF + [angle + 180 for angle in HALF]
-
-
-def at(angle: float) -> str:
-    return f"(select array[cosd({angle}), sind({angle}), 0, 0]::public.vector)"
-
-
-def track_items(conn: psycopg.Connection) -> psycopg.Connection:
-    """Track item(id, kind), with vectors of the application's own; the id of a row is its angle."""
-    add_toy_model(conn)
-    conn.execute(
-        """
-        create table item (id integer primary key, kind text not null);
-        select evervec.track('item', p_model => 'toy', p_storage => 'manual');
-        """
-    )
-    for angle in ANGLES:
-        conn.execute("insert into item values (%s, %s)", [angle, "odd" if angle % 2 else "even"])
-        conn.execute(f"select evervec.put_embedding('item', %s, {at(angle)})", [key(angle)])
-    return conn
+# A value of each type that such tables have; %(user)s is the user.
+_VALUES = {
+    "bigint": "7",
+    "bytea": "'\\x00'",
+    "double precision": "1",
+    "integer": "1",
+    "jsonb": "jsonb_build_object('id', 3, 'user', %(user)s::text)",
+    "jsonb[]": "array[jsonb_build_object('id', 3)]",
+    "pg_snapshot": "pg_current_snapshot()",
+    "real": "0.5",
+    "real[]": "array[0.5]",
+    "smallint": "1",
+    "text": "'has'",
+    "text[]": "array['x']",
+    "timestamp with time zone": "now()",
+    "vector": "'[1,2,3,4]'",
+    "xid8": "pg_current_xact_id()",
+}
 
 
-def key(row: int) -> Jsonb:
-    return Jsonb({"id": row})
-
-
-def does(conn: psycopg.Connection, user: str, kind: str, *ids: int) -> None:
-    for row in ids:
-        conn.execute(
-            "select evervec.record_interaction(%s, 'item', %s, %s)", [user, key(row), kind]
-        )
-
-
-def learn(conn: psycopg.Connection, *users: str) -> None:
-    for user in users:
-        conn.execute("select evervec.update_user_embedding(%s, 'item')", [user])
-
-
-def recommend(
-    conn: psycopg.Connection, user: str = "ann", limit: int = 3, **more: Any
-) -> list[Row]:
-    given = "".join(f", p_{name} => %s" for name in more)
-    return rows(
+def user_tables(conn: psycopg.Connection) -> list[str]:
+    """The tables of evervec with a user in them: partitions, but no partitioned tables."""
+    found = rows(
         conn,
-        f"select * from evervec.recommend(%s, 'item', %s{given})",
-        user,
-        limit,
-        *(Jsonb(each) if isinstance(each, dict) else each for each in more.values()),
+        """
+        select c.oid::regclass::text as name
+          from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'user_id'
+         where c.relnamespace = 'evervec'::regnamespace and c.relkind = 'r'
+         order by 1
+        """,
     )
+    assert len(found) >= 7
+    return [row["name"] for row in found]
 
 
-def ids(found: list[Row]) -> list[int]:
-    return [row["row_key"]["id"] for row in found]
+def keep_everywhere(conn: psycopg.Connection, user: str) -> None:
+    """One row of the user in each such table that has none yet."""
+    for table in user_tables(conn):
+        columns = rows(
+            conn,
+            """
+            select quote_ident(a.attname) as name, format_type(a.atttypid, null) as type
+              from pg_attribute a
+             where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped
+               and a.attname <> 'user_id' and a.attidentity = ''
+            """,
+            table,
+        )
+        names = ", ".join(["user_id", *(column["name"] for column in columns)])
+        values = ", ".join(["%(user)s", *(_VALUES[column["type"]] for column in columns)])
+        conn.execute(
+            f"insert into {table} ({names}) select {values}"
+            f" where not exists (select from {table} where user_id = %(user)s)",
+            {"user": user},
+        )

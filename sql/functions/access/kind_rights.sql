@@ -40,7 +40,7 @@ as $$
          'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
          'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token '
-         'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals'),
+         'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals forget_user'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '

@@ -9,8 +9,8 @@ as $$
     select 'broken signal', 'error',
            format('Signal "%s" of "%s" fails: %s. It says nothing about anybody. Correct the query in the remedy.',
                   s.name, p_source.name, rtrim(e.error, '.')),
-           format('select evervec.drop_signal(%1$L, %2$L); select evervec.add_signal(%1$L, %2$L, %3$L, %4$s);',
-                  p_source.name, s.name, s.query, s.weight)
+           format('select evervec.drop_signal(%L, %L);', p_source.name, s.name)
+           || ' ' || format('select evervec.add_signal(%L, %L, %L, %s);', p_source.name, s.name, s.query, s.weight)
       from evervec.signal s
       cross join lateral (
         select coalesce(s.last_error, case when not exists (

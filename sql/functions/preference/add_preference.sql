@@ -11,7 +11,7 @@ create or replace function evervec.add_preference(
     p_tastes    integer default 1
 )
 returns boolean
-language plpgsql
+language plpgsql security definer
 set search_path from current
 as $$
 declare

@@ -87,7 +87,7 @@ begin
             $sql$,
             'taste_' || p_source.name,
             case when p_source.distance in ('cosine', 'inner_product') then 'l.direction'
-                 else 'vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[]))' end)
+                 else 'case when l.n > 0 then vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[])) end' end)
             into v_learned
             using v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
                   p_users, p_hashes, p_source.model_id;

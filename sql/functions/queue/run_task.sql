@@ -16,9 +16,6 @@ begin
     if p_job.task_type <> all (array['regenerate', 'batch', 'user_model_update']) then
         v_class := 'bad_input';
         v_error := format('Task type "%s" is not known to this version.', p_job.task_type);
-    elsif p_job.task_type = 'user_model_update' and to_regproc('evervec.update_user_embedding') is null then
-        v_class := 'not_found';
-        v_error := 'There is no function evervec.update_user_embedding in this version.';
     else
         begin
             v_done := evervec.task_step(p_job);
@@ -31,7 +28,7 @@ begin
         end;
     end if;
 
-    if v_class in ('bad_input', 'not_found') then
+    if v_class = 'bad_input' then
         -- Another attempt would end in the same way, whatever the policy for such rows is.
         update evervec.processing_queue q
            set attempts = q.attempts + 1, failures = evervec.with_failure(q.failures, v_class, v_error, null)

@@ -12,7 +12,7 @@ declare
     v_keys   jsonb[];
 begin
     if p_job.task_type = 'user_model_update' then
-        execute 'select evervec.update_user_embedding($1, $2)' using p_job.task_data ->> 'user', p_job.task_data ->> 'source';
+        perform evervec.update_user_embedding(p_job.task_data ->> 'user', p_job.task_data ->> 'source');
         return true;
     end if;
 

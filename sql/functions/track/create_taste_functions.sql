@@ -79,7 +79,7 @@ begin
             return (
                 select avg(l2_normalize(e.%1$I::vector))
                   from %2$s e tablesample system ($1) repeatable (0)
-                 where e.%1$I is not null);
+                 where inner_product(e.%1$I::vector, e.%1$I::vector) > 0);
         end
             $body$,
             p_source.vector_column, v_target),
