@@ -8910,7 +8910,7 @@ revoke execute on function evervec.user_state(text, text) from public;
 -- cache_get: what cache_put has kept about a user under a name, while it holds.
 --
 -- Locks:  none.
--- Raises: VE501 another user's · VE502 no user
+-- Raises: VE101 (its source is gone) · VE501 another user's · VE502 no user
 -- needs: functions/people/check_user.sql
 -- needs: functions/recommend/user_state.sql
 create or replace function evervec.cache_get(p_user text, p_name text)
@@ -8938,7 +8938,7 @@ end
 $$;
 
 comment on function evervec.cache_get(text, text) is
-$$The value that cache_put has kept about a user under p_name; NULL: none, its time is over, or the user has done something else in its source since. Raises VE501, VE502.$$;
+$$The value that cache_put has kept about a user under p_name; NULL: none, its time is over, or the user has done something else in its source since. Raises VE101, VE501, VE502.$$;
 
 revoke execute on function evervec.cache_get(text, text) from public;
 
@@ -15215,4 +15215,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'f803d0cf203c71d5dd43ee539b99efc03d23f3ffd4a64771e6dfe535a9fb2ad5');
+values ('evervec_0002_functions', 'aedb683c08ddad6b0f89d8fb0ff09f1423da152e93526a8f111e714df8c8947a');

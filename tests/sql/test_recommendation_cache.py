@@ -208,7 +208,7 @@ def test_rows_that_the_caller_does_not_see_are_recommended_in_no_way(
                 assert len(found) >= least, way
                 assert max(found) < 100, way
             reader.execute("set evervec.user_id = 'new'")
-            assert ids(recommend(reader, "new", limit=50)) == [5, 10, 20, 90]
+            assert ids(recommend(reader, "new", limit=50)) == [10, 5, 20, 90]
             trend = rows(reader, "select row_key from evervec.trend")
             assert max(ids(trend)) < 100
             query = "select * from evervec.liked_nearby('new', 'item', 'default', '{}', 9)"
