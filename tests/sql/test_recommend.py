@@ -8,7 +8,7 @@ from math import log
 import psycopg
 import pytest
 
-from tests.support.item_plane import ANGLES, at, does, ids, key, learn, recommend, track_items
+from tests.support.directions import ANGLES, at, does, ids, key, learn, recommend, track_items
 from tests.support.sql_worker import raises, rows, value
 
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.support.cluster import Database
-from tests.support.item_plane import at, does, ids, key, learn, recommend, track_items
+from tests.support.directions import at, does, ids, key, learn, recommend, track_items
 from tests.support.roles import role, session_of
 from tests.support.sql_worker import raises, rows, value
 
@@ -208,7 +208,7 @@ def test_rows_that_the_caller_does_not_see_are_recommended_in_no_way(
                 assert len(found) >= least, way
                 assert max(found) < 100, way
             reader.execute("set evervec.user_id = 'new'")
-            assert ids(recommend(reader, "new", limit=50)) == [5, 10, 20, 90]
+            assert ids(recommend(reader, "new", limit=50)) == [10, 5, 20, 90]
             trend = rows(reader, "select row_key from evervec.trend")
             assert max(ids(trend)) < 100
             query = "select * from evervec.liked_nearby('new', 'item', 'default', '{}', 9)"

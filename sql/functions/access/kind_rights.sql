@@ -16,7 +16,7 @@ as $$
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
-        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding'),
+        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
         ('reader', 'function', 'execute',
          'recommend recommendation_plan keep_recommendation liked_nearby open_sources presence_query sees_row cache_get'),
         ('reader', 'relation', 'select', 'trend'),

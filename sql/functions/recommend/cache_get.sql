@@ -1,7 +1,7 @@
 -- cache_get: what cache_put has kept about a user under a name, while it holds.
 --
 -- Locks:  none.
--- Raises: VE501 another user's · VE502 no user
+-- Raises: VE101 (its source is gone) · VE501 another user's · VE502 no user
 -- needs: functions/people/check_user.sql
 -- needs: functions/recommend/user_state.sql
 create or replace function evervec.cache_get(p_user text, p_name text)
@@ -29,6 +29,6 @@ end
 $$;
 
 comment on function evervec.cache_get(text, text) is
-$$The value that cache_put has kept about a user under p_name; NULL: none, its time is over, or the user has done something else in its source since. Raises VE501, VE502.$$;
+$$The value that cache_put has kept about a user under p_name; NULL: none, its time is over, or the user has done something else in its source since. Raises VE101, VE501, VE502.$$;
 
 revoke execute on function evervec.cache_get(text, text) from public;
