@@ -17,7 +17,7 @@ $$;
 -- A trend tells of no person, but of a row.
 alter table evervec.trend enable row level security;
 create policy seen_rows on evervec.trend
- using (source_id = any ((select evervec.open_sources())::integer[]) or (select evervec.acts_for_all()) or evervec.sees_row(source_id, row_key));
+ using ((select evervec.open_sources())::integer[] @> array[source_id] or (select evervec.acts_for_all()) or evervec.sees_row(source_id, row_key));
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0003_sources', '4457d819e6e28bae5cf70d64d2cd446f35be0cd48aee49adc90a1e100b0a5acf');
+values ('evervec_0003_sources', '354b9bda6aa39ffa47d4bdedc8b0a6d4da80e2f4687f6d8693bd23c6b940ae7e');
