@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import log
-
 from typing import Any
 
 import psycopg
