@@ -25,6 +25,8 @@ AREAS = {
     "track": "Tracking tables",
     "search": "Searching",
     "storage": "Vectors of your own",
+    "people": "People",
+    "interaction": "What people do",
     "control": "Control and health",
     "access": "Who may do what",
     "auth": "Who may call the webhook",
