@@ -131,15 +131,16 @@ def hits(owner: psycopg.Connection, given: People, way: Way, *, among: bool) -> 
         arguments = {"p_user": user.name, "p_source": "item", "p_limit": LIMIT, **way.arguments}
         if among:
             arguments["p_filter"] = "among"
-            arguments["p_arguments"] = Jsonb({"p_ids": [*user.held, *user.others]})
+            ids = ",".join(map(str, (*user.held, *user.others)))
+            arguments["p_arguments"] = Jsonb({"p_ids": f"{{{ids}}}"})
         call = sql.SQL("select (row_key ->> 'id')::integer from evervec.recommend({})").format(
             sql.SQL(", ").join(
                 sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name))
                 for name in arguments
             )
         )
-        ids = {row[0] for row in owner.execute(call, arguments)}
-        found += not ids.isdisjoint(user.held)
+        given_ids = {row[0] for row in owner.execute(call, arguments)}
+        found += not user.held.isdisjoint(given_ids)
     return found / len(given.users)
 
 
