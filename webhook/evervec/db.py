@@ -29,6 +29,7 @@ from evervec.records import (
     Egress,
     Estimate,
     Finding,
+    Forgotten,
     JobStatus,
     LetterStatistics,
     Maintained,
@@ -40,6 +41,7 @@ from evervec.records import (
     Pending,
     Principal,
     QueueHealth,
+    Recommendation,
     Slice,
     Source,
     SourceStatus,
@@ -971,6 +973,36 @@ class Database(Session):
             limit,
             min_similarity,
         )
+
+    def recommend(
+        self,
+        user: str,
+        source: str,
+        limit: int = 10,
+        kind: str = "personalized",
+        preference: str = "default",
+    ) -> list[Recommendation]:
+        """Rows for a user. kind: of recommendations. Raises VE501, VE502, VE509, VE513."""
+        return self._rows(
+            Recommendation,
+            "select row_key::text, score, similarity, type, because, confidence"
+            " from evervec.recommend(p_user => %s, p_source => %s, p_limit => %s::int,"
+            " p_type => %s, p_preference => %s)",
+            user,
+            source,
+            limit,
+            kind,
+            preference,
+        )
+
+    def update_user_embedding(self, user: str, source: str) -> bool:
+        """Learn anew what a user likes; False: there is nothing to learn from."""
+        return bool(self._value("select evervec.update_user_embedding(%s, %s)", user, source))
+
+    def forget_user(self, user: str) -> dict[str, int]:
+        """Erase everything about a user; how many rows of each kind."""
+        found = self._rows(Forgotten, "select kind, rows from evervec.forget_user(%s)", user)
+        return {one.kind: one.rows for one in found}
 
     def render_rows(self, source: str, row_keys: Sequence[str]) -> dict[str, str | None]:
         """The texts of rows, by row_key; rows that are gone are left out."""

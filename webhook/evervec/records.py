@@ -497,6 +497,34 @@ class Neighbour(_Keyed):
 
 
 @dataclass(frozen=True, slots=True)
+class Recommendation(_Keyed):
+    """One row that is recommended to a user, best first.
+
+    row_key     the key as JSON text exactly as the database wrote it
+    score       what the rows are ordered by
+    similarity  to what the user likes; None: nothing is known of it
+    type        how the row was found: trending where nothing is known of the user
+    because     the key of the row that the user likes and that is nearest to this one; None: none
+    confidence  how much is known of the user, from 0 to 1
+    """
+
+    row_key: str
+    score: float
+    similarity: float | None
+    type: str
+    because: dict[str, Any] | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many rows of one kind were erased with a user."""
+
+    kind: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Match(_Keyed):
     """One row of a search by meaning and words, best first.
 

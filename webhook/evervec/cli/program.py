@@ -30,6 +30,7 @@ from evervec.cli.migrate import migrate
 from evervec.cli.pause import pause, resume
 from evervec.cli.protect import protect, unprotect
 from evervec.cli.push import push
+from evervec.cli.recommend import recommend
 from evervec.cli.reconcile import reconcile
 from evervec.cli.reset import reset
 from evervec.cli.retrack import retrack
@@ -44,6 +45,7 @@ from evervec.cli.suspend import suspend
 from evervec.cli.token import token
 from evervec.cli.track import track
 from evervec.cli.untrack import untrack
+from evervec.cli.user import user
 from evervec.cli.worker import worker
 from evervec.errors import EvervecError
 
@@ -105,9 +107,11 @@ for command in (
     unschedule,
     push,
     token,
+    user,
     secret,
     search,
     similar,
+    recommend,
     embedded,
     demo,
 ):

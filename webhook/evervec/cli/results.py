@@ -10,7 +10,7 @@ from rich.text import Text
 
 from evervec.cli.app import App, printable
 from evervec.errors import EvervecError
-from evervec.records import Match
+from evervec.records import Match, Recommendation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from evervec.records import Neighbour
 
 _LINES_OF_TEXT: Final = 3
+_SHOWN: Final[dict[type, tuple[str, ...]]] = {
+    Match: ("similarity", "text_rank"),
+    Recommendation: ("score", "similarity", "type"),
+}
 
 
-def show(app: App, db: Database, source: str, found: Sequence[Neighbour | Match]) -> None:
+def show(
+    app: App, db: Database, source: str, found: Sequence[Neighbour | Match | Recommendation]
+) -> None:
     """What made each row a result, its key and the first lines of its text, best first."""
     texts = _texts(db, source, found)
     if app.as_json:
@@ -35,9 +41,11 @@ def show(app: App, db: Database, source: str, found: Sequence[Neighbour | Match]
     app.console.print(table(found, texts))
 
 
-def table(found: Sequence[Neighbour | Match], texts: dict[str, str | None]) -> Table:
+def table(
+    found: Sequence[Neighbour | Match | Recommendation], texts: dict[str, str | None]
+) -> Table:
     """The rows as a table; `texts` by row_key, without those that may not be seen."""
-    figures = ("similarity", "text_rank") if isinstance(found[0], Match) else ("similarity",)
+    figures = _SHOWN.get(type(found[0]), ("similarity",))
     columns = list(found[0].key)
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for name in figures:
@@ -56,7 +64,7 @@ def table(found: Sequence[Neighbour | Match], texts: dict[str, str | None]) -> T
     return shown
 
 
-def _figures(row: Neighbour | Match) -> dict[str, Any]:
+def _figures(row: Neighbour | Match | Recommendation) -> dict[str, Any]:
     figures = asdict(row)
     del figures["row_key"]
     return figures
@@ -68,7 +76,9 @@ def _cell(figure: float | None) -> str:
     return f"{figure:.3f}" if isinstance(figure, float) else str(figure)
 
 
-def _texts(db: Database, source: str, found: Sequence[Neighbour | Match]) -> dict[str, str | None]:
+def _texts(
+    db: Database, source: str, found: Sequence[Neighbour | Match | Recommendation]
+) -> dict[str, str | None]:
     """The rows' texts where the role may render them: finding does not need that right."""
     try:
         return db.render_rows(source, [row.row_key for row in found]) if found else {}
