@@ -46,6 +46,7 @@ DEBIAN_BAR = 0.20
 UPDATE_BAR = 2.5
 CACHED_BAR = 0.002
 COLD_BAR = 3.0
+SAME = 0.99  # cosine between what two ways found; a weight is rounded by 0.6 %
 
 POPULAR = "popularity"
 SIMILAR = "personalized"
@@ -60,6 +61,7 @@ class Way:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
+CASTS: Mapping[str, LiteralString] = {"p_popularity": "::real"}
 WAYS = (
     Way(POPULAR, {"p_type": "trending"}),
     Way(SIMILAR, {"p_popularity": 0}),
@@ -135,7 +137,9 @@ def hits(owner: psycopg.Connection, given: People, way: Way, *, among: bool) -> 
             arguments["p_arguments"] = Jsonb({"p_ids": f"{{{ids}}}"})
         call = sql.SQL("select (row_key ->> 'id')::integer from evervec.recommend({})").format(
             sql.SQL(", ").join(
-                sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name))
+                sql.SQL("{} => {}{}").format(
+                    sql.Identifier(name), sql.Placeholder(name), sql.SQL(CASTS.get(name, ""))
+                )
                 for name in arguments
             )
         )
@@ -246,13 +250,15 @@ def learn(server: Server, users: int, alone: int, rounds: int) -> Table:
     for number in range(rounds):
         for name, way, count in (*ways[number % 3 :], *ways[: number % 3]):
             with server.connect_superuser() as superuser:
-                superuser.execute("truncate evervec.user_preference, search.preference")
+                emptied = "search.preference" if way is loop else "evervec.user_preference"
+                superuser.execute(sql.SQL("truncate {}").format(sql.SQL(emptied)))
                 superuser.execute("checkpoint")
             with server.connect() as owner:
                 began = time.perf_counter()
                 way(owner)
                 taken[name].append((time.perf_counter() - began) / count)
-                _check(owner, name, count)
+    with server.connect() as owner:
+        _compare(owner, alone)
     reference = median(taken[ways[0][0]])
     lines = []
     for name, _, count in ways:
@@ -278,13 +284,16 @@ def learn(server: Server, users: int, alone: int, rounds: int) -> Table:
     return Table(title, columns, tuple(lines))
 
 
-def _check(owner: psycopg.Connection, name: str, count: int) -> None:
-    """Whoever compares times must have done the work."""
-    made = sql.Identifier("search" if "loop" in name else "evervec")
-    table = sql.Identifier("preference" if "loop" in name else "user_preference")
-    found = scalar(owner, sql.SQL("select count(distinct user_id) from {}.{}").format(made, table))
-    if found < count:
-        raise RuntimeError(f"{name}: {found} preferences of {count} users")
+def _compare(owner: psycopg.Connection, alone: int) -> None:
+    """Whose times are compared must have found the same, but for rounding."""
+    found = scalar(
+        owner,
+        "select array[count(*), min(1 - (p.embedding <=> q.embedding))]"
+        " from search.preference q join evervec.user_preference p using (user_id)"
+        " where p.preference_type = 'default'",
+    )
+    if found[0] < alone or found[1] < SAME:
+        raise RuntimeError(f"of {alone} users {found[0]} are in both; least similar: {found[1]}")
 
 
 def latency(server: Server, users: int, rounds: int) -> Table:
