@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import log
+from typing import Any
 
 import psycopg
 import pytest
@@ -99,7 +100,7 @@ def test_a_filter_is_a_type_and_goes_with_any_other(item: psycopg.Connection) ->
         ("odd", 15),
         ("odd", 195),
     ]
-    above = {"filter": "above", "arguments": {"p_least": 20}}
+    above: dict[str, Any] = {"filter": "above", "arguments": {"p_least": 20}}
     assert ids(recommend(item, **above)) == [20, 30, 350]
     assert ids(recommend(item, type="trending", **above)) == [100, 20, 270]
     assert ids(recommend(item, type="similar_users", **above)) == [20, 100, 270]
