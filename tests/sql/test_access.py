@@ -275,6 +275,8 @@ ADMIN = """
     | tokens() | revoke_token('nobody')
     | add_preference('film', 'mine') | update_user_embeddings()
     | update_user_embedding('ann', 'film')
+    | update_trends() | cache_put('ann', 'taste', '1') | cache_get('ann', 'taste')
+    | cache_forget('ann')
 """
 
 
