@@ -488,8 +488,8 @@ select evervec.update_trends();
 select row_key, score, type, because from evervec.recommend('ada', 'film', 3);
 select row_key, type from evervec.recommend('carl', 'film', p_type => 'trending');
 -- A filter of the source is a type too: what ada likes among its rows.
-select evervec.add_filter('film', 'seventies', 'film.year between 1970 and 1979');
-select row_key, type from evervec.recommend('ada', 'film', p_type => 'seventies');
+select evervec.add_filter('film', 'nineties', 'film.year between 1990 and 1999');
+select row_key, type from evervec.recommend('ada', 'film', p_type => 'nineties');
 
 -- example: cache_put
 -- What was dear to find out is kept for a day, or until ada does something with films.

@@ -279,6 +279,11 @@ ADMIN = """
     | tokens() | revoke_token('nobody')
     | add_preference('film', 'mine') | update_user_embeddings()
     | update_user_embedding('ann', 'film')
+    | update_trends() | cache_put('ann', 'taste', '1') | cache_get('ann', 'taste')
+    | cache_forget('ann') | add_interaction_type('shared', 0.5)
+    | record_interaction('ann', 'film', '{"id": 1}', 'view') | record_interactions('[]')
+    | move_interactions('film', '{"id": 1}', '{"id": 2}')
+    | clear_mark('ann', 'film', '{"id": 1}') | forget_user('ann')
 """
 
 

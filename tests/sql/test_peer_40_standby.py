@@ -36,6 +36,9 @@ CALLS = {
     "hybrid_search_note": f"'milk or 7', '{VECTOR}'",
     "hybrid_search_note_some": f"'note', 8, '{VECTOR}'",
     "find_similar_note_some": f"'{VECTOR}', 8",
+    "recommend": "'ann', 'note'",
+    "cache_get": "'ann', 'taste'",
+    "current_user_id": "",
 }
 
 
