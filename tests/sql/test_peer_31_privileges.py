@@ -76,6 +76,7 @@ def test_peer_31_a_granted_worker_can_do_nothing_else(
         ),
         *("check_ring", "check_token"),
         *("current_user_id", "acts_for_all", "check_user"),
+        *("update_user_embedding", "update_user_embeddings"),
         *("status: SELECT", "queue_health: SELECT", "schema_version: SELECT"),
     }
     with session_of(database, somebody) as conn:
