@@ -5185,7 +5185,7 @@ language plpgsql stable
 set search_path from current
 as $$
 declare
-    v_sum      text := format('select array_agg(t.person) as persons, array_agg(t.taste) as tastes, array_agg(t.total) as totals '
+    v_sum      text := format('select array_agg(t.person) as persons, array_agg(t.taste) as tastes, array_agg(l2_normalize(t.total)) as totals '
                               'from evervec.%I($1, $2, $3, $4) t where vector_norm(t.total) > 0', 'taste_' || p_source.name);
     v_nearest  text := format('select array_agg(n.taste order by k.n) as tastes, array_agg(n.similarity order by k.n) as similarities '
                               'from unnest($1) with ordinality as k (person, n) left join evervec.%I($1, $2, $3, $4, $5) n on n.ordinal = k.n',
@@ -5296,7 +5296,7 @@ begin
                       v_weighting.rating_scale, v_weighting.unrated);
     -- Of a time in seconds.
     v_decay := case when v_weighting.half_life is null then '1::float8'
-                    else format('power(0.5::float8, least(greatest((%s::float8 - %%1$s) / %s::float8, 0), 60))',
+                    else format('power(0.5::float8, least(greatest((%s::float8 - %%1$s) / %s::float8, 0), 40))',
                                 date_part('epoch', now()), date_part('epoch', v_weighting.half_life)) end;
     v_curve := format(case v_weighting.curve when 'linear' then 'least(greatest(%%1$s, 0) / %1$s::float8, 1)'
                                              else 'greatest(%%1$s, 0) / (greatest(%%1$s, 0) + %1$s::float8)' end, v_weighting.saturation);
@@ -5322,13 +5322,17 @@ begin
             select w.person, w.row_key, %s, %s
               from (select g.person, g.row_key, %s
                       from (select u.person, i.row_key, %s
-                              from unnest($1) with ordinality as u (user_id, person)
+                              -- Grouped, so that the planner knows each user to be there once, and hashes them and not the interactions.
+                              from (select u.user_id, min(u.person)::integer as person
+                                      from unnest($1) with ordinality as u (user_id, person)
+                                     group by u.user_id) u
                               join evervec.interaction i on i.user_id = u.user_id
-                             where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval and i.type = any (%L)
+                             where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval%s
                              group by u.person, i.row_key) g
                     window person as (partition by g.person)) w
             $sql$,
-            v_parts.total, v_parts.gross, v_parts.weighed, v_parts.grouped, p_source.source_id, v_weighting.period, v_types);
+            v_parts.total, v_parts.gross, v_parts.weighed, v_parts.grouped, p_source.source_id, v_weighting.period,
+            case when p_preference.types is not null then format(' and i.type = any (%L)', v_types) end);
     end if;
     if exists (select from evervec.signal s
                 where s.source_id = p_source.source_id and (p_preference.signals is null or s.name = any (p_preference.signals))) then
@@ -5338,7 +5342,7 @@ begin
               from (select x.person, x.row_key,
                            x.signal_weight * coalesce(x.weight, 1) * case when x.amount is null then 1 else %s end
                            * coalesce(%L::jsonb -> x.frequency, %L::jsonb, '1')::float8 * %s * %s as weight
-                      from (select u.person, s.signal, %s as signal_weight, s.row_key, %s as rating, s.frequency, %s as amount, %s as weight,
+                      from (select u.person::integer, s.signal, %s as signal_weight, s.row_key, %s as rating, s.frequency, %s as amount, %s as weight,
                                    coalesce(date_part('epoch', s.at), 'Infinity') as at
                               from unnest($1) with ordinality as u (user_id, person)
                               cross join lateral evervec.user_signals($2, u.user_id, %L) s) x
@@ -5352,7 +5356,7 @@ begin
     -- What is left of sums that cancel out is nothing.
     return format(
         $sql$
-        select w.person::integer, w.row_key, w.weight
+        select w.person, w.row_key, w.weight
           from (%s) as w (person, row_key, weight, gross)
          where abs(w.weight) > 1e-9 * w.gross
         $sql$,
@@ -5371,9 +5375,9 @@ revoke execute on function evervec.weights_query(evervec.source, evervec.prefere
 -- file: functions/preference/learn.sql
 -- learn: makes the preferences of some users anew, from what they did and what the signals say; for how many it could.
 --
--- One statement for all of them, as many as fit into memory together. Weights become levels, 64 an octave (1 %) and twenty octaves below a
--- user's greatest, so that few different ones meet pgvector, which has no vector × scalar. What all rows of the source have in
--- common is taken away from the sum, unless nothing else is in it.
+-- One statement for all of them, as many as fit into memory together. Weights become levels, 64 an octave (1 %) from 2^24 to 2^-64, so
+-- that few different ones meet pgvector, which has no vector × scalar. What all rows of the source have in common is taken away from
+-- the sum, unless nothing else is in it.
 -- Locks:  their rows of evervec.user_preference; those of centre_of.
 -- needs: functions/preference/preferences_of.sql
 -- needs: functions/preference/weights_query.sql
@@ -5401,11 +5405,10 @@ begin
             $sql$
             select coalesce(array_agg(l.person), '{}') as persons, coalesce(array_agg(l.row_key), '{}') as row_keys,
                    coalesce(array_agg(l.level), '{}') as levels
-              from (select w.person, w.row_key,
-                           (sign(w.weight) * (1 + round(64 / ln(2::float8) * ln(max(abs(w.weight)) over (partition by w.person) / abs(w.weight)))))::integer
+              from (select w.person, w.row_key, (sign(w.weight) * (1 + round(64 * (24 - ln(least(abs(w.weight), power(2::float8, 24))) / ln(2::float8)))))::integer
                       from (%s) as w (person, row_key, weight)
+                     where abs(w.weight) >= power(2::float8, -64)
                      %s) as l (person, row_key, level)
-             where abs(l.level) <= 1281
             $sql$,
             v_query, case when v_preference.tastes > 1 then 'order by w.person, abs(w.weight) desc, w.row_key' end)
             into v_weighed using p_users, p_source;
@@ -5612,8 +5615,8 @@ begin
           into v_users, v_hashes, v_gone
           from due d;
         delete from evervec.user_preference p where p.source_id = v_source.source_id and p.user_id = any (v_gone);
-        -- The sums of so many users, arrays of float8, take 8 MB.
-        v_chunk := (select greatest(1000000 / m.dimensions, 100) from evervec.model m where m.model_id = v_source.model_id);
+        -- The sums of so many users, arrays of float8, take 16 MB.
+        v_chunk := (select greatest(2000000 / m.dimensions, 100) from evervec.model m where m.model_id = v_source.model_id);
         for v_first in 1 .. coalesce(cardinality(v_users), 0) by v_chunk loop
             perform evervec.learn(v_source, v_users[v_first : v_first + v_chunk - 1], v_hashes[v_first : v_first + v_chunk - 1]);
         end loop;
@@ -13331,7 +13334,8 @@ revoke execute on function evervec.create_target(evervec.source, integer) from p
 -- centre_<source>(percent) → the mean of a share of the vectors, the same at each call
 --
 -- pgvector has no vector × scalar, and to build a vector of equal elements costs more than all else: so weights come as levels, 64 an
--- octave, whose vectors are built once. The least is 1 and not a fraction, which could take an element below what a float holds.
+-- octave, whose vectors are built once; level 1 stands for 2^24, and the last one, for 2^-64, is made 1 and not a fraction, which could take
+-- an element below what a float holds. Each row is read once, for all who like it.
 -- The planner takes vectors for short and would sort them by the gigabyte, where few sums are all that a hash table has to hold.
 -- Vectors whose length is 1 (to a ten-thousandth) are not made so again.
 -- Locks:  none that matter.
@@ -13345,7 +13349,14 @@ declare
     v_dimensions        integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
     v_target            text := evervec.qualified_name(p_source.target);
     v_match             text := evervec.key_match(p_source, 'e', true);
+    v_key               record;
 begin
+    select string_agg(format('(k.row_key->>%L)::%s as key_%s', c.name, c.type, c.n), ', ' order by c.n) as columns,
+           string_agg(c.n::text, ', ' order by c.n) as numbers,
+           string_agg(format('e.%I %s k.key_%s', c.target, c.operator, c.n), ' and ' order by c.n) as match
+      into v_key
+      from unnest(p_source.key_columns, p_source.target_key_columns, p_source.key_types, p_source.key_operators)
+           with ordinality as c (name, target, type, operator, n);
     perform evervec.create_row_function(
         p_source, 'taste', 'p_persons integer[], p_row_keys jsonb[], p_levels integer[], p_tastes integer[]',
         'table (person integer, taste integer, total vector, weight double precision, balance double precision, length double precision, '
@@ -13357,26 +13368,30 @@ begin
             return query
             with level as materialized (
                 select f.level, f.factor, array_fill(f.factor::real, array[%1$s])::vector as factors
-                  from (select l.level, sign(l.level) * power(2::float8, (1281 - abs(l.level)) / 64.0::float8) as factor
+                  from (select l.level, sign(l.level) * power(2::float8, (5633 - abs(l.level)) / 64.0::float8) as factor
                           from (select distinct l.level from unnest($3) as l (level)) l) f
+            ), liking as (
+                select %2$s, array_agg(k.person) as persons, array_agg(k.level) as levels, array_agg(k.taste) as tastes
+                  from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
+                 group by %3$s
             )
-            select v.person, v.taste,
-                   sum(case when v.square between 0.9998 and 1.0002 then v.embedding else l2_normalize(v.embedding) end * l.factors),
-                   sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * %5$s), count(*)::integer,
+            select p.person, p.taste, sum(v.unit * l.factors), sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * v.length), count(*)::integer,
                    array_agg(v.row_key) filter (where l.level > 0), array_agg(l.level) filter (where l.level > 0)
-              from (select k.person, k.row_key, k.level, k.taste, e.%2$I::vector as embedding,
-                           inner_product(e.%2$I::vector, e.%2$I::vector) as square
-                      from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
-                      join %3$s e on %4$s
-                     where e.%2$I is not null
+              from (select k.persons, k.levels, k.tastes, %4$s as row_key, %5$s as length,
+                           case when inner_product(e.%6$I::vector, e.%6$I::vector) between 0.9998 and 1.0002 then e.%6$I::vector
+                                else l2_normalize(e.%6$I::vector) end as unit
+                      from liking k
+                      join %7$s e on %8$s
+                     where vector_norm(e.%6$I::vector) > 0
                     offset 0) v
-              join level l on l.level = v.level
-             where v.square > 0
-             group by v.person, v.taste;
+              cross join lateral unnest(v.persons, v.levels, v.tastes) as p (person, level, taste)
+              join level l on l.level = p.level
+             group by p.person, p.taste;
         end
             $body$,
-            v_dimensions, p_source.vector_column, v_target, v_match,
-            case when p_source.distance in ('l2', 'l1') then 'vector_norm(v.embedding)' else '1' end),
+            v_dimensions, v_key.columns, v_key.numbers, evervec.key_call(p_source, 'e', true),
+            case when p_source.distance in ('l2', 'l1') then format('vector_norm(e.%I::vector)', p_source.vector_column) else '1' end,
+            p_source.vector_column, v_target, v_key.match),
         v_settings || ' set enable_sort = off');
     perform evervec.create_row_function(
         p_source, 'taste_of', 'p_persons integer[], p_row_keys jsonb[], p_sum_persons integer[], p_sum_tastes integer[], p_sums vector[]',
@@ -15215,4 +15230,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '78b27bcb58d29b2503c166ce1c7054a9d6204b2e5cb1d261dc12356c680dddbc');
+values ('evervec_0002_functions', '32085ea533591eb0a06c9f64994b849be5ed8e332f4b9653ddccd0fe1d3b90a4');

@@ -70,8 +70,8 @@ begin
           into v_users, v_hashes, v_gone
           from due d;
         delete from evervec.user_preference p where p.source_id = v_source.source_id and p.user_id = any (v_gone);
-        -- The sums of so many users, arrays of float8, take 8 MB.
-        v_chunk := (select greatest(1000000 / m.dimensions, 100) from evervec.model m where m.model_id = v_source.model_id);
+        -- The sums of so many users, arrays of float8, take 16 MB.
+        v_chunk := (select greatest(2000000 / m.dimensions, 100) from evervec.model m where m.model_id = v_source.model_id);
         for v_first in 1 .. coalesce(cardinality(v_users), 0) by v_chunk loop
             perform evervec.learn(v_source, v_users[v_first : v_first + v_chunk - 1], v_hashes[v_first : v_first + v_chunk - 1]);
         end loop;
