@@ -62,6 +62,9 @@ class Weighting:
         ]
 
     def counted(self, times: float) -> float:
+        """What so many times count; numbers below a billionth are taken for 0."""
+        if abs(times) < 1e-9:
+            return 0.0
         times = max(times, 0)
         return (
             times / (times + self.enough)
@@ -72,7 +75,7 @@ class Weighting:
     def decay(self, age: float | None) -> float:
         if self.half_life is None or age is None:
             return 1.0
-        return float(0.5 ** min(max(age, 0) / self.half_life, 60))
+        return float(0.5 ** min(max(age, 0) / self.half_life, 40))
 
 
 EVERVEC = Weighting(True, 0.5, 2, 0.5, 30, "saturating", 3, 1.0)
@@ -129,13 +132,11 @@ def weigh(
 
 
 def rounded(weights: Mapping[int, float]) -> dict[int, float]:
-    """Relative to the greatest, in steps of 64 an octave, twenty octaves deep."""
-    most = max(map(abs, weights.values()), default=0.0)
-    steps = {row: round(STEPS * np.log2(most / abs(w))) for row, w in weights.items()}
+    """In steps of 64 an octave, from 2^24 to 2^-64."""
     return {
-        row: float(np.sign(weights[row]) * 2 ** (-step / STEPS))
-        for row, step in steps.items()
-        if step <= 20 * STEPS
+        row: float(np.sign(w) * 2 ** (round(STEPS * np.log2(min(abs(w), 2.0**24))) / STEPS))
+        for row, w in weights.items()
+        if abs(w) >= 2.0**-64
     }
 
 

@@ -15,7 +15,7 @@ language plpgsql stable
 set search_path from current
 as $$
 declare
-    v_sum      text := format('select array_agg(t.person) as persons, array_agg(t.taste) as tastes, array_agg(t.total) as totals '
+    v_sum      text := format('select array_agg(t.person) as persons, array_agg(t.taste) as tastes, array_agg(l2_normalize(t.total)) as totals '
                               'from evervec.%I($1, $2, $3, $4) t where vector_norm(t.total) > 0', 'taste_' || p_source.name);
     v_nearest  text := format('select array_agg(n.taste order by k.n) as tastes, array_agg(n.similarity order by k.n) as similarities '
                               'from unnest($1) with ordinality as k (person, n) left join evervec.%I($1, $2, $3, $4, $5) n on n.ordinal = k.n',

@@ -1,8 +1,8 @@
 -- learn: makes the preferences of some users anew, from what they did and what the signals say; for how many it could.
 --
--- One statement for all of them, as many as fit into memory together. Weights become levels, 64 an octave (1 %) and twenty octaves below a
--- user's greatest, so that few different ones meet pgvector, which has no vector × scalar. What all rows of the source have in
--- common is taken away from the sum, unless nothing else is in it.
+-- One statement for all of them, as many as fit into memory together. Weights become levels, 64 an octave (1 %) from 2^24 to 2^-64, so
+-- that few different ones meet pgvector, which has no vector × scalar. What all rows of the source have in common is taken away from
+-- the sum, unless nothing else is in it.
 -- Locks:  their rows of evervec.user_preference; those of centre_of.
 -- needs: functions/preference/preferences_of.sql
 -- needs: functions/preference/weights_query.sql
@@ -30,11 +30,10 @@ begin
             $sql$
             select coalesce(array_agg(l.person), '{}') as persons, coalesce(array_agg(l.row_key), '{}') as row_keys,
                    coalesce(array_agg(l.level), '{}') as levels
-              from (select w.person, w.row_key,
-                           (sign(w.weight) * (1 + round(64 / ln(2::float8) * ln(max(abs(w.weight)) over (partition by w.person) / abs(w.weight)))))::integer
+              from (select w.person, w.row_key, (sign(w.weight) * (1 + round(64 * (24 - ln(least(abs(w.weight), power(2::float8, 24))) / ln(2::float8)))))::integer
                       from (%s) as w (person, row_key, weight)
+                     where abs(w.weight) >= power(2::float8, -64)
                      %s) as l (person, row_key, level)
-             where abs(l.level) <= 1281
             $sql$,
             v_query, case when v_preference.tastes > 1 then 'order by w.person, abs(w.weight) desc, w.row_key' end)
             into v_weighed using p_users, p_source;

@@ -29,7 +29,7 @@ begin
                       v_weighting.rating_scale, v_weighting.unrated);
     -- Of a time in seconds.
     v_decay := case when v_weighting.half_life is null then '1::float8'
-                    else format('power(0.5::float8, least(greatest((%s::float8 - %%1$s) / %s::float8, 0), 60))',
+                    else format('power(0.5::float8, least(greatest((%s::float8 - %%1$s) / %s::float8, 0), 40))',
                                 date_part('epoch', now()), date_part('epoch', v_weighting.half_life)) end;
     v_curve := format(case v_weighting.curve when 'linear' then 'least(greatest(%%1$s, 0) / %1$s::float8, 1)'
                                              else 'greatest(%%1$s, 0) / (greatest(%%1$s, 0) + %1$s::float8)' end, v_weighting.saturation);
@@ -60,11 +60,12 @@ begin
                                       from unnest($1) with ordinality as u (user_id, person)
                                      group by u.user_id) u
                               join evervec.interaction i on i.user_id = u.user_id
-                             where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval and i.type = any (%L)
+                             where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval%s
                              group by u.person, i.row_key) g
                     window person as (partition by g.person)) w
             $sql$,
-            v_parts.total, v_parts.gross, v_parts.weighed, v_parts.grouped, p_source.source_id, v_weighting.period, v_types);
+            v_parts.total, v_parts.gross, v_parts.weighed, v_parts.grouped, p_source.source_id, v_weighting.period,
+            case when p_preference.types is not null then format(' and i.type = any (%L)', v_types) end);
     end if;
     if exists (select from evervec.signal s
                 where s.source_id = p_source.source_id and (p_preference.signals is null or s.name = any (p_preference.signals))) then
