@@ -150,7 +150,13 @@ create table evervec.source (
     version_column     text,
     version            integer     not null default 1,
     distance           text        not null,
+    vector_type        text        not null default 'vector',
     index_method       text        not null,
+    index_precision    text        not null default 'full',
+    index_options      jsonb       not null default '{}',
+    search_method      text        not null,
+    search_precision   text        not null default 'full',
+    search_effort      integer,
     priority           smallint    not null default 5,
     priority_sql       text,
     too_long           text        not null default 'cut',
@@ -177,6 +183,10 @@ create table evervec.source (
     constraint source_foreign_key_check check (not foreign_key or storage <> 'column'),
     constraint source_distance_check check (distance in ('cosine', 'l2', 'inner_product', 'l1')),
     constraint source_index_method_check check (index_method in ('hnsw', 'ivfflat', 'none')),
+    constraint source_vector_type_check check (vector_type in ('vector', 'halfvec')),
+    constraint source_index_precision_check check (index_precision in ('full', 'half', 'bit')),
+    constraint source_index_options_check check (jsonb_typeof(index_options) = 'object'),
+    constraint source_search_effort_check check (search_effort > 0),
     constraint source_priority_check check (priority between 1 and 10),
     constraint source_too_long_check check (too_long in ('cut', 'dead_letter')),
     constraint source_bm25_check check (not bm25 or text_search is not null),
@@ -199,6 +209,14 @@ comment on column evervec.source.text_search is
 $$The configuration of full text search by whose rules texts are kept beside their vectors, with its schema; NULL: they are not. As text, because pg_upgrade refuses a column of type regconfig.$$;
 comment on column evervec.source.bm25 is
 $$Whether texts are kept beside their words, with an index of pg_textsearch that ranks what the words find.$$;
+comment on column evervec.source.vector_type is
+$$Type of the stored vectors: vector, with members of four bytes, or halfvec, of two.$$;
+comment on column evervec.source.index_precision is
+$$What the index knows of a vector: its members (full), of two bytes each (half), or their signs (bit).$$;
+comment on column evervec.source.search_method is
+$$The index that searches are written for, as search_precision: another one than index_method and index_precision say while that is not built yet.$$;
+comment on column evervec.source.search_effort is
+$$What searches set hnsw.ef_search or ivfflat.probes to; NULL: as the session has it.$$;
 comment on column evervec.source.partitions is
 $$The partitions that were there at the last look; ATTACH and DETACH fire no trigger, so tick() compares.$$;
 comment on column evervec.source.pass_kind is
@@ -860,4 +878,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '3b4a7844a04ce249827a586d685872eecff33adacddf3f885fd41d92953450ac');
+values ('evervec_0001_tables', 'eeb1902a7a6c005bbc05f132ceabae3db9af416cfdd356c51aa6926fc658bd3d');

@@ -34,22 +34,24 @@ drop function evervec.with_recipe(evervec.source);
 drop function evervec.with_priority(evervec.source, text);
 drop function evervec.with_present_names(evervec.source);
 drop function evervec.with_key(evervec.source);
+drop function evervec.with_index(evervec.source, text, text, text, jsonb);
 drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.search_body(evervec.source, integer, text, text, text, text, text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb);
 drop function evervec.result_name(text, evervec.filter);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
+drop function evervec.match_index(evervec.source, evervec.source);
 drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
@@ -66,6 +68,7 @@ drop function evervec.create_trigger_function(text, text, boolean);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_similar_functions(evervec.source);
+drop function evervec.create_search_functions(evervec.source);
 drop function evervec.create_search_function(evervec.source);
 drop function evervec.create_search(evervec.source, text, boolean, evervec.filter);
 drop function evervec.create_sample_function(evervec.source);
@@ -127,6 +130,7 @@ drop function evervec.find_similar(text, vector, integer, real, jsonb[], real);
 drop function evervec.filter_named(evervec.source, text);
 drop function evervec.filter_arguments(text, text, jsonb);
 drop function evervec.duplicates_of(text, jsonb);
+drop function evervec.list_probes(regclass);
 drop function evervec.drop_filter(text, text);
 drop function evervec.diversify(vector[], real[], text, integer, real);
 drop function evervec.check_words(text);
@@ -230,9 +234,9 @@ drop function evervec.forget_calls(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
+drop function evervec.replace_index(text);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text, text);
-drop function evervec.metric(text);
 drop function evervec.due_indexes(text[]);
 drop function evervec.build_index(text);
 drop function evervec.set_budget(text, text, bigint, numeric);
@@ -245,6 +249,7 @@ drop function evervec.resume(text);
 drop function evervec.reset(text);
 drop function evervec.pause(text);
 drop function evervec.doctor_words(evervec.source);
+drop function evervec.doctor_vectors(evervec.source);
 drop function evervec.doctor_updates(evervec.source);
 drop function evervec.doctor_triggers(evervec.source);
 drop function evervec.expected_triggers(evervec.source);
@@ -270,13 +275,19 @@ drop function evervec.base_type(oid);
 drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
-drop function evervec.estimated_rows(regclass);
 drop function evervec.wanted_index(evervec.source);
 drop function evervec.index_of(evervec.source, text);
 drop function evervec.index_due(evervec.source);
+drop function evervec.doctor_lists(evervec.source);
+drop function evervec.vector_indexes(evervec.source);
+drop function evervec.fitting_lists(regclass);
+drop function evervec.estimated_rows(regclass);
+drop function evervec.comparison(evervec.source, text, text, text);
+drop function evervec.metric(text);
 drop function evervec.doctor_filters(evervec.source);
 drop function evervec.doctor_children(evervec.source);
 drop function evervec.track_statement(evervec.source, text, text);
+drop function evervec.default_precision(evervec.source);
 drop function evervec.bm25_schema();
 drop function evervec.key_list(evervec.source, text, boolean);
 drop function evervec.doctor_budget(evervec.source);
@@ -428,6 +439,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/control/doctor_leases.sql
 
+-- removed: functions/control/doctor_lists.sql
+
 -- removed: functions/control/doctor_log.sql
 
 -- removed: functions/control/doctor_maintenance.sql
@@ -451,6 +464,8 @@ drop function evervec.kind_rights();
 -- removed: functions/control/doctor_triggers.sql
 
 -- removed: functions/control/doctor_updates.sql
+
+-- removed: functions/control/doctor_vectors.sql
 
 -- removed: functions/control/doctor_words.sql
 
@@ -490,6 +505,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/index/due_indexes.sql
 
+-- removed: functions/index/fitting_lists.sql
+
 -- removed: functions/index/index_definition.sql
 
 -- removed: functions/index/index_due.sql
@@ -497,6 +514,10 @@ drop function evervec.kind_rights();
 -- removed: functions/index/index_of.sql
 
 -- removed: functions/index/index_statement.sql
+
+-- removed: functions/index/replace_index.sql
+
+-- removed: functions/index/vector_indexes.sql
 
 -- removed: functions/index/wanted_index.sql
 
@@ -704,6 +725,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/search/check_words.sql
 
+-- removed: functions/search/comparison.sql
+
 -- removed: functions/search/diversify.sql
 
 -- removed: functions/search/drop_filter.sql
@@ -725,6 +748,8 @@ drop function evervec.kind_rights();
 -- removed: functions/search/hybrid_search.sql
 
 -- removed: functions/search/index_visits.sql
+
+-- removed: functions/search/list_probes.sql
 
 -- removed: functions/search/may_search_exactly.sql
 
@@ -838,6 +863,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/create_search_function.sql
 
+-- removed: functions/track/create_search_functions.sql
+
 -- removed: functions/track/create_similar_functions.sql
 
 -- removed: functions/track/create_table_functions.sql
@@ -851,6 +878,8 @@ drop function evervec.kind_rights();
 -- removed: functions/track/create_triggers.sql
 
 -- removed: functions/track/create_vector_functions.sql
+
+-- removed: functions/track/default_precision.sql
 
 -- removed: functions/track/dependents_query.sql
 
@@ -879,6 +908,8 @@ drop function evervec.kind_rights();
 -- removed: functions/track/key_list.sql
 
 -- removed: functions/track/key_match.sql
+
+-- removed: functions/track/match_index.sql
 
 -- removed: functions/track/match_key_types.sql
 
@@ -915,6 +946,8 @@ drop function evervec.kind_rights();
 -- removed: functions/track/vanished_vectors.sql
 
 -- removed: functions/track/with_columns.sql
+
+-- removed: functions/track/with_index.sql
 
 -- removed: functions/track/with_key.sql
 

@@ -43,7 +43,7 @@ as $$
       from (values
         ('reader', 'function', 'execute',
          'find_similar find_similar_among among_query find_similar_to row_keys keys_query search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
-         'query_limit search_size may_search_exactly index_visits estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool bm25_ranking bm25_schema known_result keep_result '
+         'query_limit search_size may_search_exactly index_visits list_probes estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool bm25_ranking bm25_schema known_result keep_result '
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
@@ -56,7 +56,7 @@ as $$
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
-         'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
+         'get_source get_model index_of vector_indexes estimated_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
         ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user'),
 
@@ -65,7 +65,7 @@ as $$
          'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
          'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
-         'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
+         'index_of vector_indexes index_due estimated_rows fitting_lists doctor_budget doctor_lists doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
@@ -1548,7 +1548,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe', 'filters', 'words'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'lists', 'vectors', 'leases', 'updates', 'children', 'recipe', 'filters', 'words'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -1576,7 +1576,7 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, failing upkeep, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error, advice, or info (by what the webhook is rung); problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing, invalid or former indexes, lists of ivfflat that do not fit, many dead vectors, stuck leases, a spent budget, a growing log, failing upkeep, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error, advice, or info (by what the webhook is rung); problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
 
@@ -1706,12 +1706,34 @@ $$Internal. The schema of the extension pg_textsearch, whose BM25 ranks texts; N
 
 revoke execute on function evervec.bm25_schema() from public;
 
+-- file: functions/track/default_precision.sql
+-- default_precision: the precision of a source's index where none is asked for: the finest that its vectors allow.
+--
+-- Locks:  none.
+create or replace function evervec.default_precision(p_source evervec.source)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select case when p_source.vector_type = 'vector' and m.dimensions <= 2000 then 'full'
+                when m.dimensions <= 4000 then 'half'
+                else 'bit' end
+      from evervec.model m
+     where m.model_id = p_source.model_id
+$$;
+
+comment on function evervec.default_precision(evervec.source) is
+$$Internal. full, half or bit, from the dimensions and the type of a source's vectors.$$;
+
+revoke execute on function evervec.default_precision(evervec.source) from public;
+
 -- file: functions/control/track_statement.sql
 -- track_statement: the call of track that would make a source again as it is.
 --
 -- Locks:  none.
 -- needs: functions/core/qualified_name.sql
 -- needs: functions/core/bm25_schema.sql
+-- needs: functions/track/default_precision.sql
 create or replace function evervec.track_statement(
     p_source   evervec.source,
     p_relation text default null,
@@ -1732,6 +1754,9 @@ as $$
         'p_name => ' || quote_literal(coalesce(p_name, p_source.name)),
         'p_distance => ' || quote_literal(nullif(p_source.distance, 'cosine')),
         'p_index => ' || quote_literal(nullif(p_source.index_method, 'hnsw')),
+        'p_precision => ' || quote_literal(nullif(p_source.index_precision, evervec.default_precision(p_source))),
+        'p_vector_type => ' || quote_literal(nullif(p_source.vector_type, 'vector')),
+        'p_index_options => ' || quote_literal(nullif(p_source.index_options, '{}')),
         'p_priority => ' || quote_literal(coalesce(p_source.priority_sql, nullif(p_source.priority, 5)::text)),
         'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
         'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),
@@ -1834,130 +1859,84 @@ $$Internal. Finding of doctor: a filter that fails whatever the row.$$;
 
 revoke execute on function evervec.doctor_filters(evervec.source) from public;
 
--- file: functions/index/index_due.sql
--- index_due: whether an index of a source is missing and should be built now.
+-- file: functions/search/metric.sql
+-- metric: what belongs to a distance: pgvector's operator and operator class, and how similarity is read off it.
 --
--- One build over everything costs far less than as many inserts into a standing index, so it is put off until a fill is all but over.
--- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass. That of the words,
--- which costs an insert little, is due once that of the vectors stands; that of their texts is put off as well.
 -- Locks:  none.
-create or replace function evervec.index_due(p_source evervec.source)
-returns boolean
-language plpgsql stable security definer
-set search_path from current
-as $$
-declare
-    v_index record;
-    v_most  bigint;
-    v_any   boolean;
-begin
-    select * into v_index from evervec.wanted_index(p_source);
-    if v_index.column_name is null or v_index.building
-       or not exists (select from pg_class c where c.oid = p_source.target) then
-        return false;
-    elsif v_index.column_name = 'document' then
-        return true;
-    end if;
-    if p_source.pass_at > now() - evervec.setting_interval('index_wait', '15 minutes') then
-        v_most := 0.05 * evervec.estimated_rows(p_source.target);
-        if p_source.pass_kind is not null or v_most < (
-            select count(*)
-              from (select from evervec.processing_queue q where q.source_id = p_source.source_id
-                    union all
-                    select from evervec.change_log l where l.source_id = p_source.source_id
-                    limit v_most + 1) w) then
-            return false;
-        end if;
-    end if;
-    execute format('select exists (select from evervec.%I(1))', 'hashes_' || p_source.name) into v_any;
-    return v_any;
-exception when insufficient_privilege or undefined_function or undefined_table or undefined_column then
-    -- alerts and doctor answer whatever is broken, and tell that elsewhere.
-    return false;
-end
-$$;
-
-comment on function evervec.index_due(evervec.source) is
-$$Internal. Whether an index of a source is missing or invalid, nobody is building it, and it is time to: it is that of the words, or there are vectors, and no pass and at most a twentieth as much work is left, or the last pass moved longer ago than the setting index_wait.$$;
-
-revoke execute on function evervec.index_due(evervec.source) from public;
-
--- file: functions/index/index_of.sql
--- index_of: the vector index of a source, or that of its words, if there is one, and whether it can be used; if not yet, how far its build is.
---
--- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
--- Locks:  none.
-create or replace function evervec.index_of(
-    p_source     evervec.source,
-    p_column     text default null,
-    out index    regclass,
-    out valid    boolean,
-    out building boolean,
-    out progress real
+create or replace function evervec.metric(
+    p_distance         text,
+    out operator       text,
+    out operator_class text,
+    out similarity     text
 )
 language sql stable
 set search_path from current
 as $$
-    select x.index, x.valid, b.pid is not null, b.progress
-      from (
-        select i.indexrelid::regclass as index, i.indisvalid as valid
-          from pg_index i
-          join pg_class c on c.oid = i.indexrelid
-          join pg_am a on a.oid = c.relam
-          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = coalesce(p_column, p_source.vector_column)
-         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat', 'gin', 'bm25')
-         order by i.indisvalid desc
-         limit 1
-      ) x
-      left join lateral (
-        select p.pid,
-               case when p.phase in ('initializing', 'waiting for writers before build') then 0
-                    when p.phase like 'building index%' then coalesce(least(p.blocks_done::real / nullif(p.blocks_total, 0), 0.99), 0)
-                    -- What remains is checked in one more scan, and waits for older transactions.
-                    when p.phase is not null then 0.99 end as progress
-          from pg_stat_progress_create_index p
-          join pg_locks l on l.pid = p.pid and l.database = p.datid
-         where not x.valid and p.datname = current_database()
-           and l.relation = p_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.granted
-         limit 1
-      ) b on true
+    select format(m.operator, n.nspname), m.operator_class, m.similarity
+      from (values
+        ('cosine',        'operator(%1$I.<=>)', 'vector_cosine_ops', '1 - %s'),
+        ('l2',            'operator(%1$I.<->)', 'vector_l2_ops',     '1 / (1 + %s)'),
+        ('inner_product', 'operator(%1$I.<#>)', 'vector_ip_ops',     '-(%s)'),
+        ('l1',            'operator(%1$I.<+>)', 'vector_l1_ops',     '1 / (1 + %s)')
+      ) as m (distance, operator, operator_class, similarity)
+      join pg_extension x on x.extname = 'vector'
+      join pg_namespace n on n.oid = x.extnamespace
+     where m.distance = p_distance
 $$;
 
-comment on function evervec.index_of(evervec.source, text) is
-$$Internal. The vector index, or (p_column: document, document_text) that of the words or their texts, on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
+comment on function evervec.metric(text) is
+$$Internal. Operator, operator class and similarity expression (%s is the distance) of cosine, l2, inner_product or l1.$$;
 
-revoke execute on function evervec.index_of(evervec.source, text) from public;
+revoke execute on function evervec.metric(text) from public;
 
--- file: functions/index/wanted_index.sql
--- wanted_index: the index that a source should have and has not, or not validly: that of its vectors before those of its words.
+-- file: functions/search/comparison.sql
+-- comparison: how the vectors of a source are compared with a query vector: exactly, and as an index of a given precision orders them.
 --
--- One at a time, because two builds on a table would wait for each other.
+-- The index of precision full, or half where the vectors are stored as halfvec, orders by the distance itself. Others know an image of each
+-- vector: of half as many bytes, or the signs of its members alone. There an index gives so many times more rows than are wanted (pool), whose
+-- distances are then computed from the vectors themselves. All names are qualified, because bodies of text are made of these pieces.
+--
+-- p_vector, p_query: SQL of the row's vector, and of the query vector, which is of type vector, or of that of the column
 -- Locks:  none.
--- needs: functions/index/index_of.sql
--- needs: functions/core/bm25_schema.sql
-create or replace function evervec.wanted_index(
-    p_source        evervec.source,
-    out column_name text,
-    out index       regclass,
-    out building    boolean
+-- needs: functions/search/metric.sql
+create or replace function evervec.comparison(
+    p_source           evervec.source,
+    p_precision        text,
+    p_vector           text,
+    p_query            text,
+    out distance       text,
+    out ordering       text,
+    out indexed        text,
+    out operator_class text,
+    out similarity     text,
+    out pool           integer
 )
 language sql stable
 set search_path from current
 as $$
-    select w.column_name, i.index, coalesce(i.building, false)
-      from (values (1, p_source.vector_column, p_source.index_method <> 'none'),
-                   (2, 'document', p_source.text_search is not null),
-                   (3, 'document_text', p_source.bm25 and evervec.bm25_schema() is not null)) as w (ordinal, column_name, wanted)
-      cross join lateral evervec.index_of(p_source, w.column_name) i
-     where w.wanted and i.valid is not true
-     order by w.ordinal
-     limit 1
+    select format('%s %s %s', p_vector, x.operator, q.query),
+           case when i.image is null then format('%s %s %s', p_vector, x.operator, q.query)
+                else format('(%s) %s (%s)', format(i.image, p_vector), i.operator, format(i.image, p_query)) end,
+           case when i.image is null then p_vector else '(' || format(i.image, p_vector) || ')' end,
+           case p_precision when 'bit' then 'bit_hamming_ops' when 'half' then replace(x.operator_class, 'vector', 'halfvec') else x.operator_class end,
+           x.similarity,
+           case when p_precision = 'bit' then coalesce((p_source.index_options ->> 'rerank')::integer, 20) else 1 end
+      from evervec.metric(p_source.distance) x
+      join pg_extension e on e.extname = 'vector'
+      join pg_namespace n on n.oid = e.extnamespace
+      join evervec.model m on m.model_id = p_source.model_id
+      cross join lateral (select case when p_source.vector_type = 'vector' then p_query
+                                      else format('%s::%I.halfvec(%s)', p_query, n.nspname, m.dimensions) end as query) q
+      cross join lateral (
+        select case when p_precision = 'bit' then format('%I.binary_quantize(%%s)::bit(%s)', n.nspname, m.dimensions)
+                    when p_precision = 'half' and p_source.vector_type = 'vector' then format('%%s::%I.halfvec(%s)', n.nspname, m.dimensions) end as image,
+               case when p_precision = 'bit' then format('operator(%I.<~>)', n.nspname) else x.operator end as operator) i
 $$;
 
-comment on function evervec.wanted_index(evervec.source) is
-$$Internal. Column of the index of a source that is missing or invalid, that index if there is one, and whether it is being built; NULLs when nothing is missing.$$;
+comment on function evervec.comparison(evervec.source, text, text, text) is
+$$Internal. SQL of the exact distance of p_vector to p_query, of what an index of that precision orders by, and of what it indexes with which operator class; the similarity (%s is the distance); pool: how many times more rows than wanted the index is asked for.$$;
 
-revoke execute on function evervec.wanted_index(evervec.source) from public;
+revoke execute on function evervec.comparison(evervec.source, text, text, text) from public;
 
 -- file: functions/queue/estimated_rows.sql
 -- estimated_rows: about how many rows a table has, partitions included, without reading it.
@@ -1992,11 +1971,256 @@ $$Internal. Estimated number of rows of a table; NULL when it does not exist.$$;
 
 revoke execute on function evervec.estimated_rows(regclass) from public;
 
+-- file: functions/index/fitting_lists.sql
+-- fitting_lists: how many lists an ivfflat index over as many rows as a table has now should have.
+--
+-- pgvector's advice: a thousandth of the rows, from a million on their root; never fewer than ten.
+-- Locks:  none.
+-- needs: functions/queue/estimated_rows.sql
+create or replace function evervec.fitting_lists(p_target regclass)
+returns integer
+language sql stable
+set search_path from current
+as $$
+    select greatest(10, least(32768, case when r.vectors <= 1e6 then r.vectors / 1000 else sqrt(r.vectors) end))::integer
+      from (select coalesce(evervec.estimated_rows(p_target), 0)::double precision as vectors) r
+$$;
+
+comment on function evervec.fitting_lists(regclass) is
+$$Internal. The number of lists of an ivfflat index over the rows of a table.$$;
+
+revoke execute on function evervec.fitting_lists(regclass) from public;
+
+-- file: functions/index/vector_indexes.sql
+-- vector_indexes: the indexes over the vectors of a source, whoever made them, and which are as the source wants its own.
+--
+-- ours: in a table of evervec's own every one. Of those on a table of the user's nobody knows who made them.
+-- lists of ivfflat that were chosen for other rows than there are now by a factor of four do not fit; those that somebody has set do.
+-- With evervec's own rights: status shows it to many.
+-- Locks:  none.
+-- needs: functions/search/comparison.sql
+-- needs: functions/index/fitting_lists.sql
+create or replace function evervec.vector_indexes(p_source evervec.source)
+returns table (index regclass, valid boolean, fits boolean, ours boolean)
+language sql stable security definer
+set search_path from current
+as $$
+    select i.indexrelid::regclass, i.indisvalid,
+           a.amname = p_source.index_method
+           and o.opcname = (evervec.comparison(p_source, p_source.index_precision, '', '')).operator_class
+           and (select coalesce(bool_and(w.name || '=' || w.value = any (coalesce(c.reloptions, '{}'))), true)
+                  from jsonb_each_text(p_source.index_options - 'rerank') as w (name, value))
+           and (a.amname <> 'ivfflat' or p_source.index_options ? 'lists'
+                or (select l.lists::numeric / evervec.fitting_lists(p_source.target) between 0.25 and 4
+                      from (select coalesce(substring(c.reloptions::text from 'lists=(\d+)')::integer, 100) as lists) l)),
+           p_source.storage <> 'column'
+      from pg_index i
+      join pg_class c on c.oid = i.indexrelid
+      join pg_am a on a.oid = c.relam and a.amname in ('hnsw', 'ivfflat')
+      join pg_opclass o on o.oid = i.indclass[0]
+      join pg_attribute t on t.attrelid = i.indrelid and t.attname = p_source.vector_column
+     where i.indrelid = p_source.target and i.indpred is null
+       and exists (select from pg_depend d
+                    where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+                      and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid and d.refobjsubid = t.attnum)
+$$;
+
+comment on function evervec.vector_indexes(evervec.source) is
+$$Internal. The indexes over the vectors of a source: whether each is valid, is as the source wants its own, and may be dropped by evervec.$$;
+
+revoke execute on function evervec.vector_indexes(evervec.source) from public;
+
+-- file: functions/control/doctor_lists.sql
+-- doctor_lists: finding: an ivfflat index whose lists were chosen for four times as many rows as there are, or for a quarter.
+--
+-- Too few lists make searches slow, too many make them miss rows. Those that evervec chose are chosen anew by the next build.
+-- Locks:  none.
+-- needs: functions/index/vector_indexes.sql
+-- needs: functions/index/fitting_lists.sql
+create or replace function evervec.doctor_lists(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'unfit lists', 'advice',
+           format('The index of "%s" has %s lists; for its rows there should be about %s. %s', p_source.name, l.lists, l.fitting,
+                  case when p_source.index_options ? 'lists' then 'They were set: without, evervec chooses them.' else 'A worker builds it anew.' end),
+           case when p_source.index_options ? 'lists'
+                then format('select evervec.retrack(%L, p_index_options => %L);', p_source.name, p_source.index_options - 'lists')
+                else format('select evervec.build_index(%L);', p_source.name) end
+      from evervec.vector_indexes(p_source) x
+      join pg_class c on c.oid = x.index and x.valid
+      join pg_am a on a.oid = c.relam and a.amname = 'ivfflat'
+      cross join lateral (select coalesce(substring(c.reloptions::text from 'lists=(\d+)')::integer, 100) as lists,
+                                 evervec.fitting_lists(p_source.target) as fitting) l
+     where p_source.index_method = 'ivfflat' and not l.lists::numeric / l.fitting between 0.25 and 4
+$$;
+
+comment on function evervec.doctor_lists(evervec.source) is
+$$Internal. Finding of doctor: lists of ivfflat that do not fit the number of rows by a factor of four.$$;
+
+revoke execute on function evervec.doctor_lists(evervec.source) from public;
+
+-- file: functions/index/index_due.sql
+-- index_due: whether an index of a source is missing and should be built now.
+--
+-- One build over everything costs far less than as many inserts into a standing index, so it is put off until a fill is all but over.
+-- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass. That of the words,
+-- which costs an insert little, is due once that of the vectors stands, and so is having searches use a new one; that of their texts is put off as well.
+-- Locks:  none.
+create or replace function evervec.index_due(p_source evervec.source)
+returns boolean
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_index record;
+    v_most  bigint;
+    v_any   boolean;
+begin
+    select * into v_index from evervec.wanted_index(p_source);
+    if v_index.column_name is null or v_index.building
+       or not exists (select from pg_class c where c.oid = p_source.target) then
+        return false;
+    elsif v_index.column_name = 'document' or v_index.step = 'replace' then
+        return true;
+    end if;
+    if p_source.pass_at > now() - evervec.setting_interval('index_wait', '15 minutes') then
+        v_most := 0.05 * evervec.estimated_rows(p_source.target);
+        if p_source.pass_kind is not null or v_most < (
+            select count(*)
+              from (select from evervec.processing_queue q where q.source_id = p_source.source_id
+                    union all
+                    select from evervec.change_log l where l.source_id = p_source.source_id
+                    limit v_most + 1) w) then
+            return false;
+        end if;
+    end if;
+    execute format('select exists (select from evervec.%I(1))', 'hashes_' || p_source.name) into v_any;
+    return v_any;
+exception when insufficient_privilege or undefined_function or undefined_table or undefined_column then
+    -- alerts and doctor answer whatever is broken, and tell that elsewhere.
+    return false;
+end
+$$;
+
+comment on function evervec.index_due(evervec.source) is
+$$Internal. Whether an index of a source is missing or invalid, nobody is building it, and it is time to: it is that of the words, or there are vectors, and no pass and at most a twentieth as much work is left, or the last pass moved longer ago than the setting index_wait.$$;
+
+revoke execute on function evervec.index_due(evervec.source) from public;
+
+-- file: functions/index/index_of.sql
+-- index_of: the vector index of a source, or that of its words, if there is one, and whether it can be used; if not yet, how far its build is.
+--
+-- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
+-- While another one takes its place it is that one, once it is there.
+-- Locks:  none.
+-- needs: functions/index/vector_indexes.sql
+create or replace function evervec.index_of(
+    p_source     evervec.source,
+    p_column     text default null,
+    out index    regclass,
+    out valid    boolean,
+    out building boolean,
+    out progress real
+)
+language sql stable
+set search_path from current
+as $$
+    select x.index, x.valid, b.pid is not null, b.progress
+      from (
+        select u.index, u.valid
+          from (
+            select v.index, v.valid, v.fits from evervec.vector_indexes(p_source) v where coalesce(p_column, p_source.vector_column) = p_source.vector_column
+            union all
+            select i.indexrelid::regclass, i.indisvalid, true
+              from pg_index i
+              join pg_class c on c.oid = i.indexrelid
+              join pg_am a on a.oid = c.relam
+              join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_column
+             where i.indrelid = p_source.target and a.amname in ('gin', 'bm25')
+          ) u
+         order by u.valid and u.fits desc, u.valid
+         limit 1
+      ) x
+      left join lateral (
+        select p.pid,
+               case when p.phase in ('initializing', 'waiting for writers before build') then 0
+                    when p.phase like 'building index%' then coalesce(least(p.blocks_done::real / nullif(p.blocks_total, 0), 0.99), 0)
+                    -- What remains is checked in one more scan, and waits for older transactions.
+                    when p.phase is not null then 0.99 end as progress
+          from pg_stat_progress_create_index p
+          join pg_locks l on l.pid = p.pid and l.database = p.datid
+         where not x.valid and p.datname = current_database()
+           and l.relation = p_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.granted
+         limit 1
+      ) b on true
+$$;
+
+comment on function evervec.index_of(evervec.source, text) is
+$$Internal. The vector index, or (p_column: document, document_text) that of the words or their texts, on a source's embedding table, whether it is valid, and if not whether it is being built concurrently and how far that is (0 to 0.99, NULL where the caller may not see it); NULLs when there is none.$$;
+
+revoke execute on function evervec.index_of(evervec.source, text) from public;
+
+-- file: functions/index/wanted_index.sql
+-- wanted_index: the next step towards the indexes that a source should have: that of its vectors before those of its words.
+--
+-- drop     an invalid one, which a killed build has left
+-- create   one that is missing; a former one that it is to replace stands and is used meanwhile
+-- replace  have searches use the new one, and drop those that nothing uses any more (replace_index)
+--
+-- One at a time, because two builds on a table would wait for each other.
+-- Locks:  none.
+-- needs: functions/index/index_of.sql
+-- needs: functions/index/vector_indexes.sql
+-- needs: functions/core/bm25_schema.sql
+create or replace function evervec.wanted_index(
+    p_source        evervec.source,
+    out column_name text,
+    out step        text,
+    out index       regclass,
+    out building    boolean
+)
+language sql stable
+set search_path from current
+as $$
+    select w.column_name, w.step, case when w.step = 'drop' then w.index end, w.step = 'drop' and coalesce(i.building, false)
+      from (
+        select 1 as ordinal, p_source.vector_column as column_name, v.index,
+               case when v.index is not null then 'drop'
+                    when p_source.index_method <> 'none' and not v.stands then 'create'
+                    when v.surplus or (p_source.search_method, p_source.search_precision) <> (p_source.index_method, p_source.index_precision)
+                    then 'replace' end as step
+          from (
+            select (array_agg(x.index order by x.index::oid) filter (where not x.valid))[1] as index,
+                   coalesce(bool_or(x.valid and x.fits), false) as stands,
+                   coalesce(bool_or(x.valid and x.ours and not x.fits), false) as surplus
+              from evervec.vector_indexes(p_source) x
+          ) v
+        union all
+        select c.ordinal, c.column_name, x.index, case when x.index is null then 'create' when not x.valid then 'drop' end
+          from (values (2, 'document', p_source.text_search is not null),
+                       (3, 'document_text', p_source.bm25 and evervec.bm25_schema() is not null)) as c (ordinal, column_name, wanted)
+          cross join lateral evervec.index_of(p_source, c.column_name) x
+         where c.wanted
+      ) w
+      cross join lateral evervec.index_of(p_source, w.column_name) i
+     where w.step is not null
+     order by w.ordinal
+     limit 1
+$$;
+
+comment on function evervec.wanted_index(evervec.source) is
+$$Internal. The next step towards the indexes of a source: over which column, whether to drop, create or replace; the invalid index to drop, and whether it is being built; NULLs when nothing is left to do.$$;
+
+revoke execute on function evervec.wanted_index(evervec.source) from public;
+
 -- file: functions/control/doctor_index.sql
--- doctor_index: finding: an index that is missing although there is much to search, or that a killed build left invalid.
+-- doctor_index: finding: an index that is missing although there is much to search, that a killed build left invalid, or that is to be replaced.
 --
 -- Under 10,000 vectors an exact search takes milliseconds: advice. While most is still to be embedded none is wanted yet.
 -- Locks:  none.
+-- needs: functions/control/doctor_lists.sql
 -- needs: functions/index/index_due.sql
 -- needs: functions/index/index_of.sql
 -- needs: functions/index/wanted_index.sql
@@ -2006,22 +2230,27 @@ returns table (finding text, severity text, problem text, remedy text)
 language sql stable
 set search_path from current
 as $$
-    select case when i.index is null then 'missing index' else 'invalid index' end,
-           case when i.index is null and (v.vectors < 10000 or w.column_name = 'document_text') then 'advice' else 'error' end,
-           format('The %s of "%s" (about %s) have no %sindex: %s. A worker builds it without blocking anybody.',
-                  case w.column_name when 'document' then 'words' when 'document_text' then 'texts' else 'vectors' end, p_source.name, v.vectors,
-                  case when i.index is null then '' else 'valid ' end,
-                  case w.column_name when 'document_text' then 'ts_rank_cd ranks their words, not BM25' else 'every search reads them all' end),
+    select case when w.step = 'drop' then 'invalid index' when i.index is null then 'missing index' else 'former index' end,
+           case when i.valid or i.index is null and (v.vectors < 10000 or w.column_name = 'document_text') then 'advice' else 'error' end,
+           case when w.step = 'drop' and i.valid
+                then format('Index %s of "%s" is invalid: a build that was killed has left it, searches do not use it, and writes pay for it. A worker drops it.', w.index, p_source.name)
+                when i.valid
+                then format('Searches of "%s" use an index that is not what the source wants now, until the other one is built. A worker builds it without blocking anybody.', p_source.name)
+                else format('The %s of "%s" (about %s) have no %sindex: %s. A worker builds it without blocking anybody.',
+                            case w.column_name when 'document' then 'words' when 'document_text' then 'texts' else 'vectors' end, p_source.name, v.vectors,
+                            case when i.index is null then '' else 'valid ' end,
+                            case w.column_name when 'document_text' then 'ts_rank_cd ranks their words, not BM25' else 'every search reads them all' end) end,
            format('select evervec.build_index(%L);', p_source.name)
       from evervec.wanted_index(p_source) w
       cross join lateral evervec.index_of(p_source, w.column_name) i
       cross join lateral (select evervec.estimated_rows(p_source.target) as vectors) v
-     where w.column_name = p_source.vector_column and p_source.pass_kind is null and not i.valid and not i.building
-        or evervec.index_due(p_source)
+     where (w.column_name = p_source.vector_column and p_source.pass_kind is null and i.index is not null and not w.building
+            or evervec.index_due(p_source))
+       and not (i.valid and exists (select from evervec.doctor_lists(p_source)))
 $$;
 
 comment on function evervec.doctor_index(evervec.source) is
-$$Internal. Finding of doctor: a missing or invalid index.$$;
+$$Internal. Finding of doctor: a missing or invalid index, or one that is to be replaced.$$;
 
 revoke execute on function evervec.doctor_index(evervec.source) from public;
 
@@ -2278,11 +2507,15 @@ language sql stable
 set search_path from current
 as $$
     select 'old pgvector', 'advice',
-           format('pgvector is %s; 0.8.4 and later have fixes for index builds and vacuum. Upgrade its package first.', x.extversion),
+           format('pgvector is %s. Mended since: %s. Upgrade its package first.', x.extversion, string_agg(f.fault, '; ' order by f.mended)),
            'alter extension vector update;'
       from pg_extension x
+      join (values (array[0, 8, 2], 'a buffer overflow in parallel builds of hnsw, which crashes the server or tells what is in other tables (CVE-2026-3172)'),
+                   (array[0, 8, 3], 'VACUUM can damage an hnsw index'),
+                   (array[0, 8, 4], 'VACUUM of an hnsw index can fail with "hnsw graph not repaired"')) as f (mended, fault)
+        on string_to_array(substring(x.extversion, '^\d+(?:\.\d+)*'), '.')::integer[] < f.mended
      where x.extname = 'vector'
-       and string_to_array(substring(x.extversion, '^\d+(?:\.\d+)*'), '.')::integer[] < array[0, 8, 4]
+     group by x.extversion
     union all
     select 'open schema', 'advice',
            format('Everybody may create objects in schema %I, where pgvector lives and every function of evervec looks names up.', n.nspname),
@@ -2764,6 +2997,41 @@ $$Internal. Finding of doctor: updates of column storage that are not HOT.$$;
 
 revoke execute on function evervec.doctor_updates(evervec.source) from public;
 
+-- file: functions/control/doctor_vectors.sql
+-- doctor_vectors: findings about what burdens the index of a source: vectors that are dead, and further indexes over the same column.
+--
+-- A search walks over dead vectors until VACUUM has taken them out of the index.
+-- Locks:  none.
+-- needs: functions/index/vector_indexes.sql
+-- needs: functions/core/qualified_name.sql
+create or replace function evervec.doctor_vectors(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'dead vectors', 'advice',
+           format('%s of %s rows of %s are dead: searches walk over them in the index until VACUUM, which takes its time over a large one, has been there.',
+                  t.n_dead_tup, t.n_dead_tup + t.n_live_tup, t.relid::regclass),
+           format('vacuum %s;', evervec.qualified_name(t.relid))
+      from pg_stat_all_tables t
+     where t.relid = p_source.target
+       and t.n_dead_tup > 10000 and t.n_dead_tup > 0.3 * t.n_live_tup
+       and exists (select from evervec.vector_indexes(p_source) x where x.valid)
+    union all
+    select 'further index', 'advice',
+           format('Index %s lies over the vectors of "%s" and is not the one that its searches are written for; writes pay for it.', x.index, p_source.name),
+           format('drop index %s;', evervec.qualified_name(x.index))
+      from evervec.vector_indexes(p_source) x
+     where p_source.storage = 'column' and x.valid and not x.fits
+       and (p_source.search_method, p_source.search_precision) = (p_source.index_method, p_source.index_precision)
+       and exists (select from evervec.vector_indexes(p_source) y where y.valid and y.fits)
+$$;
+
+comment on function evervec.doctor_vectors(evervec.source) is
+$$Internal. Findings of doctor: many dead vectors, and indexes of the user's own table that searches do not use.$$;
+
+revoke execute on function evervec.doctor_vectors(evervec.source) from public;
+
 -- file: functions/control/doctor_words.sql
 -- doctor_words: findings: words cannot be kept, because the text search configuration of a source is gone; or not be ranked by BM25.
 --
@@ -2847,12 +3115,7 @@ begin
     perform evervec.check_option(format('the storage of "%s", for a reset,', v_source.name), v_source.storage, array['table', 'column']);
     perform evervec.lock_relation(v_source.target, 'access exclusive');
     for v_index in
-        select i.indexrelid
-          from pg_index i
-          join pg_class c on c.oid = i.indexrelid
-          join pg_am m on m.oid = c.relam and m.amname in ('hnsw', 'ivfflat')
-          join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attname = v_source.vector_column
-         where i.indrelid = v_source.target
+        select x.index from evervec.vector_indexes(v_source) x
     loop
         execute format('drop index %s', evervec.qualified_name(v_index));
     end loop;
@@ -3174,8 +3437,8 @@ revoke execute on function evervec.set_budget(text, text, bigint, numeric) from 
 --
 -- For scripts that have nothing but SQL. Writes of vectors, and deletes from the source, wait while it builds; a worker builds it
 -- concurrently instead.
--- Locks:  SHARE on the embedding table.
--- Raises: VE101 unknown source
+-- Locks:  SHARE on the embedding table; where it takes the place of another index, that of replace_index.
+-- Raises: VE101 unknown source · VE210, 2BP01, 55P03 as replace_index
 create or replace function evervec.build_index(p_source text)
 returns boolean
 language plpgsql
@@ -3189,10 +3452,14 @@ begin
     loop
         select * into v_index from evervec.wanted_index(v_source);
         exit when v_index.column_name is null;
-        if v_index.index is not null then
+        if v_index.step = 'drop' then
             execute format('drop index %s', evervec.qualified_name(v_index.index));
+        elsif v_index.step = 'create' then
+            execute evervec.index_definition(v_source, '', v_index.column_name);
+        else
+            perform evervec.replace_index(p_source);
+            v_source := evervec.source_named(p_source);
         end if;
-        execute evervec.index_definition(v_source, '', v_index.column_name);
         v_built := true;
     end loop;
     return v_built;
@@ -3200,7 +3467,7 @@ end
 $$;
 
 comment on function evervec.build_index(text) is
-$$Builds the index of a source's vectors, and that of their words (p_text_search), blocking writes of vectors meanwhile; true when one was built, false when they stood or none is wanted. Raises VE101.$$;
+$$Builds the index of a source's vectors, and that of their words (p_text_search), blocking writes of vectors meanwhile; true when one was built, false when they stood or none is wanted. One that takes the place of another (retrack with other p_index options) locks the embedding table ACCESS EXCLUSIVE for a moment. Raises VE101, VE210, 2BP01, 55P03.$$;
 
 revoke execute on function evervec.build_index(text) from public;
 
@@ -3225,42 +3492,14 @@ $$The sources, of p_sources or (NULL) of all, whose vector index is missing or i
 
 revoke execute on function evervec.due_indexes(text[]) from public;
 
--- file: functions/search/metric.sql
--- metric: what belongs to a distance: pgvector's operator and operator class, and how similarity is read off it.
---
--- Locks:  none.
-create or replace function evervec.metric(
-    p_distance         text,
-    out operator       text,
-    out operator_class text,
-    out similarity     text
-)
-language sql stable
-set search_path from current
-as $$
-    select format(m.operator, n.nspname), m.operator_class, m.similarity
-      from (values
-        ('cosine',        'operator(%1$I.<=>)', 'vector_cosine_ops', '1 - %s'),
-        ('l2',            'operator(%1$I.<->)', 'vector_l2_ops',     '1 / (1 + %s)'),
-        ('inner_product', 'operator(%1$I.<#>)', 'vector_ip_ops',     '-(%s)'),
-        ('l1',            'operator(%1$I.<+>)', 'vector_l1_ops',     '1 / (1 + %s)')
-      ) as m (distance, operator, operator_class, similarity)
-      join pg_extension x on x.extname = 'vector'
-      join pg_namespace n on n.oid = x.extnamespace
-     where m.distance = p_distance
-$$;
-
-comment on function evervec.metric(text) is
-$$Internal. Operator, operator class and similarity expression (%s is the distance) of cosine, l2, inner_product or l1.$$;
-
-revoke execute on function evervec.metric(text) from public;
-
 -- file: functions/index/index_definition.sql
 -- index_definition: CREATE INDEX for the vectors of a source, for the words beside them, or for their texts.
 --
 -- GIN's list of pending entries is short (kB), because whoever fills it up sorts it in for all; without one, each row costs three times as much.
+-- It takes the first name that is free: a former index that this one replaces has its own.
 -- Locks:  none itself.
--- needs: functions/search/metric.sql
+-- needs: functions/search/comparison.sql
+-- needs: functions/index/fitting_lists.sql
 -- needs: functions/core/qualified_name.sql
 -- needs: functions/core/bm25_schema.sql
 create or replace function evervec.index_definition(
@@ -3273,19 +3512,30 @@ language sql stable
 set search_path from current
 as $$
     select format('create index %s %I on %s using %s',
-                  p_concurrently, left(c.relname, 52 - length(left(w.name, 20))) || '_' || left(w.name, 20) || '_idx',
+                  p_concurrently,
+                  (select f.name
+                     from generate_series(1, 100) g
+                     cross join lateral (select left(c.relname, 50 - length(left(w.name, 20))) || '_' || left(w.name, 20) || '_idx' || coalesce(nullif(g, 1)::text, '')) f (name)
+                    where not exists (select from pg_class o where o.relnamespace = c.relnamespace and o.relname = f.name)
+                    order by g limit 1),
                   evervec.qualified_name(p_source.target),
                   case w.name
                        when p_source.vector_column
-                       then format('%s (%I %I.%I)', p_source.index_method, w.name, n.nspname, (evervec.metric(p_source.distance)).operator_class)
+                       then format('%s (%s %I.%I)', p_source.index_method, x.indexed, n.nspname, x.operator_class)
+                            || coalesce(' with (' || (
+                                   select string_agg(o.name || ' = ' || o.value, ', ' order by o.name)
+                                     from jsonb_each_text(case when p_source.index_method = 'ivfflat'
+                                                               then jsonb_build_object('lists', evervec.fitting_lists(p_source.target)) else '{}' end
+                                                          || p_source.index_options - 'rerank') as o (name, value)) || ')', '')
                        when 'document_text'
                        then format('bm25 (%I %I.text_bm25_ops) with (text_config = %L)', w.name, evervec.bm25_schema(), p_source.text_search)
                        else format('gin (%I) with (gin_pending_list_limit = 256)', w.name) end)
       from coalesce(p_column, p_source.vector_column) as w (name)
       cross join pg_class c
-      cross join pg_extension x
-      join pg_namespace n on n.oid = x.extnamespace
-     where c.oid = p_source.target and x.extname = 'vector'
+      cross join pg_extension e
+      join pg_namespace n on n.oid = e.extnamespace
+      cross join evervec.comparison(p_source, p_source.index_precision, format('%I', p_source.vector_column), 'null') x
+     where c.oid = p_source.target and e.extname = 'vector'
 $$;
 
 comment on function evervec.index_definition(evervec.source, text, text) is
@@ -3297,8 +3547,8 @@ revoke execute on function evervec.index_definition(evervec.source, text, text) 
 -- index_statement: the next statement towards the indexes of a source, of its vectors and of their words; NULL when nothing is left to do.
 --
 -- CREATE INDEX CONCURRENTLY runs in no function, so a client asks for the statement and executes it: first a DROP of what
--- a killed build has left invalid, then the CREATE.
--- Locks:  none itself; the statements take SHARE UPDATE EXCLUSIVE on the embedding table.
+-- a killed build has left invalid, then the CREATE, then, where it replaces another one, the call that has searches use it.
+-- Locks:  none itself; the statements take SHARE UPDATE EXCLUSIVE on the embedding table, and the last one the lock of replace_index.
 -- Raises: VE101 unknown source
 create or replace function evervec.index_statement(p_source text)
 returns text
@@ -3312,16 +3562,58 @@ begin
     select * into v_index from evervec.wanted_index(v_source);
     return case
         when v_index.column_name is null or v_index.building then null
-        when v_index.index is not null then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
+        when v_index.step = 'drop' then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
+        when v_index.step = 'replace' then format('select evervec.replace_index(%L);', p_source)
         else evervec.index_definition(v_source, 'concurrently', v_index.column_name)
     end;
 end
 $$;
 
 comment on function evervec.index_statement(text) is
-$$The next statement that the index of a source's vectors needs, or after it that of their words (p_text_search), to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, or CREATE INDEX CONCURRENTLY; NULL when they stand, one is being built, or none is wanted. Raises VE101.$$;
+$$The next statement that the index of a source's vectors needs, or after it that of their words (p_text_search), to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, CREATE INDEX CONCURRENTLY, or a call that puts a new one into the place of a former one; NULL when they stand, one is being built, or none is wanted. Raises VE101.$$;
 
 revoke execute on function evervec.index_statement(text) from public;
+
+-- file: functions/index/replace_index.sql
+-- replace_index: has the searches of a source use the index that it wants, which stands, and drops those that nothing uses any more.
+--
+-- An index answers what is ordered as it is: so searches are written for one kind of index, and go on using the former one until now.
+-- Where the table is the user's, their indexes stay: doctor tells.
+-- Locks:  ACCESS EXCLUSIVE on the embedding table, where an index of it is dropped, in attempts of half a second with pauses between them.
+-- Raises: VE101 unknown source · VE210 a filter's condition is none over a row of the source any more · 2BP01 as create_search · 55P03 the table stays locked
+create or replace function evervec.replace_index(p_source text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_former regclass[];
+    v_index  regclass;
+begin
+    if (select w.step from evervec.wanted_index(v_source) w) is distinct from 'replace' then
+        return;
+    end if;
+    v_former := array(select x.index from evervec.vector_indexes(v_source) x where x.valid and x.ours and not x.fits);
+    if v_former <> '{}' then
+        perform evervec.lock_relation(v_source.target, 'access exclusive');
+    end if;
+    v_source.search_method := v_source.index_method;
+    v_source.search_precision := v_source.index_precision;
+    perform evervec.update_source(v_source);
+    perform evervec.create_search_functions(v_source);
+    foreach v_index in array v_former loop
+        execute format('drop index %s', evervec.qualified_name(v_index));
+    end loop;
+    -- Another index may find other rows.
+    perform evervec.note_change(v_source.source_id);
+end
+$$;
+
+comment on function evervec.replace_index(text) is
+$$Internal. The last step of index_statement where an index takes the place of another one. Raises VE101, VE210, 2BP01, 55P03.$$;
+
+revoke execute on function evervec.replace_index(text) from public;
 
 -- file: functions/model/add_model.sql
 -- add_model: makes an embedding model known. Adding the same model again changes nothing.
@@ -7319,7 +7611,8 @@ as $$
         (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
          target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
          text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
-         version_column, distance, index_method, priority, priority_sql, too_long, cache,
+         version_column, distance, vector_type, index_method, index_precision, index_options,
+         search_method, search_precision, priority, priority_sql, too_long, cache,
          return_columns, return_attributes, text_search, bm25)
     select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
            p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
@@ -7329,7 +7622,8 @@ as $$
            evervec.qualified_name(p_source.target),
            coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
            coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
-           p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
+           p_source.version_column, p_source.distance, p_source.vector_type, p_source.index_method, p_source.index_precision, p_source.index_options,
+           p_source.search_method, p_source.search_precision, p_source.priority, p_source.priority_sql,
            coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
            coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search,
            coalesce(p_source.bm25, false)
@@ -7651,6 +7945,27 @@ $$Removes a filter of a source, and its functions. Raises VE101, VE208, 2BP01.$$
 
 revoke execute on function evervec.drop_filter(text, text) from public;
 
+-- file: functions/search/list_probes.sql
+-- list_probes: into how many lists of its ivfflat index a search looks where nobody has said.
+--
+-- Locks:  none.
+create or replace function evervec.list_probes(p_target regclass)
+returns integer
+language sql stable
+set search_path from current
+as $$
+    select coalesce(max(ceil(sqrt(coalesce(substring(c.reloptions::text from 'lists=(\d+)')::integer, 100)))), 1)::integer
+      from pg_index i
+      join pg_class c on c.oid = i.indexrelid
+      join pg_am a on a.oid = c.relam
+     where i.indrelid = p_target and a.amname = 'ivfflat'
+$$;
+
+comment on function evervec.list_probes(regclass) is
+$$Internal. The number of lists of an ivfflat index over a table that a search looks into by default: the root of their number.$$;
+
+revoke execute on function evervec.list_probes(regclass) from public;
+
 -- file: functions/search/duplicates_of.sql
 -- duplicates_of: the query by which near_duplicates walks a source, and the key after which a slice begins.
 --
@@ -7658,14 +7973,18 @@ revoke execute on function evervec.drop_filter(text, text) from public;
 -- once, with the smaller key. The last row of a full slice names where it ended.
 -- Locks:  none.
 -- Raises: VE101 unknown source · VE202 bad row_key
-create or replace function evervec.duplicates_of(p_source text, p_after jsonb, out after jsonb, out query text)
+-- needs: functions/search/comparison.sql
+-- needs: functions/search/list_probes.sql
+create or replace function evervec.duplicates_of(p_source text, p_after jsonb, out after jsonb, out query text, out pool integer, out probes integer)
 language plpgsql stable security definer
 set search_path from current
 as $$
 declare
-    v_source evervec.source := evervec.source_named(p_source);
-    v_metric record := evervec.metric(v_source.distance);
+    v_source   evervec.source := evervec.source_named(p_source);
+    v_compared record := evervec.comparison(v_source, v_source.search_precision, format('e.%I', v_source.vector_column), 's."evervec vector"');
 begin
+    pool := v_compared.pool;
+    probes := case when v_source.search_method = 'ivfflat' then coalesce(v_source.search_effort, evervec.list_probes(v_source.target)) end;
     after := case when p_after is not null then evervec.check_row_key(v_source, p_after) end;
     query := format(
         $sql$
@@ -7681,10 +8000,14 @@ begin
           cross join lateral (
             select %7$s as row_key, n.distance
               from (
-                select %1$s, e.%2$I %8$s s."evervec vector" as distance
+                select * from (
+                select %1$s, %8$s as distance
                   from %3$s e
                  where e.%2$I is not null
-                 order by e.%2$I %8$s s."evervec vector"
+                 order by %11$s
+                 limit $3 * %12$s
+                ) n
+                 order by n.distance
                  limit $3
               ) n
              where (%9$s) > (%10$s) and n.distance <> 'NaN'
@@ -7698,13 +8021,13 @@ begin
         evervec.key_list(v_source, 'e', true), v_source.vector_column, evervec.qualified_name(v_source.target),
         case when p_after is null then 'true'
              else format('(%s) > (%s)', evervec.key_list(v_source, 'e', true), evervec.key_decoded(v_source, '$1')) end,
-        evervec.key_call(v_source, 's', true), format(v_metric.similarity, 'p.distance'), evervec.key_call(v_source, 'n', true),
-        v_metric.operator, evervec.key_list(v_source, 'n', true), evervec.key_list(v_source, 's', true));
+        evervec.key_call(v_source, 's', true), format(v_compared.similarity, 'p.distance'), evervec.key_call(v_source, 'n', true),
+        v_compared.distance, evervec.key_list(v_source, 'n', true), evervec.key_list(v_source, 's', true), v_compared.ordering, v_compared.pool);
 end
 $$;
 
 comment on function evervec.duplicates_of(text, jsonb) is
-$$Internal. The canonical key after which to begin, and the text of the query over ($1 that key, $2 rows of the slice, $3 neighbours of each, $4 threshold). Raises VE101, VE202.$$;
+$$Internal. The canonical key after which to begin, and the text of the query over ($1 that key, $2 rows of the slice, $3 neighbours of each, $4 threshold); pool: how many times more neighbours the index is asked for, probes: into how many lists of ivfflat to look. Raises VE101, VE202.$$;
 
 revoke execute on function evervec.duplicates_of(text, jsonb) from public;
 
@@ -8055,6 +8378,7 @@ declare
     v_search  record;
     v_ef      text := coalesce(current_setting('hnsw.ef_search', true), '40');
     v_iterate text := coalesce(current_setting('hnsw.iterative_scan', true), 'off');
+    v_probes  text := coalesce(current_setting('ivfflat.probes', true), '1');
 begin
     select * into v_search from evervec.duplicates_of(p_source, p_after);
     if p_threshold is null or p_threshold = 'NaN' or coalesce(p_limit, 0) < 1 or coalesce(p_neighbours, 0) < 1 then
@@ -8066,7 +8390,8 @@ begin
     end if;
 
     -- The row itself is the nearest of its neighbours.
-    perform set_config('hnsw.ef_search', least(greatest(p_neighbours::bigint + 1, v_ef::integer), 1000)::text, true);
+    perform set_config('hnsw.ef_search', least(greatest((p_neighbours::bigint + 1) * v_search.pool, v_ef::integer), 1000)::text, true);
+    perform set_config('ivfflat.probes', greatest(v_search.probes, v_probes::integer)::text, true);
     perform set_config('hnsw.iterative_scan', 'strict_order', true);
     return query
     execute 'select * from (' || v_search.query || ') d (row_key, other_key, similarity, distance) '
@@ -8074,6 +8399,7 @@ begin
     using v_search.after, p_limit, p_neighbours::bigint + 1, p_threshold;
     perform set_config('hnsw.iterative_scan', v_iterate, true);
     perform set_config('hnsw.ef_search', v_ef, true);
+    perform set_config('ivfflat.probes', v_probes, true);
 end
 $$;
 
@@ -8632,7 +8958,7 @@ begin
                         from unnest(p_row_keys) with ordinality as k (row_key, ordinality) order by k.ordinality);
     query := format(
         $sql$
-        select k.row_key, e.%1$I, %2$s, %3$s, e.%4$I
+        select k.row_key, e.%1$I::vector, %2$s, %3$s, e.%4$I
           from unnest($1) with ordinality as k (row_key, ordinality)
           join %5$s e on %6$s
          where e.%1$I is not null
@@ -10360,6 +10686,9 @@ declare
     -- A key of one column is excluded by its values, others by their row_keys: one that is an array or a row cannot be an element of an array.
     v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and evervec.is_scalar(p_source.key_types[1]);
     v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
+    -- A page has room for about 8,100 bytes of a vector.
+    v_out_of_line boolean := (select m.dimensions * case p_source.vector_type when 'vector' then 4 else 2 end > 8000
+                                from evervec.model m where m.model_id = p_source.model_id);
     v_join       text;
     v_visits     text;
     v_columns    record;
@@ -10380,15 +10709,15 @@ begin
           join pg_attribute a on a.attrelid = p_source.relation and a.attname = r.name
       ) as c (name, type, value, ordinality);
 
-    if p_source.index_method = 'none' then
+    if p_source.search_method = 'none' then
         v_visits := 'null';
     elsif p_filter.name is null and p_source.storage = 'column' and p_source.relation_kind = 'p' then
         -- A partitioned table has no size of its own.
-        v_visits := 'v_fetch';
+        v_visits := 'v_asked';
     elsif p_filter.name is null then
-        -- 20 kB are read and compared in the time of one step of the index. In the user's own table, vectors may be out of line.
-        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
-                           case when p_source.storage = 'column' then 'pg_table_size' else 'pg_relation_size' end,
+        -- 20 kB are read and compared in the time of one step of the index. In the user's own table, vectors may be out of line; large ones are.
+        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_asked, v_ef) then v_asked end',
+                           case when p_source.storage = 'column' or v_out_of_line then 'pg_table_size' else 'pg_relation_size' end,
                            evervec.qualified_name(p_source.target));
     end if;
     if p_filter.name is not null then
@@ -10397,7 +10726,7 @@ begin
                       (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
                          from unnest(p_source.target_key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))),
                coalesce(v_visits, format(
-                      'evervec.index_visits(format(%L%s), %L::regclass, v_fetch)',
+                      'evervec.index_visits(format(%L%s), %L::regclass, v_asked)',
                       format('select from evervec.%I(%s)', v_filter, string_agg('%L::' || p.type, ', ' order by p.ordinality)),
                       string_agg(', $' || 1 + p.ordinality, '' order by p.ordinality), evervec.qualified_name(p_source.target)))
           into v_join, v_visits
@@ -10464,7 +10793,8 @@ revoke execute on function evervec.create_search(evervec.source, text, boolean, 
 --
 -- BEGIN ATOMIC and without SET, so that the planner sees an ordinary ORDER BY … LIMIT on the embedding table. What can be wrong with the
 -- query vector is checked by a condition on no column, which is evaluated once an execution; a limit that is a constant stays one, so that
--- one plan does for all query vectors.
+-- one plan does for all query vectors. What an index of less than full precision gives is put into order by a sort around it; that finds as much
+-- as hnsw.ef_search allows, which is the caller's to set.
 -- A body that is parsed at once follows renames, but makes PostgreSQL refuse to drop what it reads. That is right for our own table;
 -- over the user's (column storage) the body is text, in which everything is qualified, and inlines too.
 -- Locks:  none.
@@ -10475,32 +10805,43 @@ set search_path from current
 as $$
 declare
     v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
-    v_distance   text := format('e.%I %s p_query', p_source.vector_column, (evervec.metric(p_source.distance)).operator);
+    v_compared   record := evervec.comparison(p_source, p_source.search_precision, format('e.%I', p_source.vector_column), 'p_query');
     v_owner      regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_limit      text := format('case when p_limit >= 0 then p_limit else evervec.query_limit(p_query, %s, p_limit) end', v_dimensions);
+    v_keys       record;
 begin
+    select string_agg(format('e.%I as key_%s', k.name, k.ordinality), ', ' order by k.ordinality) as found,
+           string_agg(format('n.key_%s', k.ordinality), ', ' order by k.ordinality) as result
+      into v_keys
+      from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality);
     execute format(
         $sql$
         create or replace function evervec.%1$I(p_query vector, p_limit integer default 10)
         returns table (%2$s, distance double precision)
         language sql stable
         %8$s
-            select %3$s, %4$s
+            %12$s
+            select %3$s, %4$s as distance
               from %5$s e
              where %7$s case when %11$I.vector_dims(p_query) = %6$s and (%10$L <> 'cosine' or %11$I.vector_norm(p_query) > 0) then true
                              else evervec.search_size(p_query, %6$s, %10$L, 0, null, null) = 0 end
-             order by %4$s
-             limit case when p_limit >= 0 then p_limit else evervec.query_limit(p_query, %6$s, p_limit) end;
+             order by %13$s
+             limit %14$s
+            %15$s;
         %9$s
         $sql$,
         'nearest_' || p_source.name,
         (select string_agg(format('%I %s', k.name, t.type), ', ' order by k.ordinality)
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
-        evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
+        v_keys.found, v_compared.distance, evervec.qualified_name(p_source.target), v_dimensions,
         case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end,
         case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
         case when p_source.storage = 'column' then '$nearest$' else 'end' end,
-        p_source.distance, (select n.nspname from pg_extension x join pg_namespace n on n.oid = x.extnamespace where x.extname = 'vector'));
+        p_source.distance, (select n.nspname from pg_extension x join pg_namespace n on n.oid = x.extnamespace where x.extname = 'vector'),
+        case when v_compared.ordering <> v_compared.distance then format('select %s, n.distance from (', v_keys.result) end,
+        v_compared.ordering, v_limit || coalesce(' * ' || nullif(v_compared.pool, 1), ''),
+        case when v_compared.ordering <> v_compared.distance then format(') n order by n.distance limit %s', v_limit) end);
     execute format('comment on function evervec.%I(vector, integer) is %L', 'nearest_' || p_source.name,
                    format('Keys of the rows of %s nearest to p_query (%s dimensions), with the %s distance, nearest first. Raises VE201, VE204.',
                           p_source.relation, v_dimensions, replace(p_source.distance, '_', ' ')));
@@ -10515,6 +10856,31 @@ comment on function evervec.create_search_function(evervec.source) is
 $$Internal. Creates or replaces nearest_<source>.$$;
 
 revoke execute on function evervec.create_search_function(evervec.source) from public;
+
+-- file: functions/track/create_search_functions.sql
+-- create_search_functions: all functions by which a source is searched, those of its filters included.
+--
+-- Locks:  none that matter.
+-- Raises: VE210 a filter's condition is none over a row of the source any more · 2BP01 as create_search
+create or replace function evervec.create_search_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.create_search_function(p_source);
+    perform evervec.create_similar_functions(p_source);
+    if p_source.text_search is not null then
+        perform evervec.create_hybrid_function(p_source);
+    end if;
+    perform evervec.create_filter_functions(p_source, f) from evervec.filter f where f.source_id = p_source.source_id;
+end
+$$;
+
+comment on function evervec.create_search_functions(evervec.source) is
+$$Internal. Creates or replaces nearest_<source>, find_similar_<source>, similar_<source>, hybrid_search_<source> where it keeps words, and those of its filters. Raises VE210, 2BP01.$$;
+
+revoke execute on function evervec.create_search_functions(evervec.source) from public;
 
 -- file: functions/track/create_similar_functions.sql
 -- create_similar_functions: find_similar_<source>, typed, and similar_<source>, by row_key, through which find_similar searches it.
@@ -10681,7 +11047,7 @@ begin
             %3$s,
             content_hash bytea%6$s,
             model_id     integer     not null,
-            embedding    vector(%4$s) not null,
+            embedding    %9$s(%4$s) not null,
             note         text,
             %7$s
             created_at   timestamptz not null default now(),
@@ -10695,7 +11061,8 @@ begin
         case when p_source.storage = 'manual' then 'metadata jsonb not null default ''{}'',' end,
         case when p_source.foreign_key
              then format(', foreign key (%s) references %s (%s) on delete cascade on update cascade', v_keys,
-                         evervec.qualified_name(p_source.relation), evervec.key_list(p_source, null)) end);
+                         evervec.qualified_name(p_source.relation), evervec.key_list(p_source, null)) end,
+        p_source.vector_type);
     -- Out of line (pgvector's default), vectors would cost the planner nothing to read, and it would sort the whole table where the
     -- index answers at once; they also take four times as long to write. What fits into a page stays in the row, uncompressed.
     execute format('alter table %s.%I set (toast_tuple_target = 8160)', v_schema, v_target);
@@ -11242,6 +11609,46 @@ $$Internal. SQL condition: the key of the left alias equals that of the right al
 
 revoke execute on function evervec.key_match(evervec.source, text, boolean, text, boolean) from public;
 
+-- file: functions/track/match_index.sql
+-- match_index: what another index or vector type of a source means for what is there: stored vectors, and the index in use.
+--
+-- A standing index of another kind goes on being used until the one that is wanted takes its place; without one there is nothing to wait for.
+-- Locks:  with another vector type, ACCESS EXCLUSIVE on the embedding table, taken in attempts of half a second with pauses between them;
+--         it is rewritten.
+-- Raises: VE111 a vector type that is not that of the user's own column · 55P03 the table stays locked
+create or replace function evervec.match_index(p_source evervec.source, p_former evervec.source)
+returns evervec.source
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+    v_index      regclass;
+begin
+    if p_source.vector_type <> p_former.vector_type then
+        if p_source.storage = 'column' then
+            perform evervec.check_option('p_vector_type, with a column of your own,', p_source.vector_type, array[p_former.vector_type]);
+        end if;
+        perform evervec.lock_relation(p_source.target, 'access exclusive');
+        for v_index in select x.index from evervec.vector_indexes(p_source) x loop
+            execute format('drop index %s', evervec.qualified_name(v_index));
+        end loop;
+        execute format('alter table %1$s alter column %2$I type %3$s(%4$s) using %2$I::%3$s(%4$s)', evervec.qualified_name(p_source.target),
+                       p_source.vector_column, p_source.vector_type, v_dimensions);
+    end if;
+    if p_source.index_method = 'none' or not exists (select from evervec.vector_indexes(p_source) x where x.valid) then
+        p_source.search_method := p_source.index_method;
+        p_source.search_precision := p_source.index_precision;
+    end if;
+    return p_source;
+end
+$$;
+
+comment on function evervec.match_index(evervec.source, evervec.source) is
+$$Internal. The source with search_method and search_precision set, and its stored vectors of the type that it has now. Raises VE111, 55P03.$$;
+
+revoke execute on function evervec.match_index(evervec.source, evervec.source) from public;
+
 -- file: functions/track/match_key_types.sql
 -- match_key_types: gives the key columns of an embedding table the types that the source's key has now.
 --
@@ -11336,7 +11743,7 @@ revoke execute on function evervec.result_name(text, evervec.filter) from public
 -- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
--- Locks:  those of track and untrack; with another p_text_search or p_bm25, ACCESS EXCLUSIVE on the embedding table.
+-- Locks:  those of track and untrack; with another p_text_search, p_bm25 or p_vector_type, ACCESS EXCLUSIVE on the embedding table.
 -- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source         text,
@@ -11349,7 +11756,11 @@ create or replace function evervec.retrack(
     p_cache          boolean default null,
     p_return_columns text[] default null,
     p_text_search    text default null,
-    p_bm25           boolean default null
+    p_bm25           boolean default null,
+    p_index          text default null,
+    p_precision      text default null,
+    p_vector_type    text default null,
+    p_index_options  jsonb default null
 )
 returns void
 language plpgsql
@@ -11398,6 +11809,8 @@ begin
     if v_source.state = 'suspended' then
         v_source.state := 'active';
     end if;
+    v_source := evervec.with_index(v_source, p_index, p_precision, p_vector_type, p_index_options);
+    v_source := evervec.match_index(v_source, v_former);
     v_source.last_error := null;
     perform evervec.update_source(v_source);
     delete from evervec.dependency d where d.source_id = v_source.source_id;
@@ -11406,12 +11819,7 @@ begin
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
-    perform evervec.create_search_function(v_source);
-    perform evervec.create_similar_functions(v_source);
-    if v_source.text_search is not null then
-        perform evervec.create_hybrid_function(v_source);
-    end if;
-    perform evervec.create_filter_functions(v_source, f) from evervec.filter f where f.source_id = v_source.source_id;
+    perform evervec.create_search_functions(v_source);
     perform evervec.create_triggers(v_source);
     if v_protected then
         perform evervec.create_policies(v_source);
@@ -11423,10 +11831,10 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25 as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25, p_index, p_precision, p_vector_type, p_index_options as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. A worker builds an index of another kind beside the former one, which is used and stands until then; another p_vector_type rewrites the embedding table at once, and drops its index. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -11478,7 +11886,10 @@ revoke execute on function evervec.row_differs(regclass, text[]) from public;
 -- sorted, because a relaxed iterative scan is only almost in order, and gets threshold, returned columns and diversity, which
 -- cannot keep the index from being used any more.
 --
--- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each setting, statement and expression costs
+-- Of an index that knows only the signs of vectors so many more are asked for (v_asked); sorting by their distances puts them right. ivfflat looks
+-- into few of its lists unless told.
+--
+-- hnsw.* and ivfflat.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each setting, statement and expression costs
 -- microseconds that show beside a search of half a millisecond: so they are touched where something keeps rows from being found (a filter,
 -- policies, rows to leave out), or else when the first go was not enough, as after a mass deletion. Good arguments are told by operators; search_size has the words for bad ones.
 --
@@ -11491,7 +11902,7 @@ revoke execute on function evervec.row_differs(regclass, text[]) from public;
 -- p_visits:   how many vectors a scan of the index would have to look at; NULL where an exact search is cheaper
 -- p_result, p_join: what is returned of n, what was found, and of s, joined to it
 -- Locks:  none.
--- needs: functions/search/metric.sql
+-- needs: functions/search/comparison.sql
 -- needs: functions/core/qualified_name.sql
 create or replace function evervec.search_body(
     p_source   evervec.source,
@@ -11508,10 +11919,12 @@ set search_path from current
 as $$
 declare
     v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
-    v_metric     record := evervec.metric(p_source.distance);
-    v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
+    v_compared   record := evervec.comparison(p_source, p_source.search_precision, format('e.%I', p_source.vector_column), '$1');
     v_target     text := evervec.qualified_name(p_source.target);
-    v_reach      text := format('(greatest(v_visits, v_fetch) + coalesce(cardinality($%s), 0))', p_limit + 2);
+    v_reach      text := format('(greatest(v_visits, v_asked) + coalesce(cardinality($%s), 0))', p_limit + 2);
+    v_lists      boolean := p_source.search_method = 'ivfflat';
+    v_setting    text := case when v_lists then 'ivfflat.probes' else 'hnsw.ef_search' end;
+    v_mode       text := case when v_lists then 'ivfflat.iterative_scan' else 'hnsw.iterative_scan' end;
     v_keys       record;
     v_fetch      text;
     v_found      text;
@@ -11537,7 +11950,7 @@ begin
                   from %5$s e %6$s
                  where %7$s ($%8$s is null or (%9$s) is not true)
         $sql$,
-        v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, v_target, p_filter,
+        v_keys.collected, v_keys.variables, v_keys.fetched, v_compared.distance, v_target, p_filter,
         case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_limit + 2, p_excluded);
     v_found := format(
         $sql$
@@ -11545,7 +11958,7 @@ begin
                   from unnest(%2$s, v_distance) as n (%3$s, distance)
                  where n.distance <> 'NaN' and ($%4$s is null or (%1$s)::real >= $%4$s)
         $sql$,
-        format(v_metric.similarity, 'n.distance'), v_keys.variables, v_keys.names, p_limit + 1);
+        format(v_compared.similarity, 'n.distance'), v_keys.variables, v_keys.names, p_limit + 1);
     return format(
         $body$
         #variable_conflict use_variable
@@ -11553,7 +11966,9 @@ begin
             v_fetch   bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
                                          and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
                                     else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
-            v_ef      bigint := current_setting('hnsw.ef_search')::bigint;
+            v_asked   bigint := v_fetch%22$s;
+            v_former  bigint := current_setting(%23$L)::bigint;
+            v_ef      bigint := coalesce(nullif(current_setting('evervec.search_effort', true), '')::bigint, %24$s);
             v_visits  bigint := %7$s;
             v_scan    text;
             v_done    text;
@@ -11565,19 +11980,18 @@ begin
                 v_iterate := %17$s;
                 loop
                     if v_iterate then
-                        v_scan := current_setting('hnsw.iterative_scan');
-                        v_done := set_config('hnsw.iterative_scan', 'relaxed_order', true)
-                                  || set_config('hnsw.ef_search', greatest(v_ef, least(%18$s, 1000))::text, true);
+                        v_scan := current_setting(%25$L);
+                        v_done := set_config(%25$L, 'relaxed_order', true) || set_config(%23$L, (%26$s)::text, true);
                     end if;
                     %9$s
-                     order by %10$s
-                     limit v_fetch
+                     order by %18$s
+                     limit v_asked
                   ) n;
-                    exit when v_iterate or cardinality(v_distance) >= v_fetch;
+                    exit when v_iterate or cardinality(v_distance) >= v_asked;
                     v_iterate := true;
                 end loop;
                 if v_iterate then
-                    v_done := set_config('hnsw.iterative_scan', v_scan, true) || set_config('hnsw.ef_search', v_ef::text, true);
+                    v_done := set_config(%25$L, v_scan, true) || set_config(%23$L, v_former::text, true);
                 end if;
             end if;
             if v_visits is null
@@ -11598,8 +12012,8 @@ begin
                 return query
                 with candidate as materialized (
                     select n.*, e.embedding, row_number() over (order by n.distance, %16$s) as place
-                      from (%14$s) n
-                      cross join lateral (select e.%19$I as embedding from %20$s e where %21$s offset 0) e
+                      from (%14$s%27$s) n
+                      cross join lateral (select e.%19$I::vector as embedding from %20$s e where %21$s offset 0) e
                 )
                 select %13$s, n.similarity, n.distance::real
                   from unnest(evervec.diversify(
@@ -11612,14 +12026,21 @@ begin
         end
         $body$,
         v_dimensions, p_source.distance, p_limit, p_limit + 1, p_limit + 2, p_limit + 3, p_visits,
-        v_keys.declared, v_fetch, v_distance,
+        v_keys.declared, v_fetch, v_compared.distance,
         -- What is best depends on the values that a filter gets.
         case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
         v_keys.stored, p_result, v_found, p_join, v_keys.found,
-        case when p_filter is not null then 'true'
-             else format('%s > v_ef or cardinality($%s) > 0 or row_security_active(%L::regclass)', v_reach, p_limit + 2, v_target) end,
-        v_reach,
-        p_source.vector_column, v_target, v_keys.matched);
+        case when p_filter is not null or v_lists then 'true'
+             else format('%s > v_ef or v_ef <> v_former or cardinality($%s) > 0 or row_security_active(%L::regclass)', v_reach, p_limit + 2, v_target) end,
+        v_compared.ordering,
+        p_source.vector_column, v_target, v_keys.matched,
+        ' * ' || nullif(v_compared.pool, 1), v_setting,
+        case when p_source.search_effort is not null then p_source.search_effort::text
+             when v_lists then format('greatest(v_former, evervec.list_probes(%L::regclass))', v_target)
+             else 'v_former' end,
+        v_mode,
+        case when v_lists then 'v_ef' else format('greatest(v_ef, least(%s, 1000))', v_reach) end,
+        case when v_compared.pool > 1 then format(' order by n.distance, %s limit v_fetch', v_keys.found) end);
 end
 $$;
 
@@ -11787,7 +12208,10 @@ create or replace function evervec.track(
     p_cache           boolean default true,
     p_return_columns  text[] default null,
     p_text_search     text default null,
-    p_bm25            boolean default null
+    p_bm25            boolean default null,
+    p_precision       text default null,
+    p_vector_type     text default 'vector',
+    p_index_options   jsonb default '{}'
 )
 returns text
 language plpgsql
@@ -11802,10 +12226,6 @@ begin
     perform evervec.check_name(v_source.name);
     v_model := evervec.model_named(p_model);
     perform evervec.check_option('p_distance', p_distance, array['cosine', 'l2', 'inner_product', 'l1']);
-    perform evervec.check_option('p_index', p_index, array['hnsw', 'none']);
-    if v_model.dimensions > 2000 then
-        perform evervec.check_option(format('p_index, with %s dimensions,', v_model.dimensions), p_index, array['none']);
-    end if;
     perform evervec.check_option('p_storage', p_storage, array['table', 'column', 'manual']);
     perform evervec.check_option('p_too_long', p_too_long, array['cut', 'dead_letter']);
     if p_foreign_key and p_storage = 'column' then
@@ -11824,7 +12244,9 @@ begin
     v_source.too_long := p_too_long;
     v_source.cache := p_cache;
     v_source.distance := p_distance;
-    v_source.index_method := p_index;
+    v_source := evervec.with_index(v_source, p_index, p_precision, p_vector_type, p_index_options);
+    v_source.search_method := v_source.index_method;
+    v_source.search_precision := v_source.index_precision;
     v_source := evervec.with_priority(v_source, p_priority::text);
     v_source := evervec.with_text_search(v_source, p_text_search, p_bm25);
     v_source := evervec.with_recipe(v_source);
@@ -11844,11 +12266,7 @@ begin
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
-    perform evervec.create_search_function(v_source);
-    perform evervec.create_similar_functions(v_source);
-    if v_source.text_search is not null then
-        perform evervec.create_hybrid_function(v_source);
-    end if;
+    perform evervec.create_search_functions(v_source);
     perform evervec.create_triggers(v_source);
     if p_storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = p_relation) then
         perform evervec.create_policies(v_source);
@@ -11861,10 +12279,10 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. p_bm25: whether pg_textsearch ranks what the words find, for which the texts are kept too; default where that extension is installed. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw, ivfflat or none; built once vectors are there. p_precision: what the index knows of a vector: full (up to 2,000 dimensions), half (two bytes a member, up to 4,000), or bit (the signs of its members, any number; what it finds is ranked by the vectors themselves; not with l1); default: the first of these that the dimensions allow. p_vector_type: type of the stored vectors: vector, or halfvec, with members of two bytes and no more than half as precision. p_index_options: m (2 to 100) and ef_construction (4 to 1,000) for hnsw; lists (1 to 32,768; default: chosen from the number of rows) for ivfflat; with bit, rerank (1 to 1,000, default 20): how many times more rows than are wanted the index is asked for. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. p_bm25: whether pg_textsearch ranks what the words find, for which the texts are kept too; default where that extension is installed. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb) from public;
 
 -- file: functions/track/untrack.sql
 -- untrack: takes back all that track made; the vectors stay unless they are to go.
@@ -11938,6 +12356,13 @@ as $$
            return_attributes  = p_source.return_attributes,
            text_search        = p_source.text_search,
            bm25               = p_source.bm25,
+           vector_type        = p_source.vector_type,
+           index_method       = p_source.index_method,
+           index_precision    = p_source.index_precision,
+           index_options      = p_source.index_options,
+           search_method      = p_source.search_method,
+           search_precision   = p_source.search_precision,
+           search_effort      = p_source.search_effort,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id
@@ -12003,7 +12428,7 @@ begin
 
     for v_column in
         select c.name, c.type
-          from (values (p_source.vector_column, format('vector(%s)', p_dimensions)), (p_source.model_column, 'text'),
+          from (values (p_source.vector_column, format('%s(%s)', p_source.vector_type, p_dimensions)), (p_source.model_column, 'text'),
                        (p_source.version_column, 'integer'), (p_source.hash_column, 'bytea'),
                        (p_source.time_column, 'timestamp with time zone')) as c (name, type)
          where c.name is not null
@@ -12031,6 +12456,98 @@ comment on function evervec.with_columns(evervec.source, jsonb, integer) is
 $$Internal. The source with the names of its storage columns set, and these columns made where they are not there. Raises VE107, VE111.$$;
 
 revoke execute on function evervec.with_columns(evervec.source, jsonb, integer) from public;
+
+-- file: functions/track/with_index.sql
+-- with_index: a source with the type of its stored vectors and the index over them that are wanted; NULL keeps what it has.
+--
+-- An index takes vectors of up to 2,000 dimensions as they are, of up to 4,000 with members of two bytes (half), and more by their signs (bit).
+-- Signs tell directions: they say nothing of what is near by l1. ivfflat does not know l1 at all.
+-- Locks:  none.
+-- Raises: VE111 an option has a value that it does not take, or not with the others
+create or replace function evervec.with_index(
+    p_source      evervec.source,
+    p_index       text,
+    p_precision   text,
+    p_vector_type text,
+    p_options     jsonb
+)
+returns evervec.source
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+    v_former     evervec.source := p_source;
+    v_allowed    text[];
+    v_most       jsonb;
+    v_option     record;
+begin
+    p_source.index_method := coalesce(p_index, p_source.index_method);
+    p_source.vector_type := coalesce(p_vector_type, p_source.vector_type);
+    perform evervec.check_option('p_index', p_source.index_method, array['hnsw', 'ivfflat', 'none']);
+    perform evervec.check_option('p_vector_type', p_source.vector_type, array['vector', 'halfvec']);
+    p_source.index_precision := coalesce(
+        p_precision,
+        case when p_source.vector_type = v_former.vector_type then v_former.index_precision end,
+        evervec.default_precision(p_source));
+    v_allowed := array['full', 'half', 'bit'];
+    perform evervec.check_option('p_precision', p_source.index_precision, v_allowed);
+    if p_source.index_method <> 'none' then
+        if p_source.vector_type = 'halfvec' or v_dimensions > 2000 then
+            v_allowed := array_remove(v_allowed, 'full');
+        end if;
+        if v_dimensions > 4000 then
+            v_allowed := array_remove(v_allowed, 'half');
+        end if;
+        if p_source.distance = 'l1' then
+            v_allowed := array_remove(v_allowed, 'bit');
+        end if;
+        if p_source.distance = 'l1' and (p_source.index_method = 'ivfflat' or v_dimensions > 4000) then
+            perform evervec.check_option(
+                format('p_index, with %s dimensions and distance l1,', v_dimensions), p_source.index_method,
+                case when v_dimensions > 4000 then array['none'] else array['hnsw', 'none'] end);
+        end if;
+        perform evervec.check_option(
+            format('p_precision, with %s dimensions of type %s and distance %s,', v_dimensions, p_source.vector_type, p_source.distance),
+            p_source.index_precision, v_allowed);
+    end if;
+
+    p_source.index_options := coalesce(
+        p_options,
+        case when (p_source.index_method, p_source.index_precision) = (v_former.index_method, v_former.index_precision)
+             then v_former.index_options end,
+        '{}');
+    if jsonb_typeof(p_source.index_options) <> 'object' then
+        perform evervec.check_option('p_index_options', p_source.index_options::text, array['a JSON object']);
+    end if;
+    v_most := case p_source.index_method when 'hnsw' then '{"m": [2, 100], "ef_construction": [4, 1000]}'
+                                         when 'ivfflat' then '{"lists": [1, 32768]}' else '{}' end::jsonb
+              || case when p_source.index_method <> 'none' and p_source.index_precision = 'bit' then '{"rerank": [1, 1000]}' else '{}' end::jsonb;
+    for v_option in select o.key, o.value, v_most -> o.key as range from jsonb_each(p_source.index_options) as o (key, value) loop
+        if v_option.range is null then
+            perform evervec.check_option(
+                format('a member of p_index_options, with p_index %s and p_precision %s,', p_source.index_method, p_source.index_precision),
+                v_option.key, array(select jsonb_object_keys(v_most)));
+        elsif (v_option.value::text ~ '^\d{1,5}$'
+               and v_option.value between v_option.range -> 0 and v_option.range -> 1) is not true then
+            perform evervec.check_option(format('p_index_options, %s,', v_option.key), v_option.value::text,
+                                         array[format('a whole number from %s to %s', v_option.range -> 0, v_option.range -> 1)]);
+        end if;
+    end loop;
+    -- pgvector's own rule, and its defaults.
+    if p_source.index_method = 'hnsw'
+       and coalesce((p_source.index_options ->> 'ef_construction')::integer, 64) < 2 * coalesce((p_source.index_options ->> 'm')::integer, 16) then
+        perform evervec.check_option('p_index_options, ef_construction,', coalesce(p_source.index_options ->> 'ef_construction', '64'),
+                                     array['at least twice m']);
+    end if;
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_index(evervec.source, text, text, text, jsonb) is
+$$Internal. The source with vector_type, index_method, index_precision and index_options set; NULL keeps what it has, or is the default. Raises VE111.$$;
+
+revoke execute on function evervec.with_index(evervec.source, text, text, text, jsonb) from public;
 
 -- file: functions/track/with_key.sql
 -- with_key: a source with its primary key as the catalog has it now, and the partitions that are there.
@@ -12299,12 +12816,14 @@ revoke execute on function evervec.with_text_search(evervec.source, text, boolea
 --
 -- Reads neither the tracked tables nor their recipes, so it answers whatever is broken.
 -- needs: functions/control/doctor_budget.sql
+-- needs: functions/control/doctor_lists.sql
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_protection.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
 -- needs: functions/index/index_due.sql
+-- needs: functions/index/index_of.sql
 -- needs: functions/queue/estimated_rows.sql
 create or replace view evervec.alerts as
 with change as (
@@ -12375,6 +12894,11 @@ select s.name as source, 'index not built' as alert, null as since,
   cross join lateral (select evervec.estimated_rows(s.target) as vectors) v
  where v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
    and evervec.index_due(s)
+   and (evervec.index_of(s)).valid is not true
+union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
+  cross join lateral evervec.doctor_lists(s) f
 union all
 select s.name as source, 'failing' as alert, null as since, s.last_error as problem,
        format('select * from evervec.doctor(%L);', s.name) as remedy
@@ -12382,7 +12906,7 @@ select s.name as source, 'failing' as alert, null as since, s.last_error as prob
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, lists of ivfflat that do not fit, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
 
 -- file: views/cost.sql
 -- cost: what each day cost, by source and model.
@@ -12538,4 +13062,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '7f2bf47df2f2b0682eb9af3e7dfc0a5fa6229a798baa6813410fcac9a4320505');
+values ('evervec_0002_functions', '35277877ddd21b1b744f3019f67028ed7193a5c1ad76e1b34df9d46e26184177');

@@ -49,7 +49,7 @@ def wait_over(conn: psycopg.Connection) -> None:
         ("select evervec.backfill('film')", False),
         ("truncate film_embedding", False),
         ("select evervec.build_index('film')", False),
-        ("update evervec.source set index_method = 'none'", False),
+        ("update evervec.source set index_method = 'none', search_method = 'none'", False),
         ("drop table film, film_embedding cascade", False),
     ],
 )
@@ -191,7 +191,8 @@ def test_a_role_that_may_not_see_how_far_a_build_is_sees_that_there_is_one(
         filled.execute(
             f"""
             grant usage on schema evervec to {watcher}; grant select on evervec.status to {watcher};
-            grant execute on function evervec.index_of, evervec.estimated_rows to {watcher};
+            grant execute on function
+                evervec.index_of, evervec.vector_indexes, evervec.estimated_rows to {watcher};
             """
         )
         writer.execute("lock table film_embedding in row exclusive mode")
