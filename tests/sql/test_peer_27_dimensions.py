@@ -299,3 +299,20 @@ def test_an_effort_of_its_own_is_put_back(conn: psycopg.Connection) -> None:
         conn.execute(f"select id from evervec.find_similar_item('{shape.query}', 5)".encode())
         assert value(conn, "show hnsw.ef_search") == "40"
         assert value(conn, "show hnsw.iterative_scan") == "off"
+
+
+@pytest.mark.parametrize("options", ["p_precision => 'half'", "p_vector_type => 'halfvec'"])
+def test_a_member_that_two_bytes_cannot_hold_is_refused(
+    conn: psycopg.Connection, options: str
+) -> None:
+    conn.execute("select evervec.add_model('wide', 'toy', 2)")
+    conn.execute("create table item (id integer primary key); insert into item values (1)")
+    conn.execute(
+        "select evervec.track('item', p_model => 'wide', p_storage => 'manual',"
+        f" {options})".encode()
+    )
+    put = "select evervec.put_embedding('item', '{\"id\": 1}', %s::vector)"
+    with raises(conn, "VE201", "no place in two bytes a member"):
+        conn.execute(put, ["[1,70000]"])
+    conn.execute(put, ["[1,65504]"])
+    assert value(conn, "select embedding::text from item_embedding") == "[1,65504]"
