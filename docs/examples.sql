@@ -78,6 +78,9 @@ alter table film alter column director type varchar(200);
 -- After suspend; or at any time, to give the source another recipe.
 select evervec.retrack('film', p_columns => '{title,genres,director,year}', p_text_search => 'english');
 
+-- Another index, half as large; the former one is used until a worker has built it.
+select evervec.retrack('film', p_precision => 'half');
+
 -- worker
 
 -- example: pause

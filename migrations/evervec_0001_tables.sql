@@ -150,7 +150,13 @@ create table evervec.source (
     version_column     text,
     version            integer     not null default 1,
     distance           text        not null,
+    vector_type        text        not null default 'vector',
     index_method       text        not null,
+    index_precision    text        not null default 'full',
+    index_options      jsonb       not null default '{}',
+    search_method      text        not null,
+    search_precision   text        not null default 'full',
+    search_effort      integer,
     priority           smallint    not null default 5,
     priority_sql       text,
     too_long           text        not null default 'cut',
@@ -179,6 +185,10 @@ create table evervec.source (
     constraint source_foreign_key_check check (not foreign_key or storage <> 'column'),
     constraint source_distance_check check (distance in ('cosine', 'l2', 'inner_product', 'l1')),
     constraint source_index_method_check check (index_method in ('hnsw', 'ivfflat', 'none')),
+    constraint source_vector_type_check check (vector_type in ('vector', 'halfvec')),
+    constraint source_index_precision_check check (index_precision in ('full', 'half', 'bit')),
+    constraint source_index_options_check check (jsonb_typeof(index_options) = 'object'),
+    constraint source_search_effort_check check (search_effort > 0),
     constraint source_priority_check check (priority between 1 and 10),
     constraint source_too_long_check check (too_long in ('cut', 'dead_letter')),
     constraint source_bm25_check check (not bm25 or text_search is not null),
@@ -205,6 +215,14 @@ comment on column evervec.source.retention is
 $$Which rows are settled, and archived by maintenance: older_than, column, where; NULL: none.$$;
 comment on column evervec.source.views is
 $$The views <source>_active and <source>_archived, as add_views made them; empty while the source is suspended, NULL: not wanted.$$;
+comment on column evervec.source.vector_type is
+$$Type of the stored vectors: vector, with members of four bytes, or halfvec, of two.$$;
+comment on column evervec.source.index_precision is
+$$What the index knows of a vector: its members (full), of two bytes each (half), or their signs (bit).$$;
+comment on column evervec.source.search_method is
+$$The index that searches are written for, as search_precision: another one than index_method and index_precision say while that is not built yet.$$;
+comment on column evervec.source.search_effort is
+$$What searches set hnsw.ef_search or ivfflat.probes to; NULL: as the session has it.$$;
 comment on column evervec.source.partitions is
 $$The partitions that were there at the last look; ATTACH and DETACH fire no trigger, so tick() compares.$$;
 comment on column evervec.source.pass_kind is

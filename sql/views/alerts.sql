@@ -2,6 +2,7 @@
 --
 -- Reads neither the tracked tables nor their recipes, so it answers whatever is broken.
 -- needs: functions/control/doctor_budget.sql
+-- needs: functions/control/doctor_lists.sql
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_protection.sql
 -- needs: functions/control/doctor_signals.sql
@@ -9,6 +10,7 @@
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
 -- needs: functions/index/index_due.sql
+-- needs: functions/index/index_of.sql
 -- needs: functions/queue/estimated_rows.sql
 create or replace view evervec.alerts as
 with change as (
@@ -83,6 +85,11 @@ select s.name as source, 'index not built' as alert, null as since,
   cross join lateral (select evervec.estimated_rows(s.target) as vectors) v
  where v.vectors >= evervec.setting_number('alert_vectors_without_index', 10000)
    and evervec.index_due(s)
+   and (evervec.index_of(s)).valid is not true
+union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
+  cross join lateral evervec.doctor_lists(s) f
 union all
 select s.name as source, 'failing' as alert, null as since, s.last_error as problem,
        format('select * from evervec.doctor(%L);', s.name) as remedy
@@ -90,4 +97,4 @@ select s.name as source, 'failing' as alert, null as since, s.last_error as prob
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, signals that fail, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, lists of ivfflat that do not fit, signals that fail, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;

@@ -41,9 +41,11 @@ _GENERATED = {
 _NEVER = {
     "track": {
         "VE101",  # backfill(): of the source that it has just made
+        "VE210",  # which has no filters yet
     }
     | (_GENERATED - {"VE108"}),
     "retrack": _GENERATED,
+    "build_index": _GENERATED | {"VE111"},  # cached_query(): of the kind that it is asked for
     "add_filter": _GENERATED | {"VE111"},  # cached_query(): of the kind that it is asked for
     "egress": {"VE104"},  # template_parts(): of a template that track has taken
     "alerts": {"VE101"},  # it asks about sources that there are

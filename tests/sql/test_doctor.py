@@ -394,6 +394,87 @@ def test_an_invalid_index(well: psycopg.Connection, superuser_conn: psycopg.Conn
     assert value(well, "select index_state from evervec.status") == "valid"
 
 
+def test_an_invalid_index_beside_the_one_in_use_is_advice(
+    well: psycopg.Connection, superuser_conn: psycopg.Connection
+) -> None:
+    well.execute("create index on film_embedding using hnsw (embedding vector_cosine_ops)")
+    superuser_conn.execute(
+        "update pg_index set indisvalid = false"
+        " where indexrelid = 'film_embedding_embedding_idx1'::regclass"
+    )
+
+    mend(well, told(well, "invalid index", "advice"))
+
+    assert value(well, "select to_regclass('film_embedding_embedding_idx1')") is None
+    assert value(well, "select index_state from evervec.status") == "valid"
+
+
+def test_a_former_index_is_used_until_another_is_built(well: psycopg.Connection) -> None:
+    well.execute("select evervec.retrack('film', p_precision => 'half')")
+    drain(well)
+    assert value(well, "select index_state from evervec.status") == "valid"
+    assert alerts(well) == []
+
+    mend(well, told(well, "former index", "advice"))
+
+    assert value(well, "select to_regclass('film_embedding_embedding_idx')") is None
+
+
+def test_lists_that_fit_no_more_are_chosen_anew(well: psycopg.Connection) -> None:
+    well.execute("select evervec.retrack('film', p_index => 'ivfflat')")
+    drain(well)
+    well.execute("select evervec.build_index('film')")
+    assert examine(well) == []
+    well.execute("alter index film_embedding_embedding_idx2 set (lists = 2)")
+
+    assert only(alerts(well))["alert"] == "unfit lists"
+    mend(well, told(well, "unfit lists", "advice"))
+
+    assert alerts(well) == []
+
+
+def test_lists_that_were_set_and_do_not_fit(well: psycopg.Connection) -> None:
+    well.execute(
+        "select evervec.retrack('film', p_index => 'ivfflat', p_index_options => '{\"lists\": 41}')"
+    )
+    drain(well)
+    well.execute("select evervec.build_index('film')")
+
+    well.execute(told(well, "unfit lists", "advice")["remedy"].encode())
+    drain(well)
+
+    mend(well, told(well, "unfit lists", "advice"))
+
+
+def test_many_dead_vectors(well: psycopg.Connection) -> None:
+    well.execute("alter table film_embedding set (autovacuum_enabled = off)")
+    well.execute("drop index film_embedding_embedding_idx")
+    well.execute(
+        "insert into film_embedding (content_hash, model_id, embedding, id)"
+        " select '', 1, '[1,1,1,1]', g from generate_series(1000, 12000) g"
+    )
+    well.execute("delete from film_embedding where id >= 1000")
+    well.execute("select pg_stat_force_next_flush()")
+    well.execute("select evervec.build_index('film')")
+
+    mend(well, told(well, "dead vectors", "advice"))
+
+
+def test_a_further_index_over_a_column_of_the_users_own(conn: psycopg.Connection) -> None:
+    add_toy_model(conn)
+    conn.execute(
+        "create table film (id integer primary key, title text);"
+        "insert into film values (1, 'A');"
+        "select evervec.track('film', '{title}', p_model => 'toy', p_storage => 'column')"
+    )
+    drain(conn)
+    conn.execute("select evervec.build_index('film')")
+    assert examine(conn) == []
+    conn.execute("create index on film using hnsw (embedding vector_l2_ops)")
+
+    mend(conn, told(conn, "further index", "advice"))
+
+
 def test_stuck_leases(well: psycopg.Connection) -> None:
     well.execute("update film set title = 'New' where id = 1")
     assert len(claim(well)) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 import pytest
@@ -49,7 +49,7 @@ def wait_over(conn: psycopg.Connection) -> None:
         ("select evervec.backfill('film')", False),
         ("truncate film_embedding", False),
         ("select evervec.build_index('film')", False),
-        ("update evervec.source set index_method = 'none'", False),
+        ("update evervec.source set index_method = 'none', search_method = 'none'", False),
         ("drop table film, film_embedding cascade", False),
     ],
 )
@@ -158,6 +158,76 @@ def test_peer_26_a_build_shows_its_progress(filled: psycopg.Connection, url: str
     assert state(filled) == ("valid", None)
 
 
+def vector_indexes(conn: psycopg.Connection) -> list[tuple[str, bool]]:
+    """Name and validity of each index over the vectors."""
+    found = rows(conn, "select x.* from evervec.source s, evervec.vector_indexes(s) x order by 1")
+    return [(row["index"], row["valid"]) for row in found]
+
+
+@pytest.mark.usefixtures("recent_pgvector")
+@pytest.mark.parametrize("former", [False, True], ids=["the first", "in the place of another"])
+@pytest.mark.parametrize("place", ["before", "meanwhile", "after"])
+def test_peer_26_a_build_is_killed_doctor_tells_and_one_valid_index_is_left(
+    filled: psycopg.Connection,
+    superuser_conn: psycopg.Connection,
+    url: str,
+    place: str,
+    former: bool,
+) -> None:
+    options = '{"m": 100, "ef_construction": 1000}'
+    if former:
+        filled.execute("select evervec.build_index('film')")
+    filled.execute("select evervec.retrack('film', p_index_options => %s)", [options])
+    drain(filled)
+    if place == "meanwhile":
+        filled.execute(
+            "insert into film_embedding (content_hash, model_id, embedding, id)"
+            " select '', 1, array[random(), random(), random(), random()]::vector, g"
+            "   from generate_series(1000, 4000) g"
+        )
+    phase = "select phase from pg_stat_progress_create_index"
+    with (
+        psycopg.connect(url, autocommit=True) as builder,
+        psycopg.connect(url) as writer,
+        psycopg.connect(url) as reader,
+    ):
+        if place == "before":
+            writer.execute("lock table film_embedding in row exclusive mode")
+        if place == "after":
+            reader.execute("set transaction isolation level repeatable read")
+            reader.execute("select")
+        statement = value(filled, BUILD)
+        built = threading.Thread(target=_ends, args=(builder, statement))
+        built.start()
+        reached = {
+            "before": "waiting for writers before build",
+            "meanwhile": "building index: loading tuples",
+            "after": "waiting for old snapshots",
+        }
+        until(lambda: [row["phase"] for row in rows(superuser_conn, phase)] == [reached[place]])
+        superuser_conn.execute("select pg_terminate_backend(%s)", [builder.info.backend_pid])
+        built.join(timeout=20)
+        writer.rollback()
+        reader.rollback()
+    until(lambda: not rows(superuser_conn, phase))
+    assert [valid for _, valid in vector_indexes(filled)] == [True] * former + [False]
+    filled.execute("delete from film_embedding where id >= 1000")
+
+    (finding,) = rows(filled, "select finding, remedy from evervec.doctor()")
+    assert finding["finding"] == "invalid index"
+    filled.execute(finding["remedy"])
+
+    ((_, valid),) = vector_indexes(filled)
+    assert valid
+    assert rows(filled, "select from evervec.doctor()") == []
+    assert value(filled, BUILD) is None
+
+
+def _ends(conn: psycopg.Connection, statement: str) -> None:
+    with suppress(psycopg.OperationalError):
+        conn.execute(statement)
+
+
 @pytest.mark.usefixtures("recent_pgvector")
 def test_peer_26_nobody_begins_what_another_builds(filled: psycopg.Connection, url: str) -> None:
     with psycopg.connect(url) as writer:
@@ -191,7 +261,8 @@ def test_a_role_that_may_not_see_how_far_a_build_is_sees_that_there_is_one(
         filled.execute(
             f"""
             grant usage on schema evervec to {watcher}; grant select on evervec.status to {watcher};
-            grant execute on function evervec.index_of, evervec.estimated_rows to {watcher};
+            grant execute on function
+                evervec.index_of, evervec.vector_indexes, evervec.estimated_rows to {watcher};
             """
         )
         writer.execute("lock table film_embedding in row exclusive mode")

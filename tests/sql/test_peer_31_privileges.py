@@ -74,6 +74,7 @@ def test_peer_31_a_granted_worker_can_do_nothing_else(
             "archived_rows",
             "partitions_of",
         ),
+        "vector_indexes",
         *("check_ring", "check_token"),
         *("current_user_id", "acts_for_all", "check_user"),
         *("update_user_embedding", "update_user_embeddings"),

@@ -66,7 +66,7 @@ def asked_the_index(conn: psycopg.Connection, call: str) -> int:
     scans = (
         "select sum(pg_stat_get_xact_numscans(i.indexrelid)) from pg_index i"
         " join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam"
-        " where a.amname = 'hnsw'"
+        " where a.amname in ('hnsw', 'ivfflat')"
     )
     with conn.transaction():
         before = value(conn, scans) or 0

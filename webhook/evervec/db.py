@@ -121,11 +121,14 @@ class Database(Session):
         cache: bool = True,
         text_search: str | None = None,
         bm25: bool | None = None,
+        precision: str | None = None,
+        vector_type: str = "vector",
+        index_options: str = "{}",
         retention: str | None = None,
     ) -> str:
         """Begin to keep embeddings of a table; the source's name.
 
-        depends_on, storage_columns and retention are JSON texts.
+        depends_on, storage_columns, index_options and retention are JSON texts.
         """
         return str(
             self._value(
@@ -135,7 +138,8 @@ class Database(Session):
                 " p_priority => %s::text, p_text_sql => %s, p_where => %s,"
                 " p_depends_on => %s::jsonb, p_storage => %s, p_storage_columns => %s::jsonb,"
                 " p_foreign_key => %s, p_too_long => %s, p_cache => %s, p_text_search => %s,"
-                " p_bm25 => %s::boolean, p_retention => %s::jsonb)",
+                " p_bm25 => %s::boolean, p_precision => %s, p_vector_type => %s,"
+                " p_index_options => %s::jsonb, p_retention => %s::jsonb)",
                 relation,
                 None if columns is None else list(columns),
                 template,
@@ -155,6 +159,9 @@ class Database(Session):
                 cache,
                 text_search,
                 bm25,
+                precision,
+                vector_type,
+                index_options,
                 retention,
             )
         )
@@ -180,16 +187,21 @@ class Database(Session):
         cache: bool | None = None,
         text_search: str | None = None,
         bm25: bool | None = None,
+        index: str | None = None,
+        precision: str | None = None,
+        vector_type: str | None = None,
+        index_options: str | None = None,
         retention: str | None = None,
     ) -> None:
-        """Bring a source back, with the recipe that it has or another.
+        """Bring a source back, with the recipe and the index that it has or others.
 
-        depends_on and retention are JSON texts.
+        depends_on, index_options and retention are JSON texts.
         """
         self._value(
             "select evervec.retrack(%s, p_columns => %s::text[], p_template => %s, p_text_sql =>"
             " %s, p_where => %s, p_depends_on => %s::jsonb, p_too_long => %s,"
             " p_cache => %s::boolean, p_text_search => %s, p_bm25 => %s::boolean,"
+            " p_index => %s, p_precision => %s, p_vector_type => %s, p_index_options => %s::jsonb,"
             " p_retention => %s::jsonb)",
             source,
             None if columns is None else list(columns),
@@ -201,6 +213,10 @@ class Database(Session):
             cache,
             text_search,
             bm25,
+            index,
+            precision,
+            vector_type,
+            index_options,
             retention,
         )
 

@@ -19,7 +19,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'leases', 'updates', 'children', 'recipe', 'filters', 'signals', 'words'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'lists', 'vectors', 'leases', 'updates', 'children', 'recipe', 'filters', 'signals', 'words'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -47,6 +47,6 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, filters and signals, dropped tables, changed keys, missing or invalid indexes, stuck leases, a spent budget, a growing log, failing upkeep, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error, advice, or info (by what the webhook is rung); problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, filters and signals, dropped tables, changed keys, missing, invalid or former indexes, lists of ivfflat that do not fit, many dead vectors, stuck leases, a spent budget, a growing log, failing upkeep, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error, advice, or info (by what the webhook is rung); problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;

@@ -7,11 +7,15 @@ language sql stable
 set search_path from current
 as $$
     select 'old pgvector', 'advice',
-           format('pgvector is %s; 0.8.4 and later have fixes for index builds and vacuum. Upgrade its package first.', x.extversion),
+           format('pgvector is %s. Mended since: %s. Upgrade its package first.', x.extversion, string_agg(f.fault, '; ' order by f.mended)),
            'alter extension vector update;'
       from pg_extension x
+      join (values (array[0, 8, 2], 'a buffer overflow in parallel builds of hnsw, which crashes the server or tells what is in other tables (CVE-2026-3172)'),
+                   (array[0, 8, 3], 'VACUUM can damage an hnsw index'),
+                   (array[0, 8, 4], 'VACUUM of an hnsw index can fail with "hnsw graph not repaired"')) as f (mended, fault)
+        on string_to_array(substring(x.extversion, '^\d+(?:\.\d+)*'), '.')::integer[] < f.mended
      where x.extname = 'vector'
-       and string_to_array(substring(x.extversion, '^\d+(?:\.\d+)*'), '.')::integer[] < array[0, 8, 4]
+     group by x.extversion
     union all
     select 'open schema', 'advice',
            format('Everybody may create objects in schema %I, where pgvector lives and every function of evervec looks names up.', n.nspname),

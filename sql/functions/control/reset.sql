@@ -19,12 +19,7 @@ begin
     perform evervec.check_option(format('the storage of "%s", for a reset,', v_source.name), v_source.storage, array['table', 'column']);
     perform evervec.lock_relation(v_source.target, 'access exclusive');
     for v_index in
-        select i.indexrelid
-          from pg_index i
-          join pg_class c on c.oid = i.indexrelid
-          join pg_am m on m.oid = c.relam and m.amname in ('hnsw', 'ivfflat')
-          join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attname = v_source.vector_column
-         where i.indrelid = v_source.target
+        select x.index from evervec.vector_indexes(v_source) x
     loop
         execute format('drop index %s', evervec.qualified_name(v_index));
     end loop;

@@ -3,6 +3,7 @@
 -- Locks:  none.
 -- needs: functions/core/qualified_name.sql
 -- needs: functions/core/bm25_schema.sql
+-- needs: functions/track/default_precision.sql
 create or replace function evervec.track_statement(
     p_source   evervec.source,
     p_relation text default null,
@@ -23,6 +24,9 @@ as $$
         'p_name => ' || quote_literal(coalesce(p_name, p_source.name)),
         'p_distance => ' || quote_literal(nullif(p_source.distance, 'cosine')),
         'p_index => ' || quote_literal(nullif(p_source.index_method, 'hnsw')),
+        'p_precision => ' || quote_literal(nullif(p_source.index_precision, evervec.default_precision(p_source))),
+        'p_vector_type => ' || quote_literal(nullif(p_source.vector_type, 'vector')),
+        'p_index_options => ' || quote_literal(nullif(p_source.index_options, '{}')),
         'p_priority => ' || quote_literal(coalesce(p_source.priority_sql, nullif(p_source.priority, 5)::text)),
         'p_storage => ' || quote_literal(nullif(p_source.storage, 'table')),
         'p_too_long => ' || quote_literal(nullif(p_source.too_long, 'cut')),

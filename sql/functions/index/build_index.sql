@@ -2,8 +2,8 @@
 --
 -- For scripts that have nothing but SQL. Writes of vectors, and deletes from the source, wait while it builds; a worker builds it
 -- concurrently instead.
--- Locks:  SHARE on the embedding table.
--- Raises: VE101 unknown source
+-- Locks:  SHARE on the embedding table; where it takes the place of another index, that of replace_index.
+-- Raises: VE101 unknown source · VE210, 2BP01, 55P03 as replace_index
 create or replace function evervec.build_index(p_source text)
 returns boolean
 language plpgsql
@@ -17,10 +17,14 @@ begin
     loop
         select * into v_index from evervec.wanted_index(v_source);
         exit when v_index.column_name is null;
-        if v_index.index is not null then
+        if v_index.step = 'drop' then
             execute format('drop index %s', evervec.qualified_name(v_index.index));
+        elsif v_index.step = 'create' then
+            execute evervec.index_definition(v_source, '', v_index.column_name);
+        else
+            perform evervec.replace_index(p_source);
+            v_source := evervec.source_named(p_source);
         end if;
-        execute evervec.index_definition(v_source, '', v_index.column_name);
         v_built := true;
     end loop;
     return v_built;
@@ -28,6 +32,6 @@ end
 $$;
 
 comment on function evervec.build_index(text) is
-$$Builds the index of a source's vectors, and that of their words (p_text_search), blocking writes of vectors meanwhile; true when one was built, false when they stood or none is wanted. Raises VE101.$$;
+$$Builds the index of a source's vectors, and that of their words (p_text_search), blocking writes of vectors meanwhile; true when one was built, false when they stood or none is wanted. One that takes the place of another (retrack with other p_index options) locks the embedding table ACCESS EXCLUSIVE for a moment. Raises VE101, VE210, 2BP01, 55P03.$$;
 
 revoke execute on function evervec.build_index(text) from public;

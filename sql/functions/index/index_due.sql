@@ -2,7 +2,7 @@
 --
 -- One build over everything costs far less than as many inserts into a standing index, so it is put off until a fill is all but over.
 -- Where writes never let the queue become that short, it is due all the same, some time after the last slice of a pass. That of the words,
--- which costs an insert little, is due once that of the vectors stands; that of their texts is put off as well.
+-- which costs an insert little, is due once that of the vectors stands, and so is having searches use a new one; that of their texts is put off as well.
 -- Locks:  none.
 create or replace function evervec.index_due(p_source evervec.source)
 returns boolean
@@ -18,7 +18,7 @@ begin
     if v_index.column_name is null or v_index.building
        or not exists (select from pg_class c where c.oid = p_source.target) then
         return false;
-    elsif v_index.column_name = 'document' then
+    elsif v_index.column_name = 'document' or v_index.step = 'replace' then
         return true;
     end if;
     if p_source.pass_at > now() - evervec.setting_interval('index_wait', '15 minutes') then

@@ -1,7 +1,9 @@
 -- index_of: the vector index of a source, or that of its words, if there is one, and whether it can be used; if not yet, how far its build is.
 --
 -- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
+-- While another one takes its place it is that one, once it is there.
 -- Locks:  none.
+-- needs: functions/index/vector_indexes.sql
 create or replace function evervec.index_of(
     p_source     evervec.source,
     p_column     text default null,
@@ -15,13 +17,18 @@ set search_path from current
 as $$
     select x.index, x.valid, b.pid is not null, b.progress
       from (
-        select i.indexrelid::regclass as index, i.indisvalid as valid
-          from pg_index i
-          join pg_class c on c.oid = i.indexrelid
-          join pg_am a on a.oid = c.relam
-          join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = coalesce(p_column, p_source.vector_column)
-         where i.indrelid = p_source.target and a.amname in ('hnsw', 'ivfflat', 'gin', 'bm25')
-         order by i.indisvalid desc
+        select u.index, u.valid
+          from (
+            select v.index, v.valid, v.fits from evervec.vector_indexes(p_source) v where coalesce(p_column, p_source.vector_column) = p_source.vector_column
+            union all
+            select i.indexrelid::regclass, i.indisvalid, true
+              from pg_index i
+              join pg_class c on c.oid = i.indexrelid
+              join pg_am a on a.oid = c.relam
+              join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = p_column
+             where i.indrelid = p_source.target and a.amname in ('gin', 'bm25')
+          ) u
+         order by u.valid and u.fits desc, u.valid
          limit 1
       ) x
       left join lateral (

@@ -4,14 +4,18 @@
 -- once, with the smaller key. The last row of a full slice names where it ended.
 -- Locks:  none.
 -- Raises: VE101 unknown source · VE202 bad row_key
-create or replace function evervec.duplicates_of(p_source text, p_after jsonb, out after jsonb, out query text)
+-- needs: functions/search/comparison.sql
+-- needs: functions/search/list_probes.sql
+create or replace function evervec.duplicates_of(p_source text, p_after jsonb, out after jsonb, out query text, out pool integer, out probes integer)
 language plpgsql stable security definer
 set search_path from current
 as $$
 declare
-    v_source evervec.source := evervec.source_named(p_source);
-    v_metric record := evervec.metric(v_source.distance);
+    v_source   evervec.source := evervec.source_named(p_source);
+    v_compared record := evervec.comparison(v_source, v_source.search_precision, format('e.%I', v_source.vector_column), 's."evervec vector"');
 begin
+    pool := v_compared.pool;
+    probes := case when v_source.search_method = 'ivfflat' then coalesce(v_source.search_effort, evervec.list_probes(v_source.target)) end;
     after := case when p_after is not null then evervec.check_row_key(v_source, p_after) end;
     query := format(
         $sql$
@@ -27,10 +31,14 @@ begin
           cross join lateral (
             select %7$s as row_key, n.distance
               from (
-                select %1$s, e.%2$I %8$s s."evervec vector" as distance
+                select * from (
+                select %1$s, %8$s as distance
                   from %3$s e
                  where e.%2$I is not null
-                 order by e.%2$I %8$s s."evervec vector"
+                 order by %11$s
+                 limit $3 * %12$s
+                ) n
+                 order by n.distance
                  limit $3
               ) n
              where (%9$s) > (%10$s) and n.distance <> 'NaN'
@@ -44,12 +52,12 @@ begin
         evervec.key_list(v_source, 'e', true), v_source.vector_column, evervec.qualified_name(v_source.target),
         case when p_after is null then 'true'
              else format('(%s) > (%s)', evervec.key_list(v_source, 'e', true), evervec.key_decoded(v_source, '$1')) end,
-        evervec.key_call(v_source, 's', true), format(v_metric.similarity, 'p.distance'), evervec.key_call(v_source, 'n', true),
-        v_metric.operator, evervec.key_list(v_source, 'n', true), evervec.key_list(v_source, 's', true));
+        evervec.key_call(v_source, 's', true), format(v_compared.similarity, 'p.distance'), evervec.key_call(v_source, 'n', true),
+        v_compared.distance, evervec.key_list(v_source, 'n', true), evervec.key_list(v_source, 's', true), v_compared.ordering, v_compared.pool);
 end
 $$;
 
 comment on function evervec.duplicates_of(text, jsonb) is
-$$Internal. The canonical key after which to begin, and the text of the query over ($1 that key, $2 rows of the slice, $3 neighbours of each, $4 threshold). Raises VE101, VE202.$$;
+$$Internal. The canonical key after which to begin, and the text of the query over ($1 that key, $2 rows of the slice, $3 neighbours of each, $4 threshold); pool: how many times more neighbours the index is asked for, probes: into how many lists of ivfflat to look. Raises VE101, VE202.$$;
 
 revoke execute on function evervec.duplicates_of(text, jsonb) from public;

@@ -19,6 +19,7 @@ declare
     v_search  record;
     v_ef      text := coalesce(current_setting('hnsw.ef_search', true), '40');
     v_iterate text := coalesce(current_setting('hnsw.iterative_scan', true), 'off');
+    v_probes  text := coalesce(current_setting('ivfflat.probes', true), '1');
 begin
     select * into v_search from evervec.duplicates_of(p_source, p_after);
     if p_threshold is null or p_threshold = 'NaN' or coalesce(p_limit, 0) < 1 or coalesce(p_neighbours, 0) < 1 then
@@ -30,7 +31,8 @@ begin
     end if;
 
     -- The row itself is the nearest of its neighbours.
-    perform set_config('hnsw.ef_search', least(greatest(p_neighbours::bigint + 1, v_ef::integer), 1000)::text, true);
+    perform set_config('hnsw.ef_search', least(greatest((p_neighbours::bigint + 1) * v_search.pool, v_ef::integer), 1000)::text, true);
+    perform set_config('ivfflat.probes', greatest(v_search.probes, v_probes::integer)::text, true);
     perform set_config('hnsw.iterative_scan', 'strict_order', true);
     return query
     execute 'select * from (' || v_search.query || ') d (row_key, other_key, similarity, distance) '
@@ -38,6 +40,7 @@ begin
     using v_search.after, p_limit, p_neighbours::bigint + 1, p_threshold;
     perform set_config('hnsw.iterative_scan', v_iterate, true);
     perform set_config('hnsw.ef_search', v_ef, true);
+    perform set_config('ivfflat.probes', v_probes, true);
 end
 $$;
 

@@ -1,7 +1,7 @@
 -- check_vectors: refuses vectors that a source cannot hold, or that a search could never find.
 --
 -- Locks:  none.
--- Raises: VE201 NULL, wrong number of dimensions, or zero under cosine distance
+-- Raises: VE201 NULL, wrong number of dimensions, zero under cosine distance, or too large for members of two bytes
 create or replace function evervec.check_vectors(p_source evervec.source, p_embeddings vector[])
 returns void
 language plpgsql stable
@@ -31,6 +31,16 @@ begin
                              p_source.name, v_dimensions, p_source.distance),
             hint    = 'Embed the row with the model of the source, which evervec.get_source() names.';
     end if;
+    if 'half' in (p_source.index_precision, p_source.search_precision) or p_source.vector_type = 'halfvec' then
+        perform u.embedding::halfvec from unnest(p_embeddings) as u (embedding);
+    end if;
+exception when numeric_value_out_of_range then
+    raise exception using
+        errcode = 'VE201', message = format('a vector has no place in two bytes a member: %s', sqlerrm),
+        detail  = format('Source "%s" stores or indexes vectors with members of two bytes, from -65504 to 65504. Nothing of this call was stored.',
+                         p_source.name),
+        hint    = format('Scale the vectors; or SELECT evervec.retrack(%L, p_vector_type => ''vector'', p_precision => ''full''); where their dimensions allow.',
+                         p_source.name);
 end
 $$;
 

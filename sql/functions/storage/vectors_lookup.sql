@@ -14,7 +14,7 @@ begin
                         from unnest(p_row_keys) with ordinality as k (row_key, ordinality) order by k.ordinality);
     query := format(
         $sql$
-        select k.row_key, e.%1$I, %2$s, %3$s, e.%4$I
+        select k.row_key, e.%1$I::vector, %2$s, %3$s, e.%4$I
           from unnest($1) with ordinality as k (row_key, ordinality)
           join %5$s e on %6$s
          where e.%1$I is not null

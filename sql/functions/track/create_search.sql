@@ -19,6 +19,9 @@ declare
     -- A key of one column is excluded by its values, others by their row_keys: one that is an array or a row cannot be an element of an array.
     v_plain      boolean := p_typed and cardinality(p_source.key_columns) = 1 and evervec.is_scalar(p_source.key_types[1]);
     v_filter     text := format('filter_%s_%s', p_source.name, p_filter.name);
+    -- A page has room for about 8,100 bytes of a vector.
+    v_out_of_line boolean := (select m.dimensions * case p_source.vector_type when 'vector' then 4 else 2 end > 8000
+                                from evervec.model m where m.model_id = p_source.model_id);
     v_join       text;
     v_visits     text;
     v_columns    record;
@@ -39,15 +42,15 @@ begin
           join pg_attribute a on a.attrelid = p_source.relation and a.attname = r.name
       ) as c (name, type, value, ordinality);
 
-    if p_source.index_method = 'none' then
+    if p_source.search_method = 'none' then
         v_visits := 'null';
     elsif p_filter.name is null and p_source.storage = 'column' and p_source.relation_kind = 'p' then
         -- A partitioned table has no size of its own.
-        v_visits := 'v_fetch';
+        v_visits := 'v_asked';
     elsif p_filter.name is null then
-        -- 20 kB are read and compared in the time of one step of the index. In the user's own table, vectors may be out of line.
-        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_fetch, v_ef) then v_fetch end',
-                           case when p_source.storage = 'column' then 'pg_table_size' else 'pg_relation_size' end,
+        -- 20 kB are read and compared in the time of one step of the index. In the user's own table, vectors may be out of line; large ones are.
+        v_visits := format('case when %s(%L::regclass) > 20000 * greatest(v_asked, v_ef) then v_asked end',
+                           case when p_source.storage = 'column' or v_out_of_line then 'pg_table_size' else 'pg_relation_size' end,
                            evervec.qualified_name(p_source.target));
     end if;
     if p_filter.name is not null then
@@ -56,7 +59,7 @@ begin
                       (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
                          from unnest(p_source.target_key_columns, p_source.key_operators) with ordinality as k (name, operator, ordinality))),
                coalesce(v_visits, format(
-                      'evervec.index_visits(format(%L%s), %L::regclass, v_fetch)',
+                      'evervec.index_visits(format(%L%s), %L::regclass, v_asked)',
                       format('select from evervec.%I(%s)', v_filter, string_agg('%L::' || p.type, ', ' order by p.ordinality)),
                       string_agg(', $' || 1 + p.ordinality, '' order by p.ordinality), evervec.qualified_name(p_source.target)))
           into v_join, v_visits

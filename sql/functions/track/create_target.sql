@@ -40,7 +40,7 @@ begin
             %3$s,
             content_hash bytea%6$s,
             model_id     integer     not null,
-            embedding    vector(%4$s),
+            embedding    %9$s(%4$s),
             note         text,
             %7$s
             created_at   timestamptz not null default now(),
@@ -54,7 +54,8 @@ begin
         case when p_source.storage = 'manual' then 'metadata jsonb not null default ''{}'',' end,
         case when p_source.foreign_key
              then format(', foreign key (%s) references %s (%s) on delete cascade on update cascade', v_keys,
-                         evervec.qualified_name(p_source.relation), evervec.key_list(p_source, null)) end);
+                         evervec.qualified_name(p_source.relation), evervec.key_list(p_source, null)) end,
+        p_source.vector_type);
     -- Out of line (pgvector's default), vectors would cost the planner nothing to read, and it would sort the whole table where the
     -- index answers at once; they also take four times as long to write. What fits into a page stays in the row, uncompressed.
     execute format('alter table %s.%I set (toast_tuple_target = 8160)', v_schema, v_target);

@@ -1,7 +1,7 @@
 -- retrack: makes triggers and functions of a source anew, with the recipe that it has or another one, and compares every row.
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
--- Locks:  those of track and untrack; with another p_text_search or p_bm25, ACCESS EXCLUSIVE on the embedding table.
+-- Locks:  those of track and untrack; with another p_text_search, p_bm25 or p_vector_type, ACCESS EXCLUSIVE on the embedding table.
 -- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · VE601 bad retention · VE602 as add_views · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source         text,
@@ -15,6 +15,10 @@ create or replace function evervec.retrack(
     p_return_columns text[] default null,
     p_text_search    text default null,
     p_bm25           boolean default null,
+    p_index          text default null,
+    p_precision      text default null,
+    p_vector_type    text default null,
+    p_index_options  jsonb default null,
     p_retention      jsonb default null
 )
 returns void
@@ -66,6 +70,8 @@ begin
     if v_source.state = 'suspended' then
         v_source.state := 'active';
     end if;
+    v_source := evervec.with_index(v_source, p_index, p_precision, p_vector_type, p_index_options);
+    v_source := evervec.match_index(v_source, v_former);
     v_source.last_error := null;
     perform evervec.update_source(v_source);
     delete from evervec.dependency d where d.source_id = v_source.source_id;
@@ -74,12 +80,7 @@ begin
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
-    perform evervec.create_search_function(v_source);
-    perform evervec.create_similar_functions(v_source);
-    if v_source.text_search is not null then
-        perform evervec.create_hybrid_function(v_source);
-    end if;
-    perform evervec.create_filter_functions(v_source, f) from evervec.filter f where f.source_id = v_source.source_id;
+    perform evervec.create_search_functions(v_source);
     perform evervec.renew_signals(v_source);
     perform evervec.create_triggers(v_source);
     if v_protected then
@@ -95,7 +96,7 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, jsonb) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25, p_retention as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more, p_retention => '{}' no retention. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, VE601, VE602, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb, jsonb) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25, p_index, p_precision, p_vector_type, p_index_options, p_retention as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more, p_retention => '{}' no retention. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. A worker builds an index of another kind beside the former one, which is used and stands until then; another p_vector_type rewrites the embedding table at once, and drops its index. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, VE601, VE602, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, jsonb) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb, jsonb) from public;

@@ -6,7 +6,10 @@
 -- sorted, because a relaxed iterative scan is only almost in order, and gets threshold, returned columns and diversity, which
 -- cannot keep the index from being used any more.
 --
--- hnsw.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each setting, statement and expression costs
+-- Of an index that knows only the signs of vectors so many more are asked for (v_asked); sorting by their distances puts them right. ivfflat looks
+-- into few of its lists unless told.
+--
+-- hnsw.* and ivfflat.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each setting, statement and expression costs
 -- microseconds that show beside a search of half a millisecond: so they are touched where something keeps rows from being found (a filter,
 -- policies, rows to leave out), or else when the first go was not enough, as after a mass deletion. Good arguments are told by operators; search_size has the words for bad ones.
 --
@@ -19,7 +22,7 @@
 -- p_visits:   how many vectors a scan of the index would have to look at; NULL where an exact search is cheaper
 -- p_result, p_join: what is returned of n, what was found, and of s, joined to it
 -- Locks:  none.
--- needs: functions/search/metric.sql
+-- needs: functions/search/comparison.sql
 -- needs: functions/core/qualified_name.sql
 create or replace function evervec.search_body(
     p_source   evervec.source,
@@ -36,10 +39,12 @@ set search_path from current
 as $$
 declare
     v_dimensions integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
-    v_metric     record := evervec.metric(p_source.distance);
-    v_distance   text := format('e.%I %s $1', p_source.vector_column, v_metric.operator);
+    v_compared   record := evervec.comparison(p_source, p_source.search_precision, format('e.%I', p_source.vector_column), '$1');
     v_target     text := evervec.qualified_name(p_source.target);
-    v_reach      text := format('(greatest(v_visits, v_fetch) + coalesce(cardinality($%s), 0))', p_limit + 2);
+    v_reach      text := format('(greatest(v_visits, v_asked) + coalesce(cardinality($%s), 0))', p_limit + 2);
+    v_lists      boolean := p_source.search_method = 'ivfflat';
+    v_setting    text := case when v_lists then 'ivfflat.probes' else 'hnsw.ef_search' end;
+    v_mode       text := case when v_lists then 'ivfflat.iterative_scan' else 'hnsw.iterative_scan' end;
     v_keys       record;
     v_fetch      text;
     v_found      text;
@@ -65,7 +70,7 @@ begin
                   from %5$s e %6$s
                  where %7$s ($%8$s is null or (%9$s) is not true)
         $sql$,
-        v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, v_target, p_filter,
+        v_keys.collected, v_keys.variables, v_keys.fetched, v_compared.distance, v_target, p_filter,
         format('e.%I is not null and', p_source.vector_column), p_limit + 2, p_excluded);
     v_found := format(
         $sql$
@@ -73,7 +78,7 @@ begin
                   from unnest(%2$s, v_distance) as n (%3$s, distance)
                  where n.distance <> 'NaN' and ($%4$s is null or (%1$s)::real >= $%4$s)
         $sql$,
-        format(v_metric.similarity, 'n.distance'), v_keys.variables, v_keys.names, p_limit + 1);
+        format(v_compared.similarity, 'n.distance'), v_keys.variables, v_keys.names, p_limit + 1);
     return format(
         $body$
         #variable_conflict use_variable
@@ -81,7 +86,9 @@ begin
             v_fetch   bigint := case when vector_dims($1) = %1$s and (%2$L <> 'cosine' or vector_norm($1) > 0) and $%3$s >= 0
                                          and ($%4$s is null or $%4$s <> 'NaN') and $%6$s is null then $%3$s
                                     else evervec.search_size($1, %1$s, %2$L, $%3$s, $%4$s, $%6$s) end;
-            v_ef      bigint := current_setting('hnsw.ef_search')::bigint;
+            v_asked   bigint := v_fetch%22$s;
+            v_former  bigint := current_setting(%23$L)::bigint;
+            v_ef      bigint := coalesce(nullif(current_setting('evervec.search_effort', true), '')::bigint, %24$s);
             v_visits  bigint := %7$s;
             v_scan    text;
             v_done    text;
@@ -93,19 +100,18 @@ begin
                 v_iterate := %17$s;
                 loop
                     if v_iterate then
-                        v_scan := current_setting('hnsw.iterative_scan');
-                        v_done := set_config('hnsw.iterative_scan', 'relaxed_order', true)
-                                  || set_config('hnsw.ef_search', greatest(v_ef, least(%18$s, 1000))::text, true);
+                        v_scan := current_setting(%25$L);
+                        v_done := set_config(%25$L, 'relaxed_order', true) || set_config(%23$L, (%26$s)::text, true);
                     end if;
                     %9$s
-                     order by %10$s
-                     limit v_fetch
+                     order by %18$s
+                     limit v_asked
                   ) n;
-                    exit when v_iterate or cardinality(v_distance) >= v_fetch;
+                    exit when v_iterate or cardinality(v_distance) >= v_asked;
                     v_iterate := true;
                 end loop;
                 if v_iterate then
-                    v_done := set_config('hnsw.iterative_scan', v_scan, true) || set_config('hnsw.ef_search', v_ef::text, true);
+                    v_done := set_config(%25$L, v_scan, true) || set_config(%23$L, v_former::text, true);
                 end if;
             end if;
             if v_visits is null
@@ -126,8 +132,8 @@ begin
                 return query
                 with candidate as materialized (
                     select n.*, e.embedding, row_number() over (order by n.distance, %16$s) as place
-                      from (%14$s) n
-                      cross join lateral (select e.%19$I as embedding from %20$s e where %21$s offset 0) e
+                      from (%14$s%27$s) n
+                      cross join lateral (select e.%19$I::vector as embedding from %20$s e where %21$s offset 0) e
                 )
                 select %13$s, n.similarity, n.distance::real
                   from unnest(evervec.diversify(
@@ -140,14 +146,21 @@ begin
         end
         $body$,
         v_dimensions, p_source.distance, p_limit, p_limit + 1, p_limit + 2, p_limit + 3, p_visits,
-        v_keys.declared, v_fetch, v_distance,
+        v_keys.declared, v_fetch, v_compared.distance,
         -- What is best depends on the values that a filter gets.
         case when p_filter is not null then 'v_done := set_config(''plan_cache_mode'', ''force_custom_plan'', true);' end,
         v_keys.stored, p_result, v_found, p_join, v_keys.found,
-        case when p_filter is not null then 'true'
-             else format('%s > v_ef or cardinality($%s) > 0 or row_security_active(%L::regclass)', v_reach, p_limit + 2, v_target) end,
-        v_reach,
-        p_source.vector_column, v_target, v_keys.matched);
+        case when p_filter is not null or v_lists then 'true'
+             else format('%s > v_ef or v_ef <> v_former or cardinality($%s) > 0 or row_security_active(%L::regclass)', v_reach, p_limit + 2, v_target) end,
+        v_compared.ordering,
+        p_source.vector_column, v_target, v_keys.matched,
+        ' * ' || nullif(v_compared.pool, 1), v_setting,
+        case when p_source.search_effort is not null then p_source.search_effort::text
+             when v_lists then format('greatest(v_former, evervec.list_probes(%L::regclass))', v_target)
+             else 'v_former' end,
+        v_mode,
+        case when v_lists then 'v_ef' else format('greatest(v_ef, least(%s, 1000))', v_reach) end,
+        case when v_compared.pool > 1 then format(' order by n.distance, %s limit v_fetch', v_keys.found) end);
 end
 $$;
 

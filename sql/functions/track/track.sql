@@ -27,6 +27,9 @@ create or replace function evervec.track(
     p_return_columns  text[] default null,
     p_text_search     text default null,
     p_bm25            boolean default null,
+    p_precision       text default null,
+    p_vector_type     text default 'vector',
+    p_index_options   jsonb default '{}',
     p_retention       jsonb default null
 )
 returns text
@@ -42,10 +45,6 @@ begin
     perform evervec.check_name(v_source.name);
     v_model := evervec.model_named(p_model);
     perform evervec.check_option('p_distance', p_distance, array['cosine', 'l2', 'inner_product', 'l1']);
-    perform evervec.check_option('p_index', p_index, array['hnsw', 'none']);
-    if v_model.dimensions > 2000 then
-        perform evervec.check_option(format('p_index, with %s dimensions,', v_model.dimensions), p_index, array['none']);
-    end if;
     perform evervec.check_option('p_storage', p_storage, array['table', 'column', 'manual']);
     perform evervec.check_option('p_too_long', p_too_long, array['cut', 'dead_letter']);
     if p_foreign_key and p_storage = 'column' then
@@ -64,7 +63,9 @@ begin
     v_source.too_long := p_too_long;
     v_source.cache := p_cache;
     v_source.distance := p_distance;
-    v_source.index_method := p_index;
+    v_source := evervec.with_index(v_source, p_index, p_precision, p_vector_type, p_index_options);
+    v_source.search_method := v_source.index_method;
+    v_source.search_precision := v_source.index_precision;
     v_source := evervec.with_priority(v_source, p_priority::text);
     v_source := evervec.with_text_search(v_source, p_text_search, p_bm25);
     v_source := evervec.with_retention(v_source, p_retention);
@@ -85,11 +86,7 @@ begin
     perform evervec.create_row_functions(v_source);
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
-    perform evervec.create_search_function(v_source);
-    perform evervec.create_similar_functions(v_source);
-    if v_source.text_search is not null then
-        perform evervec.create_hybrid_function(v_source);
-    end if;
+    perform evervec.create_search_functions(v_source);
     perform evervec.create_triggers(v_source);
     if p_storage <> 'column' and (select c.relrowsecurity from pg_class c where c.oid = p_relation) then
         perform evervec.create_policies(v_source);
@@ -102,7 +99,7 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, jsonb) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. p_bm25: whether pg_textsearch ranks what the words find, for which the texts are kept too; default where that extension is installed. p_retention: which rows are archived by themselves, an object of older_than (an interval), column (the column of the table that it counts from; default: since the vector was stored) and where (a condition over the row); see archive. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, VE601, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb, jsonb) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw, ivfflat or none; built once vectors are there. p_precision: what the index knows of a vector: full (up to 2,000 dimensions), half (two bytes a member, up to 4,000), or bit (the signs of its members, any number; what it finds is ranked by the vectors themselves; not with l1); default: the first of these that the dimensions allow. p_vector_type: type of the stored vectors: vector, or halfvec, with members of two bytes and no more than half as precision. p_index_options: m (2 to 100) and ef_construction (4 to 1,000) for hnsw; lists (1 to 32,768; default: chosen from the number of rows) for ivfflat; with bit, rerank (1 to 1,000, default 20): how many times more rows than are wanted the index is asked for. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. p_bm25: whether pg_textsearch ranks what the words find, for which the texts are kept too; default where that extension is installed. p_retention: which rows are archived by themselves, an object of older_than (an interval), column (the column of the table that it counts from; default: since the vector was stored) and where (a condition over the row); see archive. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, VE601, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, jsonb) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb, jsonb) from public;

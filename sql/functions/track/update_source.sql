@@ -29,6 +29,13 @@ as $$
            return_attributes  = p_source.return_attributes,
            text_search        = p_source.text_search,
            bm25               = p_source.bm25,
+           vector_type        = p_source.vector_type,
+           index_method       = p_source.index_method,
+           index_precision    = p_source.index_precision,
+           index_options      = p_source.index_options,
+           search_method      = p_source.search_method,
+           search_precision   = p_source.search_precision,
+           search_effort      = p_source.search_effort,
            retention          = p_source.retention,
            state              = p_source.state,
            last_error         = p_source.last_error

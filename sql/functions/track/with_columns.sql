@@ -25,7 +25,7 @@ begin
 
     for v_column in
         select c.name, c.type
-          from (values (p_source.vector_column, format('vector(%s)', p_dimensions)), (p_source.model_column, 'text'),
+          from (values (p_source.vector_column, format('%s(%s)', p_source.vector_type, p_dimensions)), (p_source.model_column, 'text'),
                        (p_source.version_column, 'integer'), (p_source.hash_column, 'bytea'),
                        (p_source.time_column, 'timestamp with time zone')) as c (name, type)
          where c.name is not null

@@ -1,4 +1,4 @@
-"""The options that say how the text of a row is made, for track and retrack."""
+"""The options that say how texts are made and vectors indexed, for track and retrack."""
 
 from __future__ import annotations
 
@@ -32,6 +32,39 @@ def recipe_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def index_choices(index: str | None, vector_type: str | None) -> Callable[[F], F]:
+    """--index, --precision, --vector-type and --index-options, with the defaults of two of them."""
+
+    def decorate(command: F) -> F:
+        for option in (
+            click.option(
+                "--index-options",
+                metavar="JSON",
+                help="m, ef_construction; lists; rerank: see evervec.track.",
+            ),
+            click.option(
+                "--vector-type",
+                default=vector_type,
+                show_default=True,
+                help="Type of the stored vectors: vector or halfvec.",
+            ),
+            click.option(
+                "--precision",
+                help="Of the index: full, half or bit; default: the first that fits.",
+            ),
+            click.option(
+                "--index",
+                default=index,
+                show_default=True,
+                help="Kind of index: hnsw, ivfflat or none.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def named_columns(columns: Sequence[str]) -> list[str] | None:

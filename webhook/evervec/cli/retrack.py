@@ -1,16 +1,20 @@
-"""evervec retrack: bring a suspended source back, or give a source another recipe."""
+"""evervec retrack: bring a suspended source back, or give it another recipe or index."""
 
 from __future__ import annotations
 
 import click
 
 from evervec.cli.app import App, Command, common_options, pass_app
-from evervec.cli.recipe import named_columns, recipe_options
+from evervec.cli.recipe import index_choices, named_columns, recipe_options
 
 
 @click.command(
     cls=Command,
-    examples=["evervec retrack film", "evervec retrack film --columns title,genres,year"],
+    examples=[
+        "evervec retrack film",
+        "evervec retrack film --columns title,genres,year",
+        "evervec retrack film --precision half",
+    ],
 )
 @click.argument("source")
 @recipe_options
@@ -26,6 +30,7 @@ from evervec.cli.recipe import named_columns, recipe_options
     default=None,
     help="Rank words by BM25 of pg_textsearch, or not any more.",
 )
+@index_choices(None, None)
 @click.option(
     "--retention",
     metavar="JSON",
@@ -45,9 +50,13 @@ def retrack(
     cache: bool | None,
     text_search: str | None,
     bm25: bool | None,
+    index: str | None,
+    precision: str | None,
+    vector_type: str | None,
+    index_options: str | None,
     retention: str | None,
 ) -> None:
-    """Bring SOURCE back after `evervec suspend`, or change how its text is made.
+    """Bring SOURCE back after `evervec suspend`, or change how its text is made, or its index.
 
     What is not given stays as it is. Workers then compare every row and embed what differs.
     """
@@ -63,6 +72,10 @@ def retrack(
             cache=cache,
             text_search=text_search,
             bm25=bm25,
+            index=index,
+            precision=precision,
+            vector_type=vector_type,
+            index_options=index_options,
             retention=retention,
         )
     if app.as_json:

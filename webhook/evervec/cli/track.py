@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from evervec.cli.app import App, Command, common_options, pass_app
-from evervec.cli.recipe import named_columns, recipe_options
+from evervec.cli.recipe import index_choices, named_columns, recipe_options
 
 
 @click.command(
@@ -15,6 +15,7 @@ from evervec.cli.recipe import named_columns, recipe_options
         "evervec track public.film --template '{title} ({year}). {genres}.'",
         "evervec track public.film --text-sql \"title || coalesce(': ' || genres, '')\"",
         "evervec track public.offer --columns title --where active --priority 2",
+        "evervec track public.offer --columns title --precision bit",
     ],
 )
 @click.argument("table")
@@ -27,7 +28,7 @@ from evervec.cli.recipe import named_columns, recipe_options
     show_default=True,
     help="cosine, l2, inner_product or l1.",
 )
-@click.option("--index", default="hnsw", show_default=True, help="Kind of index, or none.")
+@index_choices("hnsw", "vector")
 @click.option(
     "--priority",
     default="5",
@@ -80,6 +81,9 @@ def track(
     name: str | None,
     distance: str,
     index: str,
+    precision: str | None,
+    vector_type: str,
+    index_options: str | None,
     priority: str,
     storage: str,
     storage_columns: str | None,
@@ -104,6 +108,9 @@ def track(
             name=name,
             distance=distance,
             index=index,
+            precision=precision,
+            vector_type=vector_type,
+            index_options=index_options or "{}",
             priority=priority,
             storage=storage,
             storage_columns=storage_columns,
