@@ -948,4 +948,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'd0309620f5fac5b06813eabcdd1412ed34f2f577ea745c23d8910f6f9c103fd2');
+values ('evervec_0001_tables', '7ab464f7956e870636cf77172381572737a19a11131d83d4b614075ab246fcb4');

@@ -39,20 +39,18 @@ drop function evervec.with_columns(evervec.source, jsonb, integer);
 drop function evervec.vanished_vectors(evervec.source, text);
 drop function evervec.update_source(evervec.source);
 drop function evervec.untrack(text, boolean);
-drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb);
+drop function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb, jsonb);
 drop function evervec.template_text(regclass, text);
 drop function evervec.template_parts(text);
 drop function evervec.target_column_name(text);
 drop function evervec.suspend(text);
 drop function evervec.search_body(evervec.source, integer, text, text, text, text, text);
 drop function evervec.row_differs(regclass, text[]);
-drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb);
+drop function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb, jsonb);
 drop function evervec.result_name(text, evervec.filter);
 drop function evervec.pinned_settings();
-drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
 drop function evervec.match_index(evervec.source, evervec.source);
-drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
 drop function evervec.is_scalar(text);
@@ -65,6 +63,7 @@ drop function evervec.create_vector_functions(evervec.source);
 drop function evervec.create_triggers(evervec.source);
 drop function evervec.create_trigger_functions(evervec.source);
 drop function evervec.create_trigger_function(text, text, boolean);
+drop function evervec.create_taste_functions(evervec.source);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_similar_functions(evervec.source);
@@ -93,6 +92,7 @@ drop function evervec.compile_recipe(regclass, text[], text, text, text);
 drop function evervec.columns_text(regclass, text[]);
 drop function evervec.column_text(regclass, text);
 drop function evervec.check_relation(regclass);
+drop function evervec.check_references(text, regclass);
 drop function evervec.check_name(text);
 drop function evervec.changed_keys(evervec.source, text, text);
 drop function evervec.key_decoy(evervec.source);
@@ -108,7 +108,6 @@ drop function evervec.vectors_lookup(text, jsonb[]);
 drop function evervec.delete_embedding(text, jsonb);
 drop function evervec.delete_embeddings(text, jsonb[]);
 drop function evervec.create_manual_functions(evervec.source);
-drop function evervec.fragments(evervec.source);
 drop function evervec.check_vectors(evervec.source, vector[]);
 drop function evervec.words_of(text, text);
 drop function evervec.vector_lookup(text, jsonb);
@@ -125,7 +124,7 @@ drop function evervec.index_visits(text, regclass, bigint);
 drop function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]);
 drop function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]);
 drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real);
-drop function evervec.find_similar_among(text, text, jsonb, vector, integer, real);
+drop function evervec.find_similar_among(text, text, jsonb, vector, integer, real, jsonb[], real);
 drop function evervec.find_similar(text, vector, integer, real, jsonb[], real);
 drop function evervec.filter_named(evervec.source, text);
 drop function evervec.filter_arguments(text, text, jsonb);
@@ -138,7 +137,6 @@ drop function evervec.check_row_key(evervec.source, jsonb);
 drop function evervec.bm25_ranking(regclass, text, text);
 drop function evervec.among_query(text, text, jsonb);
 drop function evervec.add_filter(text, text, text, text[]);
-drop function evervec.add_source(evervec.source);
 drop function evervec.unschedule_maintenance();
 drop function evervec.schedule_maintenance();
 drop function evervec.maintenance_jobs();
@@ -146,6 +144,22 @@ drop function evervec.maintain();
 drop function evervec.has_cron();
 drop function evervec.cron_schedule(interval);
 drop function evervec.cleanup_expired(integer);
+drop function evervec.update_trends();
+drop function evervec.sees_row(integer, jsonb);
+drop function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real);
+drop function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean);
+drop function evervec.refresh_preference(text, evervec.source, text);
+drop function evervec.presence_query(integer);
+drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
+drop function evervec.open_sources();
+drop function evervec.liked_nearby(text, text, text, jsonb[], integer, jsonb[]);
+drop function evervec.keep_recommendation(text, integer, bytea, pg_snapshot, jsonb[], real[], real[], jsonb[]);
+drop function evervec.forget_recommendations(integer);
+drop function evervec.forget_analyses(integer);
+drop function evervec.cache_put(text, text, jsonb, real, text, interval);
+drop function evervec.cache_get(text, text);
+drop function evervec.user_state(text, text);
+drop function evervec.cache_forget(text, text);
 drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.with_failure(jsonb, text, text, integer);
 drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
@@ -220,10 +234,27 @@ drop function evervec.ring_once();
 drop function evervec.send_ring(text);
 drop function evervec.post_json(text, jsonb, text, interval);
 drop function evervec.push_off();
-drop function evervec.confine_to_user(regclass);
+drop function evervec.update_user_embeddings(text, integer);
+drop function evervec.update_user_embedding(text, text, text);
+drop function evervec.user_inputs(text, text);
+drop function evervec.learn(evervec.source, text[], bytea[], text);
+drop function evervec.weights_query(evervec.source, evervec.preference);
+drop function evervec.inputs_hash(numeric, numeric, bigint);
+drop function evervec.find_tastes(evervec.source, integer[], jsonb[], integer[], integer);
+drop function evervec.definitions_hash(evervec.source);
+drop function evervec.preferences_of(integer);
+drop function evervec.centre_of(evervec.source);
+drop function evervec.add_preference(text, text, text, text[], text[], integer);
+drop function evervec.untrack_users(regclass);
+drop function evervec.track_users(regclass, text);
+drop function evervec.forget_user(text);
+drop function evervec.forget_truncated();
+drop function evervec.forget_leavers(integer);
+drop function evervec.forget_deleted();
+drop function evervec.leave(text[]);
+drop function evervec.forget_users(text[]);
+drop function evervec.user_tables();
 drop function evervec.check_user(text);
-drop function evervec.current_user_id();
-drop function evervec.acts_for_all();
 drop function evervec.resume_model(text);
 drop function evervec.pause_model(text, timestamptz, text);
 drop function evervec.hold_model(integer, timestamptz, text, text);
@@ -234,6 +265,27 @@ drop function evervec.forget_calls(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
+drop function evervec.user_signals(evervec.source, text, text[]);
+drop function evervec.signal_values(evervec.source, jsonb, text[]);
+drop function evervec.signal_columns(evervec.source, text, text[]);
+drop function evervec.renew_signals(evervec.source);
+drop function evervec.record_interactions(jsonb);
+drop function evervec.record_interaction(text, text, jsonb, text, double precision, jsonb, text, timestamptz);
+drop function evervec.move_interactions(text, jsonb, jsonb);
+drop function evervec.make_partitions();
+drop function evervec.make_partition(timestamptz);
+drop function evervec.confine_to_user(regclass);
+drop function evervec.acts_for_all();
+drop function evervec.current_user_id();
+drop function evervec.keep_interactions(jsonb);
+drop function evervec.forget_interaction_keys(integer);
+drop function evervec.drop_signal(text, text);
+drop function evervec.drop_partitions();
+drop function evervec.create_signal(evervec.source, evervec.signal);
+drop function evervec.clear_mark(text, text, jsonb);
+drop function evervec.add_signal(text, text, text, double precision);
+drop function evervec.add_source(evervec.source);
+drop function evervec.add_interaction_type(text, double precision, text, boolean);
 drop function evervec.replace_index(text);
 drop function evervec.index_statement(text);
 drop function evervec.index_definition(evervec.source, text, text);
@@ -256,6 +308,7 @@ drop function evervec.expected_triggers(evervec.source);
 drop function evervec.partitions_of(regclass);
 drop function evervec.doctor_tables(evervec.source);
 drop function evervec.doctor_state(evervec.source);
+drop function evervec.doctor_signals(evervec.source);
 drop function evervec.doctor_recipe(evervec.source);
 drop function evervec.doctor_push();
 drop function evervec.push_transport();
@@ -271,7 +324,6 @@ drop function evervec.doctor_log();
 drop function evervec.doctor_leases(evervec.source);
 drop function evervec.doctor_key(evervec.source);
 drop function evervec.primary_key(regclass);
-drop function evervec.base_type(oid);
 drop function evervec.attribute_numbers(regclass, text[]);
 drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
@@ -281,7 +333,6 @@ drop function evervec.index_due(evervec.source);
 drop function evervec.doctor_lists(evervec.source);
 drop function evervec.vector_indexes(evervec.source);
 drop function evervec.fitting_lists(regclass);
-drop function evervec.estimated_rows(regclass);
 drop function evervec.comparison(evervec.source, text, text, text);
 drop function evervec.metric(text);
 drop function evervec.doctor_filters(evervec.source);
@@ -305,7 +356,7 @@ drop function evervec.forget_queries(integer);
 drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
 drop function evervec.fill_cache(integer[], bytea[], vector[], text[]);
-drop function evervec.setting_interval(text, interval);
+drop function evervec.caller_context(evervec.source, name);
 drop function evervec.cached_query(text, text, text);
 drop function evervec.cache_query(text, text, vector, text);
 drop function evervec.cache_delete(text, text, interval);
@@ -314,6 +365,8 @@ drop function evervec.sign_ring(bytea);
 drop function evervec.rotate_secret(interval);
 drop function evervec.revoke_token(text);
 drop function evervec.keep_secret(text, text, interval);
+drop function evervec.forget_tokens(integer);
+drop function evervec.setting_interval(text, interval);
 drop function evervec.forget_secrets();
 drop function evervec.forget_nonces(integer);
 drop function evervec.create_token(text, text[], text, interval);
@@ -323,6 +376,25 @@ drop function evervec.check_ring(bigint, text, bytea, text);
 drop function evervec.secret_values(text);
 drop function evervec.ring_signature(text, bigint, text, bytea);
 drop function evervec.hmac_sha256(bytea, bytea);
+drop function evervec.with_retention(evervec.source, jsonb);
+drop function evervec.base_type(oid);
+drop function evervec.settled_condition(evervec.source);
+drop function evervec.over_row(regclass, text);
+drop function evervec.retention_columns(evervec.source);
+drop function evervec.restore(text, text, integer);
+drop function evervec.drop_views(text);
+drop function evervec.drop_vectors(evervec.source, bigint);
+drop function evervec.discard_views(evervec.source);
+drop function evervec.create_views(evervec.source);
+drop function evervec.create_archive_function(evervec.source);
+drop function evervec.fragments(evervec.source);
+drop function evervec.check_slice(bigint);
+drop function evervec.check_owns(evervec.source, text);
+drop function evervec.archived_rows(evervec.source);
+drop function evervec.estimated_rows(regclass);
+drop function evervec.archive(text, interval, text, text, integer);
+drop function evervec.apply_retention(integer);
+drop function evervec.add_views(text);
 drop function evervec.unprotect(text);
 drop function evervec.revoke_access(name, text);
 drop function evervec.protect(text);
@@ -330,6 +402,7 @@ drop function evervec.is_protected(evervec.source);
 drop function evervec.grant_access(name, text);
 drop function evervec.renew_access();
 drop function evervec.missing_rights();
+drop function evervec.forget_roles();
 drop function evervec.drop_policies(evervec.source, text[]);
 drop function evervec.create_policies(evervec.source);
 drop function evervec.check_sees_all(evervec.source);
@@ -351,6 +424,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/access/drop_policies.sql
 
+-- removed: functions/access/forget_roles.sql
+
 -- removed: functions/access/grant_access.sql
 
 -- removed: functions/access/is_confined.sql
@@ -369,6 +444,36 @@ drop function evervec.kind_rights();
 
 -- removed: functions/access/unprotect.sql
 
+-- removed: functions/archive/add_views.sql
+
+-- removed: functions/archive/apply_retention.sql
+
+-- removed: functions/archive/archive.sql
+
+-- removed: functions/archive/archived_rows.sql
+
+-- removed: functions/archive/check_owns.sql
+
+-- removed: functions/archive/check_slice.sql
+
+-- removed: functions/archive/create_archive_function.sql
+
+-- removed: functions/archive/create_views.sql
+
+-- removed: functions/archive/discard_views.sql
+
+-- removed: functions/archive/drop_vectors.sql
+
+-- removed: functions/archive/drop_views.sql
+
+-- removed: functions/archive/restore.sql
+
+-- removed: functions/archive/retention_columns.sql
+
+-- removed: functions/archive/settled_condition.sql
+
+-- removed: functions/archive/with_retention.sql
+
 -- removed: functions/auth/check_ring.sql
 
 -- removed: functions/auth/check_token.sql
@@ -378,6 +483,8 @@ drop function evervec.kind_rights();
 -- removed: functions/auth/forget_nonces.sql
 
 -- removed: functions/auth/forget_secrets.sql
+
+-- removed: functions/auth/forget_tokens.sql
 
 -- removed: functions/auth/hmac_sha256.sql
 
@@ -402,6 +509,8 @@ drop function evervec.kind_rights();
 -- removed: functions/cache/cache_query.sql
 
 -- removed: functions/cache/cached_query.sql
+
+-- removed: functions/cache/caller_context.sql
 
 -- removed: functions/cache/fill_cache.sql
 
@@ -456,6 +565,8 @@ drop function evervec.kind_rights();
 -- removed: functions/control/doctor_push.sql
 
 -- removed: functions/control/doctor_recipe.sql
+
+-- removed: functions/control/doctor_signals.sql
 
 -- removed: functions/control/doctor_state.sql
 
@@ -521,6 +632,40 @@ drop function evervec.kind_rights();
 
 -- removed: functions/index/wanted_index.sql
 
+-- removed: functions/interaction/add_interaction_type.sql
+
+-- removed: functions/interaction/add_signal.sql
+
+-- removed: functions/interaction/clear_mark.sql
+
+-- removed: functions/interaction/create_signal.sql
+
+-- removed: functions/interaction/drop_partitions.sql
+
+-- removed: functions/interaction/drop_signal.sql
+
+-- removed: functions/interaction/forget_interaction_keys.sql
+
+-- removed: functions/interaction/keep_interactions.sql
+
+-- removed: functions/interaction/make_partition.sql
+
+-- removed: functions/interaction/make_partitions.sql
+
+-- removed: functions/interaction/move_interactions.sql
+
+-- removed: functions/interaction/record_interaction.sql
+
+-- removed: functions/interaction/record_interactions.sql
+
+-- removed: functions/interaction/renew_signals.sql
+
+-- removed: functions/interaction/signal_columns.sql
+
+-- removed: functions/interaction/signal_values.sql
+
+-- removed: functions/interaction/user_signals.sql
+
 -- removed: functions/model/add_model.sql
 
 -- removed: functions/model/begin_call.sql
@@ -548,6 +693,46 @@ drop function evervec.kind_rights();
 -- removed: functions/people/confine_to_user.sql
 
 -- removed: functions/people/current_user_id.sql
+
+-- removed: functions/people/forget_deleted.sql
+
+-- removed: functions/people/forget_leavers.sql
+
+-- removed: functions/people/forget_truncated.sql
+
+-- removed: functions/people/forget_user.sql
+
+-- removed: functions/people/forget_users.sql
+
+-- removed: functions/people/leave.sql
+
+-- removed: functions/people/track_users.sql
+
+-- removed: functions/people/untrack_users.sql
+
+-- removed: functions/people/user_tables.sql
+
+-- removed: functions/preference/add_preference.sql
+
+-- removed: functions/preference/centre_of.sql
+
+-- removed: functions/preference/definitions_hash.sql
+
+-- removed: functions/preference/find_tastes.sql
+
+-- removed: functions/preference/inputs_hash.sql
+
+-- removed: functions/preference/learn.sql
+
+-- removed: functions/preference/preferences_of.sql
+
+-- removed: functions/preference/update_user_embedding.sql
+
+-- removed: functions/preference/update_user_embeddings.sql
+
+-- removed: functions/preference/user_inputs.sql
+
+-- removed: functions/preference/weights_query.sql
 
 -- removed: functions/push/configure_push.sql
 
@@ -701,6 +886,36 @@ drop function evervec.kind_rights();
 
 -- removed: functions/queue/write_vectors.sql
 
+-- removed: functions/recommend/cache_forget.sql
+
+-- removed: functions/recommend/cache_get.sql
+
+-- removed: functions/recommend/cache_put.sql
+
+-- removed: functions/recommend/forget_analyses.sql
+
+-- removed: functions/recommend/forget_recommendations.sql
+
+-- removed: functions/recommend/keep_recommendation.sql
+
+-- removed: functions/recommend/liked_nearby.sql
+
+-- removed: functions/recommend/open_sources.sql
+
+-- removed: functions/recommend/presence_query.sql
+
+-- removed: functions/recommend/recommend.sql
+
+-- removed: functions/recommend/recommendation_plan.sql
+
+-- removed: functions/recommend/refresh_preference.sql
+
+-- removed: functions/recommend/sees_row.sql
+
+-- removed: functions/recommend/update_trends.sql
+
+-- removed: functions/recommend/user_state.sql
+
 -- removed: functions/schedule/cleanup_expired.sql
 
 -- removed: functions/schedule/cron_schedule.sql
@@ -815,6 +1030,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/track/check_option.sql
 
+-- removed: functions/track/check_references.sql
+
 -- removed: functions/track/check_relation.sql
 
 -- removed: functions/track/column_text.sql
@@ -870,6 +1087,8 @@ drop function evervec.kind_rights();
 -- removed: functions/track/create_table_functions.sql
 
 -- removed: functions/track/create_target.sql
+
+-- removed: functions/track/create_taste_functions.sql
 
 -- removed: functions/track/create_trigger_function.sql
 

@@ -48,30 +48,36 @@ as $$
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
         ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('reader', 'function', 'execute',
+         'recommend recommendation_plan keep_recommendation liked_nearby open_sources presence_query sees_row cache_get'),
+        ('reader', 'relation', 'select', 'trend'),
         ('reader', 'relation', 'select', 'interaction row_mark user_preference recommendation_cache analysis_cache'),
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
-        ('writer', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'cache_put cache_get cache_forget'),
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
-         'get_source get_model index_of vector_indexes estimated_rows partitions_of check_ring check_token'),
+         'get_source get_model index_of vector_indexes estimated_rows archived_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
-        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user update_user_embedding update_user_embeddings'),
 
         ('admin', 'function', 'execute',
          'doctor pending coverage estimate render render_rows parse_key get_source get_model job_status dead_letters dead_letter_statistics '
          'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
          'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
-         'index_of vector_indexes index_due estimated_rows fitting_lists doctor_budget doctor_lists doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
-         'partitions_of template_parts setting_interval setting_number tokens revoke_token'),
+         'archive restore apply_retention index_of vector_indexes index_due estimated_rows archived_rows fitting_lists doctor_budget doctor_lists doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
+         'partitions_of template_parts setting_interval setting_number tokens revoke_token '
+         'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals forget_user'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
          'interaction row_mark user_preference recommendation_cache analysis_cache interaction_type weighting signal preference trend user_relation'),
-        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user add_preference update_user_embedding update_user_embeddings'),
+        ('admin', 'function', 'execute', 'update_trends open_sources presence_query sees_row cache_put cache_get cache_forget'),
         ('admin', 'relation', 'update', 'model retry_policy setting interaction_type weighting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
         ('admin', 'relation', 'delete', 'retry_policy')
@@ -137,9 +143,13 @@ as $$
                   from evervec.source s
                   join evervec.filter f using (source_id)
                   cross join unnest(evervec.filter_functions(s.name, f.name)) as n (name)
-                 where s.name = p_source), '{}')
+                 where s.name = p_source), '{}') || array(
+               select format('signal_%s_%s', s.name, g.name)
+                 from evervec.source s
+                 join evervec.signal g using (source_id)
+                where s.name = p_source)
       from (
-        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'archive', 'taste', 'taste_of', 'centre', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
@@ -347,6 +357,26 @@ $$Internal. Drops those of the named policies that the embedding table of a sour
 
 revoke execute on function evervec.drop_policies(evervec.source, text[]) from public;
 
+-- file: functions/access/forget_roles.sql
+-- forget_roles: forgets which rights were given to roles that are gone.
+--
+-- Locks:  what is forgotten.
+create or replace function evervec.forget_roles()
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role) returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_roles() is
+$$Internal. Removes what evervec.access has about roles that are gone; returns how many rows.$$;
+
+revoke execute on function evervec.forget_roles() from public;
+
 -- file: functions/access/missing_rights.sql
 -- missing_rights: what grant_access promised and a role has not.
 --
@@ -378,6 +408,7 @@ revoke execute on function evervec.missing_rights() from public;
 --
 -- track and retrack call it for what they make, and so does a migration that makes functions anew. A role that is gone is forgotten.
 -- Locks:  none that matter; GRANT on functions and relations of evervec and on embedding tables, where a right is missing.
+-- needs: functions/access/forget_roles.sql
 -- needs: functions/access/missing_rights.sql
 create or replace function evervec.renew_access()
 returns integer
@@ -388,7 +419,7 @@ declare
     v_right   record;
     v_renewed integer := 0;
 begin
-    delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role);
+    perform evervec.forget_roles();
     for v_right in select m.object, m.privilege, m.role from evervec.missing_rights() m
     loop
         execute format('grant %s on %s to %s', v_right.privilege, v_right.object, v_right.role);
@@ -554,6 +585,699 @@ comment on function evervec.unprotect(text) is
 $$Takes the policies of protect off the embedding table of a source, so that who may select from it sees every key and vector; false when there were none. doctor and alerts tell of it while the source's table has row-level security, and retrack protects it again. Locks the embedding table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
 
 revoke execute on function evervec.unprotect(text) from public;
+
+-- file: functions/archive/add_views.sql
+-- add_views: the rows of a source that are archived, and those that are not, as two views.
+--
+-- Not by track: a view names every column of the table, and PostgreSQL then refuses to drop or retype any of them.
+-- Locks:  ACCESS SHARE on the table and its embedding table; ACCESS EXCLUSIVE on former views.
+-- Raises: VE101 unknown source · VE602 a relation of that name exists · 2BP01 something else uses a former view
+create or replace function evervec.add_views(p_source text)
+returns regclass[]
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.discard_views(v_source);
+    return evervec.create_views(v_source);
+end
+$$;
+
+comment on function evervec.add_views(text) is
+$$Makes the views <source>_active and <source>_archived beside the table, of its rows that are not archived and of those that are, and returns their names; called again, it makes them anew, as after ADD COLUMN. Whoever reads them needs SELECT on them, on the table and on its embedding table, and sees there what he sees in the table. They name all of its columns: before one is dropped or retyped, suspend takes them away, and retrack brings them back. Raises VE101, VE602, 2BP01.$$;
+
+revoke execute on function evervec.add_views(text) from public;
+
+-- file: functions/archive/apply_retention.sql
+-- apply_retention: archives what has settled, a slice of each source that has a retention.
+--
+-- A source whose retention fails is told by doctor and alerts, and keeps none of the others from theirs.
+-- Locks:  those of archive.
+-- Raises: VE601 bad limit
+create or replace function evervec.apply_retention(p_limit integer default 10000)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source   evervec.source;
+    v_archived bigint := 0;
+begin
+    perform evervec.check_slice(p_limit);
+    for v_source in
+        select * from evervec.source s where s.retention is not null and s.state <> 'suspended' order by s.source_id
+    loop
+        begin
+            v_archived := v_archived + evervec.drop_vectors(v_source, p_limit);
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                update evervec.source s set last_error = sqlerrm where s.source_id = v_source.source_id;
+        end;
+    end loop;
+    return v_archived;
+end
+$$;
+
+comment on function evervec.apply_retention(integer) is
+$$Archives rows of every source that has a retention (see track), as archive does, up to p_limit (default 10,000) of each, and returns how many. Maintenance runs it every 10 minutes; call it until 0 to have all done now. Raises VE601.$$;
+
+revoke execute on function evervec.apply_retention(integer) from public;
+
+-- file: functions/archive/archive.sql
+-- archive: drops the vectors of settled rows, a slice of them; they are still found by their words.
+--
+-- Locks:  the rows of the embedding table, SKIP LOCKED; in column storage those of the table itself: who writes one of these rows waits to the
+--         end of the transaction.
+-- Raises: VE101 unknown source · VE103 unknown column · VE104 p_where is no condition over the row · VE110 not permitted ·
+--         VE213 row-level security applies to the caller · VE601 neither an age nor a condition, or a bad age, column or limit
+create or replace function evervec.archive(
+    p_source     text,
+    p_older_than interval default null,
+    p_where      text default null,
+    p_column     text default null,
+    p_limit      integer default 10000
+)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.check_sees_all(v_source);
+    perform evervec.check_slice(p_limit);
+    if p_where is not null then
+        perform evervec.check_owns(v_source, 'p_where');
+    end if;
+    if num_nonnulls(p_older_than, p_where, p_column) > 0 then
+        v_source := evervec.with_retention(
+            v_source, jsonb_strip_nulls(jsonb_build_object('older_than', p_older_than::text, 'column', p_column, 'where', p_where)));
+    elsif v_source.retention is null then
+        raise exception using
+            errcode = 'VE601',
+            message = format('which rows of "%s" are settled was not told', p_source),
+            detail  = 'There is neither p_older_than nor p_where, and the source has no retention.',
+            hint    = 'Give one of them, or p_where => ''true'' to archive every row.';
+    end if;
+    return evervec.drop_vectors(v_source, p_limit);
+end
+$$;
+
+comment on function evervec.archive(text, interval, text, text, integer) is
+$$Archives settled rows of a source: drops their vectors, up to p_limit (default 10,000), and returns how many those were; call it until 0. Searches by vectors do not find an archived row, those by words (p_text_search) do; coverage and reconcile know that nothing is missing. Once its text changes it is embedded again, and so is what restore names. p_older_than: rows older than that, by p_column, a date or timestamp (without time zone: UTC); default: by when the vector was stored. p_where: a condition over the row, for those who have the rights of the table's owner. With neither: by the source's retention (see track). Raises VE101, VE103, VE104, VE110, VE213, VE601.$$;
+
+revoke execute on function evervec.archive(text, interval, text, text, integer) from public;
+
+-- file: functions/queue/estimated_rows.sql
+-- estimated_rows: about how many rows a table has, partitions included, without reading it.
+--
+-- As the planner estimates it: the rows a page at the last ANALYZE or VACUUM, or as many as are likely by the types of the columns, on as
+-- many pages as there are now. Without EXPLAIN: planning runs functions that the table's owner has put into its indexes, constraints and
+-- policies, with the rights of whoever asks.
+-- Locks:  none.
+create or replace function evervec.estimated_rows(p_relation regclass)
+returns bigint
+language sql stable
+set search_path from current
+as $$
+    select sum(case when t.relkind = 'p' then 0
+                    when t.relkind = 'f' then greatest(t.reltuples, 0)
+                    when t.reltuples >= 0 and t.relpages > 0 then round(t.pages * t.reltuples::numeric / t.relpages)
+                    else t.pages * greatest((current_setting('block_size')::integer - 24) / (28 + w.bytes), 1) end)::bigint
+      from (
+        select c.oid, c.relkind, c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer as pages
+          from (select p_relation::oid union select p.relid from pg_partition_tree(p_relation) p) as r (relation)
+          join pg_class c on c.oid = r.relation
+      ) t
+      cross join lateral (
+        select coalesce(sum(case when a.attlen > 0 then a.attlen else 32 end), 0) as bytes
+          from pg_attribute a
+         where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+      ) w
+$$;
+
+comment on function evervec.estimated_rows(regclass) is
+$$Internal. Estimated number of rows of a table; NULL when it does not exist.$$;
+
+revoke execute on function evervec.estimated_rows(regclass) from public;
+
+-- file: functions/archive/archived_rows.sql
+-- archived_rows: about how many rows of a source are archived, by the planner's statistics, without reading any.
+--
+-- With the rights of evervec's owner, to whom PostgreSQL shows the statistics.
+-- Locks:  none.
+-- needs: functions/queue/estimated_rows.sql
+create or replace function evervec.archived_rows(p_source evervec.source)
+returns bigint
+language sql stable security definer
+set search_path from current
+as $$
+    select round(evervec.estimated_rows(p_source.target) * coalesce((
+        select case p_source.storage
+                   when 'column' then s.most_common_freqs[array_position(s.most_common_vals::text::text[], 'archived')]
+                   else s.null_frac end
+          from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+          join pg_stats s on s.schemaname = n.nspname and s.tablename = c.relname
+         where c.oid = p_source.target
+           and s.attname = case p_source.storage when 'column' then p_source.model_column else p_source.vector_column end
+         order by s.inherited desc
+         limit 1), 0))::bigint
+$$;
+
+comment on function evervec.archived_rows(evervec.source) is
+$$Internal. Estimated number of archived rows of a source, as of the last ANALYZE; NULL when its embedding table does not exist.$$;
+
+revoke execute on function evervec.archived_rows(evervec.source) from public;
+
+-- file: functions/archive/check_owns.sql
+-- check_owns: refuses SQL of a caller who has not the rights with which it would run: those of the owner of the source's table.
+--
+-- Asked by functions that run with other rights than their caller's: who that is, is the role that the session has set, or else its user.
+-- Locks:  none.
+-- Raises: VE110 not permitted
+create or replace function evervec.check_owns(p_source evervec.source, p_parameter text)
+returns void
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    v_owner  regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+begin
+    if not pg_has_role(v_caller, v_owner, 'usage') then
+        raise exception using
+            errcode = 'VE110',
+            message = format('%s is not for %I to give', p_parameter, v_caller),
+            detail  = format('It is SQL that runs with the rights of %s, to whom %s belongs.', v_owner, p_source.relation_name),
+            hint    = format('Call it as a member of %s, or leave %s out.', v_owner, p_parameter);
+    end if;
+end
+$$;
+
+comment on function evervec.check_owns(evervec.source, text) is
+$$Internal. Raises VE110 where the session's role has not the rights of the owner of the source's table; p_parameter: what it gave.$$;
+
+revoke execute on function evervec.check_owns(evervec.source, text) from public;
+
+-- file: functions/archive/check_slice.sql
+-- check_slice: refuses a number of rows with which a caller who repeats until 0 would stop at once.
+--
+-- Locks:  none.
+-- Raises: VE601 not 1 or more
+create or replace function evervec.check_slice(p_limit bigint)
+returns void
+language plpgsql immutable
+set search_path from current
+as $$
+begin
+    if coalesce(p_limit < 1, true) then
+        raise exception using
+            errcode = 'VE601', message = 'a slice has 1 row or more',
+            detail  = format('p_limit is %s.', coalesce(p_limit::text, 'NULL')),
+            hint    = 'Leave it out for its default, and call again until 0.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_slice(bigint) is
+$$Internal. Raises VE601 where p_limit is NULL or less than 1.$$;
+
+revoke execute on function evervec.check_slice(bigint) from public;
+
+-- file: functions/track/fragments.sql
+-- fragments: the pieces of SQL that several generated functions of a source share.
+--
+-- relation    its table; plain inheritance is left out: children of a table are tables of their own
+-- content     the text of row s; NULL when it has none
+-- stored_hash, stored_model   of the vector e, NULL when there is none
+-- archived    whether e is an archived row: one that keeps its place, its hash and its words, but has no vector. Of evervec's own table that is
+--             a row without one, except that restore gives it a model_id of 0, so that it is embedded again. In a user's table, where NULL means
+--             "embed again", the column of the model says so.
+-- Locks:  none.
+create or replace function evervec.fragments(
+    p_source         evervec.source,
+    out relation     text,
+    out target       text,
+    out content      text,
+    out stored_hash  text,
+    out stored_model text,
+    out archived     text
+)
+language sql stable
+set search_path from current
+as $$
+    select case when p_source.relation_kind = 'p' then '' else 'only ' end || evervec.qualified_name(p_source.relation),
+           evervec.qualified_name(p_source.target),
+           format(E'(select case when r.content collate "default" ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
+           case p_source.storage
+               when 'column' then format('case when e.%1$I is not null then coalesce(e.%2$I, ''''::bytea) when e.%3$I = ''archived'' then e.%2$I end',
+                                         p_source.vector_column, p_source.hash_column, p_source.model_column)
+               when 'manual' then 'e.content_hash'
+               else 'e.content_hash' end,
+           case p_source.storage
+               when 'column' then (
+                    select format('case when e.%1$I = %2$L %3$s or e.%4$I is null and e.%1$I = ''archived'' then %5$s end', p_source.model_column, m.name,
+                                  case when p_source.version_column is not null
+                                       then format('and e.%I = %s', p_source.version_column, p_source.version) end,
+                                  p_source.vector_column, m.model_id)
+                      from evervec.model m where m.model_id = p_source.model_id)
+               else 'e.model_id' end,
+           case p_source.storage
+               when 'column' then format('(e.%I is null and e.%I is not null and coalesce(e.%I = ''archived'', false))',
+                                         p_source.vector_column, p_source.hash_column, p_source.model_column)
+               else format('(e.%I is null and coalesce(e.model_id, 0) <> 0)', p_source.vector_column) end
+$$;
+
+comment on function evervec.fragments(evervec.source) is
+$$Internal. SQL fragments for the generated functions of a source: its table, its vectors' table, the text of row s, hash and model of vector e, and whether e is an archived row.$$;
+
+revoke execute on function evervec.fragments(evervec.source) from public;
+
+-- file: functions/archive/create_archive_function.sql
+-- create_archive_function: archive_<source>(condition over s, condition over e, limit, restore), which drops vectors of settled rows, or has archived ones embedded again.
+--
+-- An archived row of evervec's own table keeps its place there, with the hash and the words of its text, so that it is still found by words; no
+-- index of vectors has it. How it is marked in a user's table, see fragments. The time of its vector stays as it was.
+-- With the rights of the table's owner, for it is that role's SQL; nobody but evervec's owner may execute it.
+-- Locks:  the rows of the embedding table FOR UPDATE SKIP LOCKED; in column storage those of the table itself, FOR NO KEY UPDATE SKIP LOCKED.
+-- needs: functions/track/fragments.sql
+create or replace function evervec.create_archive_function(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql    record;
+    v_column boolean := p_source.storage = 'column';
+begin
+    select * into v_sql from evervec.fragments(p_source);
+    perform evervec.create_row_function(
+        p_source, 'archive', 'p_row text, p_vector text, p_limit bigint, p_restore boolean', 'setof jsonb', false,
+        format(
+            $body$
+        declare
+            v_former text := current_setting('evervec.bypass', true);
+        begin
+            -- Triggers of ours on a user's table must not take this for a change.
+            perform set_config('evervec.bypass', 'on', true);
+            return query execute
+                'with found as materialized (
+                    select %1$s
+                      from (select s.*, s.tableoid as "evervec partition", s.ctid as "evervec address" from ' || %2$L || ' s where ' || $1 || ') s
+                      ' || %10$L || '
+                     where ' || case when $4 then %3$L else %4$L end || ' and ' || $2 || '
+                     limit $1
+                       for %5$s skip locked
+                )
+                update ' || %6$L || ' d
+                   set ' || case when $4 then %7$L else %8$L end || '
+                  from found f
+                 where d.tableoid = f.partition and d.ctid = f.address
+                returning ' || %9$L
+            using $3;
+            perform set_config('evervec.bypass', coalesce(v_former, ''), true);
+        end
+            $body$,
+            case when v_column then 's."evervec partition" as partition, s."evervec address" as address'
+                 else 'e.tableoid as partition, e.ctid as address' end,
+            v_sql.relation,
+            v_sql.archived, format('e.%I is not null', p_source.vector_column),
+            case when v_column then 'no key update of s' else 'update of e' end,
+            case when v_column then v_sql.relation else v_sql.target end,
+            case when v_column then format('%I = null, %I = null', p_source.hash_column, p_source.model_column) else 'model_id = 0' end,
+            format('%I = null', p_source.vector_column) || case when v_column then format(', %I = %L', p_source.model_column, 'archived') else '' end,
+            evervec.key_call(p_source, 'd', not v_column),
+            case when v_column then 'cross join lateral (select s.*) e'
+                 else format('join %s e on %s', v_sql.target, evervec.key_match(p_source, 'e', true, 's', false)) end));
+end
+$$;
+
+comment on function evervec.create_archive_function(evervec.source) is
+$$Internal. Creates or replaces archive_<source>.$$;
+
+revoke execute on function evervec.create_archive_function(evervec.source) from public;
+
+-- file: functions/archive/create_views.sql
+-- create_views: <source>_active and <source>_archived, beside the table and owned by the same role.
+--
+-- As the caller sees the rows: policies and privileges of the table, and of the vectors' table, hold.
+-- Locks:  ACCESS SHARE on both tables.
+-- Raises: VE602 a relation of that name exists
+create or replace function evervec.create_views(p_source evervec.source)
+returns regclass[]
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_schema   name := (select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = p_source.relation);
+    v_owner    regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_sql      record;
+    v_archived text;
+    v_view     record;
+    v_views    regclass[] := '{}';
+begin
+    select * into v_sql from evervec.fragments(p_source);
+    v_archived := format('exists (select from %s e where %s)',
+                         case p_source.storage when 'column' then '(select s.*)' else v_sql.target end,
+                         concat_ws(' and ', case when p_source.storage <> 'column' then evervec.key_match(p_source, 'e', true, 's', false) end,
+                                   v_sql.archived));
+    for v_view in
+        select format('%I.%I', v_schema, p_source.name || '_' || v.suffix) as name, v.condition, v.meaning
+          from (values ('active', 'not ' || v_archived, 'that are not archived'),
+                       ('archived', v_archived, 'that are archived')) as v (suffix, condition, meaning)
+    loop
+        if to_regclass(v_view.name) is not null then
+            raise exception using
+                errcode = 'VE602',
+                message = format('relation %s exists already', v_view.name),
+                detail  = format('The view of the rows of "%s" %s would have that name.', p_source.name, v_view.meaning),
+                hint    = 'Rename or drop that relation.';
+        end if;
+        execute format('create view %s with (security_invoker) as select s.* from %s s where %s', v_view.name, v_sql.relation, v_view.condition);
+        execute format('comment on view %s is %L', v_view.name,
+                       format('Rows of %s %s; made by evervec.add_views.', p_source.relation, v_view.meaning));
+        if v_owner <> current_user::regrole then
+            execute format('alter view %s owner to %s', v_view.name, v_owner);
+        end if;
+        v_views := v_views || v_view.name::regclass;
+    end loop;
+    update evervec.source s set views = v_views where s.source_id = p_source.source_id;
+    return v_views;
+end
+$$;
+
+comment on function evervec.create_views(evervec.source) is
+$$Internal. Creates the views <source>_active and <source>_archived and returns them. Raises VE602.$$;
+
+revoke execute on function evervec.create_views(evervec.source) from public;
+
+-- file: functions/archive/discard_views.sql
+-- discard_views: drops the views that add_views made, where they still are, and remembers that there were some.
+--
+-- Locks:  ACCESS EXCLUSIVE on the views.
+-- Raises: 2BP01 something else, such as a view of a user's, uses one of them
+create or replace function evervec.discard_views(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_view regclass;
+begin
+    for v_view in select c.oid from pg_class c where c.oid = any (p_source.views) and c.relkind = 'v' loop
+        execute format('drop view %s', evervec.qualified_name(v_view));
+    end loop;
+    update evervec.source s set views = '{}' where s.source_id = p_source.source_id and s.views is not null;
+end
+$$;
+
+comment on function evervec.discard_views(evervec.source) is
+$$Internal. Drops the views of a source; retrack makes them again. Raises 2BP01.$$;
+
+revoke execute on function evervec.discard_views(evervec.source) from public;
+
+-- file: functions/archive/drop_vectors.sql
+-- drop_vectors: archives a slice of the rows that the source's retention calls settled.
+--
+-- What was kept of searches and recommendations may hold them: it is not used any more.
+-- Locks:  those of archive_<source>, see create_archive_function.
+create or replace function evervec.drop_vectors(p_source evervec.source, p_limit bigint)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_settled  record;
+    v_archived bigint;
+begin
+    select * into v_settled from evervec.settled_condition(p_source);
+    execute format('select count(*) from evervec.%I($1, $2, $3, false)', 'archive_' || p_source.name)
+    into v_archived
+    using v_settled.of_row, v_settled.of_vector, p_limit;
+    if v_archived > 0 then
+        perform evervec.note_change(p_source.source_id);
+    end if;
+    return v_archived;
+end
+$$;
+
+comment on function evervec.drop_vectors(evervec.source, bigint) is
+$$Internal. Drops the vectors of up to p_limit rows that are settled by the source's retention; returns how many.$$;
+
+revoke execute on function evervec.drop_vectors(evervec.source, bigint) from public;
+
+-- file: functions/archive/drop_views.sql
+-- drop_views: takes back what add_views made.
+--
+-- Locks:  ACCESS EXCLUSIVE on the views.
+-- Raises: VE101 unknown source · 2BP01 something else uses a view
+create or replace function evervec.drop_views(p_source text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.discard_views(v_source);
+    update evervec.source s set views = null where s.source_id = v_source.source_id;
+end
+$$;
+
+comment on function evervec.drop_views(text) is
+$$Drops the views that add_views made. Raises VE101, 2BP01.$$;
+
+revoke execute on function evervec.drop_views(text) from public;
+
+-- file: functions/archive/restore.sql
+-- restore: queues archived rows to be embedded again, a slice of them.
+--
+-- The row is marked as well: whatever becomes of its job, a backfill or reconcile finds it. Its words stay meanwhile.
+-- Locks:  those of archive; rows of processing_queue in (source_id, task_type, row_key) order.
+-- Raises: VE101 unknown source · VE104 p_where is no condition over the row · VE110 not permitted · VE111 a manual source ·
+--         VE213 row-level security applies to the caller · VE601 bad limit
+create or replace function evervec.restore(
+    p_source text,
+    p_where  text default null,
+    p_limit  integer default 10000
+)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_keys   jsonb[];
+begin
+    perform evervec.check_sees_all(v_source);
+    perform evervec.check_option(format('the storage of "%s", to restore rows,', v_source.name), v_source.storage, array['table', 'column']);
+    perform evervec.check_slice(p_limit);
+    if p_where is not null then
+        perform evervec.check_owns(v_source, 'p_where');
+        perform evervec.analyse_sql(v_source.relation, 'p_where', format(E'(%s\n) is true', p_where));
+    end if;
+    execute format('select array_agg(k) from evervec.%I($1, ''true'', $2, true) k', 'archive_' || v_source.name)
+    into v_keys
+    using case when p_where is null then 'true' else evervec.over_row(v_source.relation, p_where) end, p_limit::bigint;
+    if v_keys is null then
+        return 0;
+    end if;
+    perform evervec.queue_rows(
+        v_source, v_keys, array_fill(0::bigint, array[cardinality(v_keys)]), array_fill(8::smallint, array[cardinality(v_keys)]),
+        array_fill(jsonb_build_object('operation', 'restore', 'triggered_by', 'restore', 'triggered_at', now()), array[cardinality(v_keys)]));
+    return cardinality(v_keys);
+end
+$$;
+
+comment on function evervec.restore(text, text, integer) is
+$$Queues archived rows of a source to be embedded again, up to p_limit (default 10,000), at priority 8, and returns how many; call it until 0. Texts that the cache has are not paid for again. p_where: a condition over the row, for those who have the rights of the table's owner; default: all that are archived. What the source's retention still calls settled is archived again in its turn: change that first (see retrack). Raises VE101, VE104, VE110, VE111, VE213, VE601.$$;
+
+revoke execute on function evervec.restore(text, text, integer) from public;
+
+-- file: functions/archive/retention_columns.sql
+-- retention_columns: the columns that a source's retention reads.
+--
+-- Locks:  those of analyse_sql.
+-- Raises: VE104, VE110 as analyse_sql
+create or replace function evervec.retention_columns(p_source evervec.source)
+returns text[]
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_where   text := p_source.retention ->> 'where';
+    v_columns text[] := array_remove(array[p_source.retention ->> 'column'], null);
+begin
+    if v_where is not null then
+        v_columns := v_columns || (select a.columns from evervec.analyse_sql(p_source.relation, 'where', format(E'(%s\n) is true', v_where)) a);
+    end if;
+    return v_columns;
+end
+$$;
+
+comment on function evervec.retention_columns(evervec.source) is
+$$Internal. Columns whose changes may unsettle a row of the source; {} without a retention. Raises VE104, VE110.$$;
+
+revoke execute on function evervec.retention_columns(evervec.source) from public;
+
+-- file: functions/track/over_row.sql
+-- over_row: an SQL expression of a user's, which calls the row by its table's name, as an expression over row s.
+--
+-- Locks:  none.
+create or replace function evervec.over_row(p_relation regclass, p_sql text)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select format(E'(select (%s\n) from (select s.*) as %I)', p_sql, c.relname)
+      from pg_class c
+     where c.oid = p_relation
+$$;
+
+comment on function evervec.over_row(regclass, text) is
+$$Internal. A user's SQL expression wrapped so that it can stand where the row is called s.$$;
+
+revoke execute on function evervec.over_row(regclass, text) from public;
+
+-- file: functions/archive/settled_condition.sql
+-- settled_condition: a source's retention as SQL: a condition over its row s, and one over that row's vector e.
+--
+-- Two, so that a user's SQL never stands where e can be seen, whose columns it might take for its own once one of its own is renamed.
+-- Locks:  none.
+-- needs: functions/track/over_row.sql
+create or replace function evervec.settled_condition(
+    p_source      evervec.source,
+    out of_row    text,
+    out of_vector text
+)
+language sql stable
+set search_path from current
+as $$
+    select coalesce(nullif(concat_ws(' and ',
+               case when p_source.retention ? 'column' then
+                   format('s.%I < now() - interval %L', p_source.retention ->> 'column', p_source.retention ->> 'older_than') end,
+               case when p_source.retention ? 'where' then evervec.over_row(p_source.relation, p_source.retention ->> 'where') end), ''), 'true'),
+           case when p_source.retention ? 'older_than' and not p_source.retention ? 'column' then
+               format('e.%I < now() - interval %L', p_source.time_column, p_source.retention ->> 'older_than') else 'true' end
+$$;
+
+comment on function evervec.settled_condition(evervec.source) is
+$$Internal. SQL conditions that together say, by the source's retention, that a row is settled: one over the row s, one over its vector e.$$;
+
+revoke execute on function evervec.settled_condition(evervec.source) from public;
+
+-- file: functions/track/base_type.sql
+-- base_type: the type below a domain, or below a domain over domains.
+--
+-- Locks:  none.
+create or replace function evervec.base_type(p_type oid)
+returns oid
+language sql stable
+set search_path from current
+as $$
+    with recursive up (type, depth) as (
+        select p_type, 0
+        union all
+        select t.typbasetype, up.depth + 1
+          from up
+          join pg_type t on t.oid = up.type and t.typtype = 'd'
+    )
+    select up.type from up order by up.depth desc limit 1
+$$;
+
+comment on function evervec.base_type(oid) is
+$$Internal. The type below a domain; the type itself when it is none.$$;
+
+revoke execute on function evervec.base_type(oid) from public;
+
+-- file: functions/archive/with_retention.sql
+-- with_retention: a source with what p_retention says about which of its rows are settled, and may be archived.
+--
+-- NULL keeps what it has, {} is none.
+-- Locks:  those of analyse_sql.
+-- Raises: VE103 unknown column · VE104 where is no condition over the row · VE110 unsafe SQL · VE601 not a retention
+-- needs: functions/track/base_type.sql
+create or replace function evervec.with_retention(p_source evervec.source, p_retention jsonb)
+returns evervec.source
+language plpgsql
+set search_path from current
+as $$
+declare
+    c_hint   constant text := 'Give older_than (an interval above 0), where (a condition over the row) or both, and with older_than perhaps column, from which it counts: '
+                              '{"older_than": "90 days", "column": "closed_at", "where": "status = ''closed''"}.';
+    c_times  constant oid[] := array['date', 'timestamp', 'timestamptz']::regtype[]::oid[];
+    v_column text := p_retention ->> 'column';
+    v_wrong  text;
+    v_age    interval;
+    v_type   oid;
+begin
+    if p_retention is null then
+        return p_source;
+    elsif p_retention = '{}' then
+        p_source.retention := null;
+        return p_source;
+    elsif jsonb_typeof(p_retention) <> 'object' then
+        v_wrong := format('It is %s, not an object.', left(p_retention::text, 100));
+    else
+        select format('Its member "%s" is %s.', m.key, left(m.value::text, 100)) into v_wrong
+          from jsonb_each(p_retention) m
+         where m.key not in ('older_than', 'column', 'where') or jsonb_typeof(m.value) <> 'string' or m.value #>> '{}' !~ '\S'
+         order by m.key
+         limit 1;
+    end if;
+    if v_wrong is null and not p_retention ?| array['older_than', 'where'] then
+        v_wrong := 'There is neither an older_than nor a where.';
+    elsif v_wrong is null and v_column is not null and not p_retention ? 'older_than' then
+        v_wrong := 'There is a column, but no older_than to count from it.';
+    elsif v_wrong is null and p_retention ? 'older_than' then
+        begin
+            v_age := (p_retention ->> 'older_than')::interval;
+        exception when data_exception then
+            null;
+        end;
+        if (v_age > interval '0' and isfinite(v_age)) is not true then
+            v_wrong := format('older_than is %L.', p_retention ->> 'older_than');
+        end if;
+    end if;
+    if v_wrong is null and v_column is not null then
+        select evervec.base_type(a.atttypid) into v_type
+          from pg_attribute a
+         where a.attrelid = p_source.relation and a.attname = v_column and a.attnum > 0 and not a.attisdropped;
+        if not found then
+            raise exception using
+                errcode = 'VE103',
+                message = format('column "%s" of %s does not exist', v_column, p_source.relation),
+                detail  = format('Columns that older_than could count from: %s.', coalesce((
+                    select string_agg(a.attname, ', ' order by a.attnum)
+                      from pg_attribute a
+                     where a.attrelid = p_source.relation and a.attnum > 0 and not a.attisdropped and evervec.base_type(a.atttypid) = any (c_times)), 'none')),
+                hint    = 'Names are case-sensitive and written without quotes. Without a column, it counts from when the vector was stored.';
+        elsif v_type <> all (c_times) then
+            v_wrong := format('Column "%s" has type %s, and is neither a date nor a timestamp.', v_column, format_type(v_type, null));
+        end if;
+    end if;
+    if v_wrong is not null then
+        raise exception using
+            errcode = 'VE601',
+            message = format('that does not tell which rows of "%s" are settled', p_source.name),
+            detail  = v_wrong,
+            hint    = c_hint;
+    end if;
+    p_source.retention := p_retention;
+    perform evervec.retention_columns(p_source);
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_retention(evervec.source, jsonb) is
+$$Internal. The source with retention set; NULL keeps what it has, {} is none. Raises VE103, VE104, VE110, VE601.$$;
+
+revoke execute on function evervec.with_retention(evervec.source, jsonb) from public;
 
 -- file: functions/auth/hmac_sha256.sql
 -- hmac_sha256: HMAC-SHA256 (RFC 2104) of nothing but pg_catalog's sha256, so that no extension is needed.
@@ -834,6 +1558,55 @@ $$Internal. Removes the secrets whose time is over, from the vault too; returns 
 
 revoke execute on function evervec.forget_secrets() from public;
 
+-- file: functions/control/setting_interval.sql
+-- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
+--
+-- Locks:  none.
+create or replace function evervec.setting_interval(p_name text, p_default interval)
+returns interval
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
+exception when data_exception then
+    return p_default;
+end
+$$;
+
+comment on function evervec.setting_interval(text, interval) is
+$$Internal. An interval from evervec.setting, or the default.$$;
+
+revoke execute on function evervec.setting_interval(text, interval) from public;
+
+-- file: functions/auth/forget_tokens.sql
+-- forget_tokens: removes tokens that were revoked, or expired, longer ago than the setting token_keep.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.forget_tokens(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.api_token d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.api_token o
+             where least(o.revoked_at, o.expires_at) < (select now() - evervec.setting_interval('token_keep', '90 days'))
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_tokens(integer) is
+$$Internal. Removes up to p_limit tokens that ended long ago; returns how many.$$;
+
+revoke execute on function evervec.forget_tokens(integer) from public;
+
 -- file: functions/auth/keep_secret.sql
 -- keep_secret: puts a secret in the place of the one of its name, which stays good for the overlap.
 --
@@ -1112,26 +1885,43 @@ $$The vector of a query that cache_query was given for this model in the last 24
 
 revoke execute on function evervec.cached_query(text, text, text) from public;
 
--- file: functions/control/setting_interval.sql
--- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
+-- file: functions/cache/caller_context.sql
+-- caller_context: what decides, beside its arguments, what a search of a source finds; NULL where no result of it may be kept.
 --
+-- None is kept where row-level security decides what is found, nor where an answer may be cut (evervec.exact_search), which is said but once,
+-- nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
+-- to write or even to read what others write would make a search fail that is only a search. The start of the server is in it, because the
+-- transactions of another one, where a dump comes from, say nothing here. p_user is the caller's word; who is logged in, and as which role,
+-- is not: at worst somebody spoils what he himself gets. The settings are those that decide how far an index is searched.
 -- Locks:  none.
-create or replace function evervec.setting_interval(p_name text, p_default interval)
-returns interval
+create or replace function evervec.caller_context(p_source evervec.source, p_user name)
+returns jsonb
 language plpgsql stable
 set search_path from current
 as $$
 begin
-    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
-exception when data_exception then
-    return p_default;
+    -- Before pgvector's library is loaded its settings are unknown.
+    perform vector_dims('[1]'::vector);
+    if current_setting('transaction_read_only')::boolean
+       or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
+       or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
+       -- There rows may come, and keys change, with their vectors: nothing is stored then.
+       or p_source.storage = 'column' or p_source.foreign_key
+       -- Whose rights a function lends cannot be told from what its caller says.
+       or p_user is distinct from coalesce(nullif(current_setting('role'), 'none'), session_user)
+       or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
+        return null;
+    end if;
+    return jsonb_build_array(
+        p_source.source_id, pg_postmaster_start_time(), session_user, current_setting('role'), p_user,
+        current_setting('hnsw.ef_search', true), current_setting('hnsw.iterative_scan', true), current_setting('hnsw.max_scan_tuples', true));
 end
 $$;
 
-comment on function evervec.setting_interval(text, interval) is
-$$Internal. An interval from evervec.setting, or the default.$$;
+comment on function evervec.caller_context(evervec.source, name) is
+$$Internal. Caller, source and settings of a search, as JSON; NULL where its result is not kept.$$;
 
-revoke execute on function evervec.setting_interval(text, interval) from public;
+revoke execute on function evervec.caller_context(evervec.source, name) from public;
 
 -- file: functions/cache/fill_cache.sql
 -- fill_cache: keeps the vectors of leased jobs for the next time that one of these texts comes.
@@ -1180,7 +1970,7 @@ as $$
          where c.ctid = any (array(
             select o.ctid
               from evervec.embedding_cache o
-             where o.used_at < now() - evervec.setting_interval('cache_keep', '30 days')
+             where o.used_at < (select now() - evervec.setting_interval('cache_keep', '30 days'))
              limit p_limit
                for update skip locked))
         returning 1
@@ -1233,7 +2023,7 @@ as $$
          where c.ctid = any (array(
             select o.ctid
               from evervec.query_cache o
-             where o.created_at <= now() - evervec.setting_interval('query_cache_keep', '24 hours')
+             where o.created_at <= (select now() - evervec.setting_interval('query_cache_keep', '24 hours'))
                 or o.ctid in (
                     select n.ctid from evervec.query_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
              limit p_limit
@@ -1270,7 +2060,7 @@ as $$
          where d.ctid = any (array(
             select o.ctid
               from evervec.search_cache o
-             where o.created_at <= now() - evervec.setting_interval('search_cache_keep', '24 hours')
+             where o.created_at <= (select now() - evervec.setting_interval('search_cache_keep', '24 hours'))
                 or o.ctid in (
                     select n.ctid from evervec.search_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
                 or exists (
@@ -1331,12 +2121,8 @@ revoke execute on function evervec.keep_cached(integer, bytea[]) from public;
 -- file: functions/cache/result_hash.sql
 -- result_hash: what the result of a search is known by: the SHA-256 of all that decides it; NULL where none is kept.
 --
--- None is kept where row-level security decides what is found, nor where an answer may be cut (evervec.exact_search), which is said but once,
--- nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
--- to write or even to read what others write would make a search fail that is only a search. The start of the server is in it, because the
--- transactions of another one, where a dump comes from, say nothing here. p_user is the caller's word; who is logged in, and as which role,
--- is not: at worst somebody spoils what he himself gets. The settings are those that decide how far an index is searched.
 -- Locks:  none.
+-- needs: functions/cache/caller_context.sql
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.result_hash(
     p_source         evervec.source,
@@ -1350,22 +2136,14 @@ returns bytea
 language plpgsql stable
 set search_path from current
 as $$
+declare
+    v_context jsonb := evervec.caller_context(p_source, p_user);
 begin
-    if current_setting('transaction_read_only')::boolean
-       or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
-       or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
-       or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
-       -- There rows may come, and keys change, with their vectors: nothing is stored then.
-       or p_source.storage = 'column' or p_source.foreign_key
-       -- Whose rights a function lends cannot be told from what its caller says.
-       or p_user is distinct from coalesce(nullif(current_setting('role'), 'none'), session_user)
-       or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
+    if v_context is null or evervec.setting_interval('search_cache_keep', '24 hours') <= '0' then
         return null;
     end if;
-    return sha256(convert_to(jsonb_build_array(
-        p_source.source_id, pg_postmaster_start_time(), session_user, current_setting('role'), p_user, sha256(vector_send(p_query)),
-        p_limit, p_min_similarity, p_exclude, current_setting('hnsw.ef_search', true), current_setting('hnsw.iterative_scan', true),
-        current_setting('hnsw.max_scan_tuples', true))::text, 'UTF8'));
+    return sha256(convert_to(
+        jsonb_build_array(v_context, sha256(vector_send(p_query)), p_limit, p_min_similarity, p_exclude)::text, 'UTF8'));
 end
 $$;
 
@@ -1548,7 +2326,7 @@ begin
         perform evervec.source_named(p_source);
     end if;
     for v_source in select * from evervec.source s where p_source is null or s.name = p_source order by s.name loop
-        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'lists', 'vectors', 'leases', 'updates', 'children', 'recipe', 'filters', 'words'] loop
+        foreach v_check in array array['tables', 'key', 'state', 'privileges', 'protection', 'model', 'budget', 'triggers', 'index', 'lists', 'vectors', 'leases', 'updates', 'children', 'recipe', 'filters', 'signals', 'words'] loop
             begin
                 return query execute format('select $1, f.finding, f.severity, f.problem, f.remedy from evervec.%I($2) f', 'doctor_' || v_check)
                 using v_source.name, v_source;
@@ -1576,7 +2354,7 @@ end
 $$;
 
 comment on function evervec.doctor(text) is
-$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes and filters, dropped tables, changed keys, missing, invalid or former indexes, lists of ivfflat that do not fit, many dead vectors, stuck leases, a spent budget, a growing log, failing upkeep, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error, advice, or info (by what the webhook is rung); problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
+$$Looks for what is wrong with a source, or (NULL) with all and the database: missing or disabled triggers, broken recipes, filters and signals, dropped tables, changed keys, missing, invalid or former indexes, lists of ivfflat that do not fit, many dead vectors, stuck leases, a spent budget, a growing log, failing upkeep, lost privileges, rights that grant_access gave and that are gone, vectors without the row-level security of their table, an old pgvector. severity: error, advice, or info (by what the webhook is rung); problem: a sentence; remedy: the statement that mends it. No rows: all is well. Raises VE101.$$;
 
 revoke execute on function evervec.doctor(text) from public;
 
@@ -1764,6 +2542,7 @@ as $$
         'p_return_columns => ' || quote_literal(nullif(p_source.return_columns, '{}')),
         'p_text_search => ' || quote_literal(p_source.text_search),
         case when p_source.text_search is not null then 'p_bm25 => ' || nullif(p_source.bm25, evervec.bm25_schema() is not null) end,
+        'p_retention => ' || quote_literal(p_source.retention),
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,
@@ -1937,39 +2716,6 @@ comment on function evervec.comparison(evervec.source, text, text, text) is
 $$Internal. SQL of the exact distance of p_vector to p_query, of what an index of that precision orders by, and of what it indexes with which operator class; the similarity (%s is the distance); pool: how many times more rows than wanted the index is asked for.$$;
 
 revoke execute on function evervec.comparison(evervec.source, text, text, text) from public;
-
--- file: functions/queue/estimated_rows.sql
--- estimated_rows: about how many rows a table has, partitions included, without reading it.
---
--- As the planner estimates it: the rows a page at the last ANALYZE or VACUUM, or as many as are likely by the types of the columns, on as
--- many pages as there are now. Without EXPLAIN: planning runs functions that the table's owner has put into its indexes, constraints and
--- policies, with the rights of whoever asks.
--- Locks:  none.
-create or replace function evervec.estimated_rows(p_relation regclass)
-returns bigint
-language sql stable
-set search_path from current
-as $$
-    select sum(case when t.relkind = 'p' then 0
-                    when t.relkind = 'f' then greatest(t.reltuples, 0)
-                    when t.reltuples >= 0 and t.relpages > 0 then round(t.pages * t.reltuples::numeric / t.relpages)
-                    else t.pages * greatest((current_setting('block_size')::integer - 24) / (28 + w.bytes), 1) end)::bigint
-      from (
-        select c.oid, c.relkind, c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer as pages
-          from (select p_relation::oid union select p.relid from pg_partition_tree(p_relation) p) as r (relation)
-          join pg_class c on c.oid = r.relation
-      ) t
-      cross join lateral (
-        select coalesce(sum(case when a.attlen > 0 then a.attlen else 32 end), 0) as bytes
-          from pg_attribute a
-         where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
-      ) w
-$$;
-
-comment on function evervec.estimated_rows(regclass) is
-$$Internal. Estimated number of rows of a table; NULL when it does not exist.$$;
-
-revoke execute on function evervec.estimated_rows(regclass) from public;
 
 -- file: functions/index/fitting_lists.sql
 -- fitting_lists: how many lists an ivfflat index over as many rows as a table has now should have.
@@ -2295,30 +3041,6 @@ comment on function evervec.attribute_numbers(regclass, text[]) is
 $$Internal. attnums of columns, in their order.$$;
 
 revoke execute on function evervec.attribute_numbers(regclass, text[]) from public;
-
--- file: functions/track/base_type.sql
--- base_type: the type below a domain, or below a domain over domains.
---
--- Locks:  none.
-create or replace function evervec.base_type(p_type oid)
-returns oid
-language sql stable
-set search_path from current
-as $$
-    with recursive up (type, depth) as (
-        select p_type, 0
-        union all
-        select t.typbasetype, up.depth + 1
-          from up
-          join pg_type t on t.oid = up.type and t.typtype = 'd'
-    )
-    select up.type from up order by up.depth desc limit 1
-$$;
-
-comment on function evervec.base_type(oid) is
-$$Internal. The type below a domain; the type itself when it is none.$$;
-
-revoke execute on function evervec.base_type(oid) from public;
 
 -- file: functions/track/primary_key.sql
 -- primary_key: the columns of a table's primary key, in its order, and how each is written and compared.
@@ -2766,7 +3488,7 @@ begin
       into v_error
       from (
         select f.prefix || '_' || p_source.name
-          from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
+          from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'archive', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
                       || case when p_source.text_search is not null then array['document', 'redocument', 'hybrid_search'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
@@ -2802,6 +3524,7 @@ begin
                     'p_template => ' || quote_literal(p_source.template),
                     'p_text_sql => ' || quote_literal(p_source.text_sql),
                     'p_where => ' || quote_literal(p_source.condition),
+                    'p_retention => ' || quote_literal(p_source.retention),
                     'p_depends_on => ' || quote_literal(nullif(p_source.depends_on, '{}'))));
     end if;
 end
@@ -2811,6 +3534,35 @@ comment on function evervec.doctor_recipe(evervec.source) is
 $$Internal. Finding of doctor: a recipe, priority or dependency that fails whatever the row.$$;
 
 revoke execute on function evervec.doctor_recipe(evervec.source) from public;
+
+-- file: functions/control/doctor_signals.sql
+-- doctor_signals: finding: a signal whose query fails.
+--
+-- Locks:  none.
+create or replace function evervec.doctor_signals(p_source evervec.source)
+returns table (finding text, severity text, problem text, remedy text)
+language sql stable
+set search_path from current
+as $$
+    select 'broken signal', 'error',
+           format('Signal "%s" of "%s" fails: %s. It says nothing about anybody. Correct the query in the remedy.',
+                  s.name, p_source.name, rtrim(e.error, '.')),
+           format('select evervec.drop_signal(%L, %L);', p_source.name, s.name)
+           || ' ' || format('select evervec.add_signal(%L, %L, %L, %s);', p_source.name, s.name, s.query, s.weight)
+      from evervec.signal s
+      cross join lateral (
+        select coalesce(s.last_error, case when not exists (
+                   select from pg_proc p
+                    where p.pronamespace = 'evervec'::regnamespace and p.proname = format('signal_%s_%s', p_source.name, s.name))
+                   then format('function evervec.%I is not there', format('signal_%s_%s', p_source.name, s.name)) end) as error) e
+     where s.source_id = p_source.source_id and e.error is not null
+     order by s.name
+$$;
+
+comment on function evervec.doctor_signals(evervec.source) is
+$$Internal. Finding of doctor and alerts: a signal that fails.$$;
+
+revoke execute on function evervec.doctor_signals(evervec.source) from public;
 
 -- file: functions/control/doctor_state.sql
 -- doctor_state: finding: a source that was suspended, or paused, and perhaps forgotten.
@@ -3615,6 +4367,944 @@ $$Internal. The last step of index_statement where an index takes the place of a
 
 revoke execute on function evervec.replace_index(text) from public;
 
+-- file: functions/interaction/add_interaction_type.sql
+-- add_interaction_type: something that people do with rows, and what it says about their liking.
+--
+-- Locks:  a row of evervec.interaction_type.
+-- Raises: VE111 unknown mark · VE504 no name, or no weight
+create or replace function evervec.add_interaction_type(
+    p_name   text,
+    p_weight double precision,
+    p_marks  text default null,
+    p_rated  boolean default false
+)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    if p_marks is not null then
+        perform evervec.check_option('p_marks', p_marks, array['has', 'dismissed']);
+    end if;
+    if p_name is null or p_name !~ '\S' or octet_length(p_name) > 63 or p_weight is null or not abs(p_weight) <= 1e9 or p_rated is null then
+        raise exception using
+            errcode = 'VE504',
+            message = format('%s with weight %s is no type of interaction', coalesce(quote_literal(p_name), 'NULL'), coalesce(p_weight::text, 'NULL')),
+            detail  = 'A type has a name of 1 to 63 bytes and a weight, a number of at most a billion either way.',
+            hint    = 'For example: SELECT evervec.add_interaction_type(''share'', 0.8); a negative weight shows a dislike.';
+    end if;
+    insert into evervec.interaction_type as t (name, weight, marks, rated)
+    values (p_name, p_weight, p_marks, p_rated)
+    on conflict (name) do update
+       set weight = excluded.weight, marks = excluded.marks, rated = excluded.rated
+     where (t.weight, t.marks, t.rated) is distinct from (excluded.weight, excluded.marks, excluded.rated);
+end
+$$;
+
+comment on function evervec.add_interaction_type(text, double precision, text, boolean) is
+$$Adds a type of interaction, or changes it; may be repeated. There are view, rating, favorite, search, purchase_intent, purchase and dismiss. p_weight: how much of a liking one shows, against the 1.0 of a favorite; negative: of a dislike. p_marks: has (the row is the user's then) or dismissed, and is not recommended any more; NULL (default): neither. p_rated: its value is a rating (default false). Raises VE111, VE504.$$;
+
+revoke execute on function evervec.add_interaction_type(text, double precision, text, boolean) from public;
+
+-- file: functions/track/add_source.sql
+-- add_source: the row of a new source, with defaults for what track does not say.
+--
+-- Locks:  ROW EXCLUSIVE on evervec.source.
+create or replace function evervec.add_source(p_source evervec.source)
+returns evervec.source
+language sql
+set search_path from current
+as $$
+    insert into evervec.source
+        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
+         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
+         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
+         version_column, distance, vector_type, index_method, index_precision, index_options,
+         search_method, search_precision, priority, priority_sql, too_long, cache,
+         return_columns, return_attributes, text_search, bm25, retention)
+    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
+           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
+           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
+           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
+           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
+           evervec.qualified_name(p_source.target),
+           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
+           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
+           p_source.version_column, p_source.distance, p_source.vector_type, p_source.index_method, p_source.index_precision, p_source.index_options,
+           p_source.search_method, p_source.search_precision, p_source.priority, p_source.priority_sql,
+           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
+           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search,
+           coalesce(p_source.bm25, false), p_source.retention
+    returning *
+$$;
+
+comment on function evervec.add_source(evervec.source) is
+$$Internal. Inserts a source and returns it as stored.$$;
+
+revoke execute on function evervec.add_source(evervec.source) from public;
+
+-- file: functions/interaction/add_signal.sql
+-- add_signal: a query over the application's tables that tells who likes which rows of a source.
+--
+-- Locks:  as signal_columns.
+-- Raises: VE101 unknown source · VE106 a name that is empty, too long, or makes the name of another function · VE110 it reads what the owner
+--         of the source's table may not, or reaches what anybody could replace · VE505 no query of that kind, or no weight ·
+--         VE507 a signal of that name exists
+-- needs: functions/track/add_source.sql
+create or replace function evervec.add_signal(
+    p_source text,
+    p_name   text,
+    p_sql    text,
+    p_weight double precision default 1
+)
+returns text
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_signal evervec.signal;
+    v_name   text := format('signal_%s_%s', p_source, p_name);
+begin
+    if p_name is null or p_name !~ '\S' or octet_length(v_name) > 63 then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a signal of source "%s" cannot be named %s', p_source, coalesce(quote_literal(p_name), 'NULL')),
+            detail  = 'The name of its function is made of that of the source and its own, and PostgreSQL keeps 63 bytes.',
+            hint    = format('Give a p_name of 1 to %s bytes.', 63 - octet_length(format('signal_%s_', p_source)));
+    elsif exists (select from evervec.signal s where s.source_id = v_source.source_id and s.name = p_name) then
+        raise exception using
+            errcode = 'VE507',
+            message = format('source "%s" has a signal "%s" already', p_source, p_name),
+            detail  = (select format('Its query is: %s', s.query) from evervec.signal s where s.source_id = v_source.source_id and s.name = p_name),
+            hint    = format('Give another p_name, or first: SELECT evervec.drop_signal(%L, %L);', p_source, p_name);
+    elsif exists (select from pg_proc p where p.pronamespace = 'evervec'::regnamespace and p.proname = v_name) then
+        raise exception using
+            errcode = 'VE106',
+            message = format('a signal of source "%s" cannot be named "%s"', p_source, p_name),
+            detail  = format('Its function %I would bear the name of one that is there.', v_name),
+            hint    = 'Give another p_name.';
+    elsif p_weight is null or not abs(p_weight) <= 1e9 then
+        raise exception using
+            errcode = 'VE505',
+            message = format('a signal cannot weigh %s', coalesce(p_weight::text, 'NULL')),
+            detail  = 'A weight is a number of at most a billion either way.',
+            hint    = 'Leave p_weight out for 1; a negative weight shows a dislike.';
+    end if;
+    insert into evervec.signal (source_id, name, query, key_columns, weight)
+    values (v_source.source_id, p_name, coalesce(p_sql, ''), v_source.key_columns, p_weight)
+    returning * into v_signal;
+    update evervec.signal s set columns = evervec.create_signal(v_source, v_signal) where s.signal_id = v_signal.signal_id;
+    return v_name;
+end
+$$;
+
+comment on function evervec.add_signal(text, text, text, double precision) is
+$$Adds a signal to a source: a query over tables of yours, from which is learned who likes which rows, and who has them (those are not recommended). Returns the name of its function, signal_<source>_<name>. p_sql: gives user_id and the columns of the source's key by their names, and may give rating, frequency (a text such as daily), amount (such as hours of use), weight and at (when), each one NULL otherwise; it names tables with their schema, is run with the rights of the owner of the source's table, and under UTC. A condition on user_id reaches an index of your table where the query gives that column as it is. p_weight: how much the signal counts, against the 1.0 of a favorite (default 1); negative: as a dislike. Nothing is copied: a change in your tables counts at once. Raises VE101, VE106, VE110, VE505, VE507.$$;
+
+revoke execute on function evervec.add_signal(text, text, text, double precision) from public;
+
+-- file: functions/interaction/clear_mark.sql
+-- clear_mark: a row that a user has, or dismissed, may be recommended again.
+--
+-- Locks:  the mark.
+-- Raises: VE101 unknown source · VE202 bad row_key · VE501, VE502 bad user
+create or replace function evervec.clear_mark(p_user text, p_source text, p_row_key jsonb)
+returns boolean
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    delete from evervec.row_mark m
+     where m.user_id = p_user and m.source_id = v_source.source_id and m.row_key = evervec.check_row_key(v_source, p_row_key);
+    return found;
+end
+$$;
+
+comment on function evervec.clear_mark(text, text, jsonb) is
+$$Takes back that a user has or dismissed a row, as interactions have it (of a type that marks): it may be recommended again. The interactions themselves stay. Returns false when there was no mark. What a signal says that the user has is not recommended all the same. Raises VE101, VE202, VE501, VE502.$$;
+
+revoke execute on function evervec.clear_mark(text, text, jsonb) from public;
+
+-- file: functions/interaction/create_signal.sql
+-- create_signal: signal_<source>_<signal>, what a signal says of one user, or (NULL) of all.
+--
+-- A branch each, so that the condition on one user reaches the index of the user's table. The user's text is read as the type of user_id, and
+-- what that type would not print so again is nobody. The result is of a type of ours, because the columns of TABLE are variables, which
+-- a name in the query would mean when its column is gone.
+-- Locks:  as signal_columns.
+-- Raises: VE110, VE505 as signal_columns
+create or replace function evervec.create_signal(p_source evervec.source, p_signal evervec.signal)
+returns text[]
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_columns jsonb := evervec.signal_columns(p_source, p_signal.query, p_signal.key_columns);
+    v_values  text := evervec.signal_values(p_source, v_columns, p_signal.key_columns);
+    v_named   evervec.source := p_source;
+    v_known   text := (select string_agg(format('q.%I is not null', k), ' and ') from unnest(p_signal.key_columns) k);
+begin
+    v_named.name := format('%s_%s', p_source.name, p_signal.name);
+    perform evervec.create_row_function(
+        v_named, 'signal', 'text', 'setof evervec.signal_row', true,
+        format(
+            $body$
+        begin
+            if $1 is null then
+                return query select %1$s from (%2$s
+                ) as q where q.user_id is not null and %3$s;
+                return;
+            end if;
+            begin
+                if ($1::%4$s)::text is distinct from $1 then
+                    return;
+                end if;
+            exception when data_exception then
+                return;
+            end;
+            return query select %1$s from (%2$s
+            ) as q where q.user_id = $1::%4$s and %3$s;
+        end
+            $body$,
+            v_values, p_signal.query, v_known, v_columns ->> 'user_id'));
+    execute format('comment on function evervec.%I(text) is %L', 'signal_' || v_named.name,
+                   format('What the signal %s of %s says of a user, or (NULL) of all.', p_signal.name, p_source.relation));
+    return array(select c from unnest(array['rating', 'frequency', 'amount', 'weight', 'at']) c
+                  where v_columns ? c and c <> all (p_signal.key_columns));
+end
+$$;
+
+comment on function evervec.create_signal(evervec.source, evervec.signal) is
+$$Internal. Creates or replaces signal_<source>_<signal>; returns which of the optional columns the query gives. Raises VE110, VE505.$$;
+
+revoke execute on function evervec.create_signal(evervec.source, evervec.signal) from public;
+
+-- file: functions/interaction/drop_partitions.sql
+-- drop_partitions: removes the oldest partition of interactions, if all in it is past its time.
+--
+-- Whoever writes or reads interactions waits behind the lock that this wants, so it gives up at once, and comes again. One a call, and as
+-- the last of what a transaction does, because the lock is held until its end.
+-- Locks:  ACCESS EXCLUSIVE on evervec.interaction and the partition, for which it waits 50 ms at most.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.drop_partitions()
+returns bigint
+language plpgsql
+set search_path from current
+set lock_timeout = '50ms'
+set timezone = 'UTC'
+as $$
+declare
+    v_partition regclass;
+begin
+    select c.oid
+      into v_partition
+      from pg_inherits i
+      join pg_class c on c.oid = i.inhrelid
+     where i.inhparent = 'evervec.interaction'::regclass and c.relname ~ '^interaction_\d{4,}_\d\d$'
+       and to_timestamp(substring(c.relname from 13), 'YYYY_MM') + interval '1 month' < now() - evervec.setting_interval('interaction_keep', '1 year')
+     order by c.relname
+     limit 1;
+    if not found then
+        return 0;
+    end if;
+    execute format('drop table %s', v_partition);
+    return 1;
+exception when lock_not_available then
+    return 0;
+end
+$$;
+
+comment on function evervec.drop_partitions() is
+$$Internal. Drops the oldest partition of interactions that is wholly past its time (interaction_keep); returns 1, or 0 when there is none, or when it is in use.$$;
+
+revoke execute on function evervec.drop_partitions() from public;
+
+-- file: functions/interaction/drop_signal.sql
+-- drop_signal: takes back what add_signal made.
+--
+-- Locks:  none that matter.
+-- Raises: VE101 unknown source · VE506 unknown signal · 2BP01 something else uses its function
+create or replace function evervec.drop_signal(p_source text, p_name text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    delete from evervec.signal s where s.source_id = v_source.source_id and s.name = p_name;
+    if not found then
+        raise exception using
+            errcode = 'VE506',
+            message = format('source "%s" has no signal %s', p_source, coalesce(quote_literal(p_name), 'NULL')),
+            detail  = coalesce((select 'Its signals: ' || string_agg(s.name, ', ' order by s.name) || '.'
+                                  from evervec.signal s where s.source_id = v_source.source_id), 'It has none.'),
+            hint    = 'Names are case-sensitive.';
+    end if;
+    execute format('drop function if exists evervec.%I(text)', format('signal_%s_%s', p_source, p_name));
+end
+$$;
+
+comment on function evervec.drop_signal(text, text) is
+$$Removes a signal of a source, and its function. Raises VE101, VE506, 2BP01.$$;
+
+revoke execute on function evervec.drop_signal(text, text) from public;
+
+-- file: functions/interaction/forget_interaction_keys.sql
+-- forget_interaction_keys: removes the keys of interactions that are older than the setting interaction_key_keep.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.forget_interaction_keys(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.interaction_key d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.interaction_key o
+             where o.created_at < (select now() - evervec.setting_interval('interaction_key_keep', '30 days'))
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_interaction_keys(integer) is
+$$Internal. Removes up to p_limit old keys of interactions; returns how many.$$;
+
+revoke execute on function evervec.forget_interaction_keys(integer) from public;
+
+-- file: functions/interaction/keep_interactions.sql
+-- keep_interactions: checks interactions, and records those whose key was not seen before; the one place where that is done.
+--
+-- All at once; keys and marks are written in order, so that two who write the same wait for each other and do not deadlock.
+-- Locks:  the keys and marks that it writes; those of make_partition for an interaction of a month that has none.
+-- Raises: VE101 unknown source · VE202, VE303 bad row_key · VE501, VE502 bad user · VE503 unknown type · VE504 otherwise no interaction
+create or replace function evervec.keep_interactions(
+    p_interactions jsonb,
+    out ids        bigint[],
+    out recorded   bigint
+)
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_kept   interval := evervec.setting_interval('interaction_keep', '1 year');
+    v_given  evervec.interaction[];
+    v_keys   text[];
+    v_fresh  evervec.interaction[];
+    v_type   text;
+    v_detail text;
+begin
+    perform evervec.check_user(u.user_id)
+       from (select distinct i.e ->> 'user' as user_id from jsonb_array_elements(p_interactions) as i (e)) u;
+
+    select i.type into v_type
+      from (select distinct i.e ->> 'type' as type from jsonb_array_elements(p_interactions) as i (e)) i
+     where not exists (select from evervec.interaction_type t where t.name = i.type)
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE503',
+            message = format('%s is not a type of interaction', coalesce(quote_literal(v_type), 'NULL')),
+            detail  = (select format('There are %s.', string_agg(t.name, ', ' order by t.name)) from evervec.interaction_type t),
+            hint    = format('Names are case-sensitive. To add it: SELECT evervec.add_interaction_type(%L, 0.5);', coalesce(v_type, '…'));
+    end if;
+
+    with given as materialized (
+        select i.n, r.*
+          from jsonb_array_elements(p_interactions) with ordinality as i (e, n)
+          cross join lateral jsonb_to_record(i.e) as r (
+              "user" text, source text, row_key jsonb, type text, value double precision, context jsonb, key text, at timestamptz)
+    ), keyed as materialized (
+        select s.source, (evervec.source_named(s.source)).source_id, s.places,
+               evervec.checked_keys(evervec.source_named(s.source), s.row_keys) as row_keys
+          from (
+            select g.source, array_agg(g.n order by g.n) filter (where g.row_key is not null) as places,
+                   array_agg(g.row_key order by g.n) filter (where g.row_key is not null) as row_keys
+              from given g
+             group by g.source
+          ) s
+    ), placed as materialized (
+        select u.n, u.row_key from keyed k cross join lateral unnest(k.places, k.row_keys) as u (n, row_key)
+    )
+    select array_agg(row(nextval('evervec.interaction_interaction_id_seq'), g."user", k.source_id, p.row_key, g.type, g.value,
+                         coalesce(g.context, '{}'), coalesce(g.at, now()))::evervec.interaction order by g.n),
+           array_agg(g.key order by g.n)
+      into v_given, v_keys
+      from given g
+      join keyed k on k.source is not distinct from g.source
+      left join placed p on p.n = g.n;
+
+    select d.problem
+      into v_detail
+      from unnest(v_given, v_keys) as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key)
+      join evervec.interaction_type t on t.name = g.type
+      cross join lateral (
+        select case
+                   when not abs(g.value) <= 1e9 then format('Its value is %s; a value is a number of at most a billion either way.', g.value)
+                   when t.rated and g.value is null then format('It has no value; that of a %s is the rating.', g.type)
+                   when t.marks is not null and g.row_key is null then format('It has no row_key; a %s is about a row.', g.type)
+                   when jsonb_typeof(g.context) <> 'object' then 'Its context is no JSON object.'
+                   when octet_length(g.context::text) > 8192
+                       then format('Its context has %s bytes; 8192 are the most.', octet_length(g.context::text))
+                   when g.key !~ '\S' or octet_length(g.key) > 200 then 'Its key is blank, or longer than 200 bytes.'
+                   when not g.occurred_at between now() - v_kept and now() + interval '1 day'
+                       then format('It is of %s; interactions are kept for %s, and are at most a day ahead.', g.occurred_at, v_kept)
+               end as problem
+      ) d
+     where d.problem is not null
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE504',
+            message = 'this interaction cannot be recorded',
+            detail  = v_detail,
+            hint    = 'For example: SELECT evervec.record_interaction(''ada'', ''film'', ''{"id": 1}'', ''rating'', 4.5);';
+    end if;
+
+    -- A key that another transaction is writing is waited for; what that one has recorded is seen by the next statement.
+    with fresh as (
+        insert into evervec.interaction_key (user_id, key, interaction_id)
+        select g.user_id, g.key, g.interaction_id
+          from unnest(v_given, v_keys) as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key)
+         where g.key is not null
+         order by g.user_id, g.key, g.interaction_id
+        on conflict do nothing
+        returning interaction_id
+    )
+    select coalesce(array_agg(g.given), '{}'), count(*)
+      into v_fresh, recorded
+      from (select unnest(v_given) as given, unnest(v_keys) as key) g
+     where g.key is null or (g.given).interaction_id in (select f.interaction_id from fresh f);
+    perform evervec.make_partition(m.month at time zone 'UTC')
+       from (select distinct date_trunc('month', f.occurred_at at time zone 'UTC') as month from unnest(v_fresh) as f) m;
+    insert into evervec.interaction (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at)
+    overriding system value
+    select f.* from unnest(v_fresh) as f;
+    insert into evervec.row_mark as m (user_id, source_id, row_key, mark, marked_at)
+    select distinct on (f.user_id, f.source_id, f.row_key) f.user_id, f.source_id, f.row_key, t.marks, f.occurred_at
+      from unnest(v_fresh) as f
+      join evervec.interaction_type t on t.name = f.type
+     where t.marks is not null
+     order by f.user_id, f.source_id, f.row_key, f.occurred_at desc, f.interaction_id desc
+    on conflict (user_id, source_id, row_key) do update
+       set mark = excluded.mark, marked_at = excluded.marked_at
+     where excluded.marked_at >= m.marked_at;
+
+    ids := array(
+        select coalesce((select k.interaction_id from evervec.interaction_key k where k.user_id = g.user_id and k.key = g.key), g.interaction_id)
+          from unnest(v_given, v_keys) with ordinality
+               as g (interaction_id, user_id, source_id, row_key, type, value, context, occurred_at, key, n)
+         order by g.n);
+end
+$$;
+
+comment on function evervec.keep_interactions(jsonb) is
+$$Internal. Records interactions, an array of objects with user, source, row_key, type, value, context, key and at; ids: of each, that of then for a key seen before; recorded: how many are new. Raises VE101, VE202, VE303, VE501, VE502, VE503, VE504.$$;
+
+revoke execute on function evervec.keep_interactions(jsonb) from public;
+
+-- file: functions/people/current_user_id.sql
+-- current_user_id: which user of the application the session speaks for; NULL: none is known.
+--
+-- Claims come first: PostgREST and Supabase set them from a token that they have checked, and whoever talks to those cannot set anything.
+-- A role that may run any SQL can set claims as well as evervec.user_id: this tells well-meaning users apart, not attackers from each other.
+-- Locks:  none.
+create or replace function evervec.current_user_id()
+returns text
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_claims text := nullif(current_setting('request.jwt.claims', true), '');
+    v_user   text;
+begin
+    if v_claims is not null then
+        begin
+            v_user := v_claims::jsonb ->> 'sub';
+        exception when data_exception then
+            return null;
+        end;
+    end if;
+    return coalesce(nullif(v_user, ''), nullif(current_setting('request.jwt.claim.sub', true), ''),
+                    nullif(current_setting('evervec.user_id', true), ''));
+end
+$$;
+
+comment on function evervec.current_user_id() is
+$$The user of the application that the session speaks for: the claim sub that PostgREST and Supabase set, or else evervec.user_id (SET LOCAL evervec.user_id = '…'). NULL: nobody is named, or the claims are no JSON. A role that may run any SQL can name whom it likes.$$;
+
+revoke execute on function evervec.current_user_id() from public;
+
+-- file: functions/people/acts_for_all.sql
+-- acts_for_all: whether the session's role may see and change what is kept of every user: evervec's owner, workers and admins.
+--
+-- The role is the one that the session has set, or else its user: this is asked within functions that run with other rights than their caller's.
+-- Locks:  none.
+create or replace function evervec.acts_for_all()
+returns boolean
+language sql stable security definer
+set search_path from current
+as $$
+    select exists (
+        select
+          from pg_roles r
+         where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
+           and (pg_has_role(r.oid, (select n.nspowner from pg_namespace n where n.nspname = 'evervec'), 'usage')
+                or exists (
+                    select
+                      from evervec.access a
+                      join pg_roles g on g.oid = a.role
+                     where a.kind in ('worker', 'admin') and pg_has_role(r.oid, g.oid, 'usage'))))
+$$;
+
+comment on function evervec.acts_for_all() is
+$$Internal. Whether the session's role is evervec's owner, a worker or an admin, for whom every user is theirs.$$;
+
+revoke execute on function evervec.acts_for_all() from public;
+
+-- file: functions/people/confine_to_user.sql
+-- confine_to_user: row-level security for a table with a user in it: everybody sees and writes what is theirs, and workers and admins all.
+--
+-- The same for partitions, which somebody could read by their own names. Calls stand in subqueries, so that they are made once a statement.
+-- Locks:  ACCESS EXCLUSIVE on the table.
+-- needs: functions/people/current_user_id.sql
+-- needs: functions/people/acts_for_all.sql
+create or replace function evervec.confine_to_user(p_relation regclass)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    execute format('alter table %s enable row level security', evervec.qualified_name(p_relation));
+    if not exists (select from pg_policy p where p.polrelid = p_relation and p.polname = 'own_rows') then
+        execute format(
+            'create policy own_rows on %s using (user_id = (select evervec.current_user_id()) or (select evervec.acts_for_all()))',
+            evervec.qualified_name(p_relation));
+    end if;
+end
+$$;
+
+comment on function evervec.confine_to_user(regclass) is
+$$Internal. Enables row-level security on a table with a column user_id, with one policy: own_rows.$$;
+
+revoke execute on function evervec.confine_to_user(regclass) from public;
+
+-- file: functions/interaction/make_partition.sql
+-- make_partition: the partition of interactions that a moment falls into, made if it is not there.
+--
+-- Made apart and attached: that lets people write and read meanwhile, which PARTITION OF would not. Months are those of UTC.
+-- Locks:  SHARE UPDATE EXCLUSIVE on evervec.interaction where one is made: that waits only for another one's being made.
+-- needs: functions/people/confine_to_user.sql
+create or replace function evervec.make_partition(p_at timestamptz)
+returns boolean
+language plpgsql
+set search_path from current
+set timezone = 'UTC'
+as $$
+declare
+    v_name text := format('evervec.interaction_%s', to_char(p_at, 'YYYY_MM'));
+begin
+    if to_regclass(v_name) is not null then
+        return false;
+    end if;
+    perform pg_advisory_xact_lock(evervec.lock_key('partitions'));
+    if to_regclass(v_name) is not null then
+        return false;
+    end if;
+    execute format('create table %s (like evervec.interaction including defaults including constraints)', v_name);
+    execute format('alter table %s replica identity full', v_name);
+    execute format('comment on table %s is %L', v_name, format('Interactions of %s.', to_char(p_at, 'YYYY-MM')));
+    perform evervec.confine_to_user(v_name::regclass);
+    execute format('alter table evervec.interaction attach partition %s for values from (%L) to (%L)', v_name,
+                   date_trunc('month', p_at), date_trunc('month', p_at) + interval '1 month');
+    return true;
+end
+$$;
+
+comment on function evervec.make_partition(timestamptz) is
+$$Internal. Makes the partition of evervec.interaction for the month of a moment; false when it is there.$$;
+
+revoke execute on function evervec.make_partition(timestamptz) from public;
+
+-- file: functions/interaction/make_partitions.sql
+-- make_partitions: the partitions of interactions of this month and the next two, so that nobody who writes has to make one.
+--
+-- Locks:  as make_partition.
+-- needs: functions/interaction/make_partition.sql
+create or replace function evervec.make_partitions()
+returns integer
+language sql volatile security definer
+set search_path from current
+set timezone = 'UTC'
+as $$
+    select count(*) filter (where evervec.make_partition(now() + m.n * interval '1 month'))::integer from generate_series(0, 2) as m (n)
+$$;
+
+comment on function evervec.make_partitions() is
+$$Internal. Makes the partitions of interactions of this month and the next two; returns how many were missing. Maintenance calls it; an interaction of another month gets its partition when it is recorded.$$;
+
+revoke execute on function evervec.make_partitions() from public;
+
+-- file: functions/interaction/move_interactions.sql
+-- move_interactions: what people did with a row, when the row has another key now.
+--
+-- Interactions are kept by the key that the row had; nothing moves them by itself, because a key may come to name another thing.
+-- Where a user has marks under both keys, the newer one counts.
+-- Locks:  the interactions and marks of the row.
+-- Raises: VE101 unknown source · VE202, VE303 bad row_key
+create or replace function evervec.move_interactions(p_source text, p_from jsonb, p_to jsonb)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_keys   jsonb[] := evervec.checked_keys(v_source, array[p_from, p_to]);
+    v_moved  bigint;
+begin
+    if v_keys[1] = v_keys[2] then
+        return 0;
+    end if;
+    update evervec.interaction i set row_key = v_keys[2] where i.source_id = v_source.source_id and i.row_key = v_keys[1];
+    get diagnostics v_moved = row_count;
+    with former as (
+        delete from evervec.row_mark m where m.source_id = v_source.source_id and m.row_key = v_keys[1] returning m.user_id, m.mark, m.marked_at
+    )
+    insert into evervec.row_mark as m (user_id, source_id, row_key, mark, marked_at)
+    select f.user_id, v_source.source_id, v_keys[2], f.mark, f.marked_at from former f order by f.user_id
+    on conflict (user_id, source_id, row_key) do update
+       set mark = excluded.mark, marked_at = excluded.marked_at
+     where excluded.marked_at > m.marked_at;
+    return v_moved;
+end
+$$;
+
+comment on function evervec.move_interactions(text, jsonb, jsonb) is
+$$Gives the interactions and marks of a row to another key, after the row's key was changed; returns how many interactions that were. p_from, p_to: the row_key that was, and the one that is. Reads all interactions. Raises VE101, VE202, VE303.$$;
+
+revoke execute on function evervec.move_interactions(text, jsonb, jsonb) from public;
+
+-- file: functions/interaction/record_interaction.sql
+-- record_interaction: one thing that a user did.
+--
+-- Locks:  as keep_interactions: a key, and a mark, that another transaction is writing.
+-- Raises: VE101 unknown source · VE202, VE303 bad row_key · VE501, VE502 bad user · VE503 unknown type · VE504 otherwise no interaction
+create or replace function evervec.record_interaction(
+    p_user    text,
+    p_source  text,
+    p_row_key jsonb,
+    p_type    text,
+    p_value   double precision default null,
+    p_context jsonb default '{}',
+    p_key     text default null,
+    p_at      timestamptz default now()
+)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    return (select k.ids[1]
+              from evervec.keep_interactions(jsonb_build_array(jsonb_build_object(
+                       'user', p_user, 'source', p_source, 'row_key', p_row_key, 'type', p_type,
+                       'value', p_value, 'context', p_context, 'key', p_key, 'at', p_at))) k);
+end
+$$;
+
+comment on function evervec.record_interaction(text, text, jsonb, text, double precision, jsonb, text, timestamptz) is
+$$Records what a user did, and returns the interaction's id. p_user: the one whom the session speaks for (current_user_id), or anybody for workers and admins. p_row_key: the row, which need not exist; NULL where none is concerned, as in a search. p_type: as view, or one of add_interaction_type. p_value: a number, the rating of a rating. p_context: a JSON object of 8 kB at most (default {}). p_key: of 1 to 200 bytes; with a key that was seen of this user before nothing is recorded, and the id of then returned (NULL, the default: always recorded). p_at: when it was (default now), not longer ago than interactions are kept (interaction_keep, 1 year), and at most a day ahead. Raises VE101, VE202, VE303, VE501, VE502, VE503, VE504.$$;
+
+revoke execute on function evervec.record_interaction(text, text, jsonb, text, double precision, jsonb, text, timestamptz) from public;
+
+-- file: functions/interaction/record_interactions.sql
+-- record_interactions: many interactions at once, or none of them.
+--
+-- Which one is to blame is found by trying halves, after they were refused together; what the tries record goes with the error.
+-- Locks:  as keep_interactions.
+-- Raises: VE504 no array, too many, or one that cannot be recorded · VE101, VE202, VE303, VE501, VE502, VE503 as record_interaction
+-- needs: functions/interaction/keep_interactions.sql
+create or replace function evervec.record_interactions(p_interactions jsonb)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    c_members constant text[] := array['user', 'source', 'row_key', 'type', 'value', 'context', 'key', 'at'];
+    v_problem text;
+    v_first   integer := 0;
+    v_middle  integer;
+    v_last    integer;
+    v_state   text;
+    v_message text;
+    v_detail  text;
+    v_hint    text;
+begin
+    if jsonb_typeof(p_interactions) is distinct from 'array' then
+        v_problem := 'It is no JSON array.';
+    elsif jsonb_array_length(p_interactions) > 10000 then
+        v_problem := format('There are %s; 10000 are the most of a call.', jsonb_array_length(p_interactions));
+    else
+        select format('Element %s %s.', i.n, case when jsonb_typeof(i.e) <> 'object' then 'is no JSON object'
+                                                  else format('has a member %I; those known are %s', m.name, array_to_string(c_members, ', ')) end)
+          into v_problem
+          from jsonb_array_elements(p_interactions) with ordinality as i (e, n)
+          left join lateral (
+            select k.name from jsonb_object_keys(case when jsonb_typeof(i.e) = 'object' then i.e else '{}' end) as k (name)
+             where k.name <> all (c_members)
+             limit 1) m on true
+         where jsonb_typeof(i.e) <> 'object' or m.name is not null
+         order by i.n
+         limit 1;
+    end if;
+    if v_problem is not null then
+        raise exception using
+            errcode = 'VE504', message = 'these are no interactions', detail = v_problem,
+            hint    = 'For example: [{"user": "ada", "source": "film", "row_key": {"id": 1}, "type": "rating", "value": 4.5}]';
+    end if;
+    begin
+        return (select k.recorded from evervec.keep_interactions(p_interactions) k);
+    exception when others then
+        -- A conflict with another transaction is nobody's fault.
+        if sqlstate !~ '^(VE|2)' then
+            raise;
+        end if;
+    end;
+    v_last := jsonb_array_length(p_interactions) - 1;
+    while v_first <= v_last loop
+        v_middle := (v_first + v_last) / 2;
+        begin
+            perform evervec.keep_interactions(jsonb_path_query_array(p_interactions, format('$[%s to %s]', v_first, v_middle)::jsonpath));
+            v_first := v_middle + 1;
+        exception when others then
+            if v_middle > v_first then
+                v_last := v_middle;
+                continue;
+            end if;
+            get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+            raise exception using
+                errcode = case when v_state like 'VE%' then v_state else 'VE504' end,
+                message = v_message,
+                detail  = format('Element %s of %s. %s', v_first + 1, jsonb_array_length(p_interactions), v_detail),
+                hint    = coalesce(nullif(v_hint, ''), 'Nothing was recorded. Correct that element, and send all again.');
+        end;
+    end loop;
+    raise exception using
+        errcode = 'serialization_failure', message = 'what interactions were refused for has changed meanwhile',
+        detail  = 'Together they were refused; in parts they are not.', hint = 'Send them again.';
+end
+$$;
+
+comment on function evervec.record_interactions(jsonb) is
+$$Records many interactions at once, and returns how many are new (those whose key was seen before are not). p_interactions: a JSON array of at most 10000 objects with the members user, source, row_key, type, value, context, key and at, as the parameters of record_interaction. One that is refused refuses all; the DETAIL has its place, from 1. Raises VE101, VE202, VE303, VE501, VE502, VE503, VE504.$$;
+
+revoke execute on function evervec.record_interactions(jsonb) from public;
+
+-- file: functions/interaction/renew_signals.sql
+-- renew_signals: writes the functions of all signals of a source anew; one that cannot be written is noted, and keeps nothing from being done.
+--
+-- Locks:  as signal_columns.
+create or replace function evervec.renew_signals(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_signal evervec.signal;
+begin
+    for v_signal in select * from evervec.signal s where s.source_id = p_source.source_id order by s.name loop
+        begin
+            update evervec.signal s
+               set columns = evervec.create_signal(p_source, v_signal), last_error = null
+             where s.signal_id = v_signal.signal_id;
+        exception
+            when transaction_rollback or insufficient_resources or operator_intervention or object_not_in_prerequisite_state then
+                raise;
+            when others then
+                update evervec.signal s set last_error = sqlerrm where s.signal_id = v_signal.signal_id;
+        end;
+    end loop;
+end
+$$;
+
+comment on function evervec.renew_signals(evervec.source) is
+$$Internal. Creates or replaces signal_<source>_<signal> for every signal of a source; an error is noted in evervec.signal.$$;
+
+revoke execute on function evervec.renew_signals(evervec.source) from public;
+
+-- file: functions/interaction/signal_columns.sql
+-- signal_columns: the columns that a signal's query gives, with their types, found by making a view of it; and whether it may be run at all.
+--
+-- It is run with the rights of the owner of the source's table, as recipes are. The view lives for a moment, under a name of evervec's own.
+-- Locks:  those of CREATE VIEW and DROP VIEW: ACCESS SHARE on what it reads.
+-- Raises: VE110 it reads what that owner may not, or reaches what anybody could replace · VE505 no query of that kind
+create or replace function evervec.signal_columns(p_source evervec.source, p_query text, p_keys text[])
+returns jsonb
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_columns jsonb;
+    v_view    regclass;
+    v_owner   oid := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_detail  text;
+    v_hidden  record;
+begin
+    perform pg_advisory_xact_lock(evervec.lock_key('analyse'));
+    begin
+        execute format(E'create view evervec.analysed as select q.* from (%s\n) as q', p_query);
+        v_view := to_regclass('evervec.analysed');
+        v_columns := (
+            select jsonb_object_agg(a.attname, format_type(a.atttypid, null))
+              from pg_attribute a
+             where a.attrelid = v_view and a.attnum > 0 and not a.attisdropped);
+        v_detail := (
+            select 'It gives no column ' || string_agg(quote_ident(c.name), ', ')
+              from unnest('user_id'::text || p_keys) with ordinality as c (name, n)
+             where not v_columns ? c.name);
+        if v_detail is null then
+            execute format('create view evervec.analysed_values (user_id, row_key, rating, frequency, amount, weight, at) as select %s from evervec.analysed as q',
+                           evervec.signal_values(p_source, v_columns, p_keys));
+            drop view evervec.analysed_values;
+        end if;
+    exception
+        when syntax_error_or_access_rule_violation or feature_not_supported or grouping_error or data_exception then
+            get stacked diagnostics v_detail = message_text;
+    end;
+    if v_detail is null and not evervec.is_scalar(v_columns ->> 'user_id') then
+        v_detail := format('Its user_id is of type %s', v_columns ->> 'user_id');
+    end if;
+    if v_detail is not null then
+        raise exception using
+            errcode = 'VE505',
+            message = format('this is no query for a signal of source "%s"', p_source.name),
+            detail  = v_detail,
+            hint    = format('A query gives user_id and %s, and may give rating, frequency, amount, weight and at; tables are named with their schema.',
+                             (select string_agg(quote_ident(k), ', ') from unnest(p_keys) k));
+    end if;
+    perform evervec.check_references('a signal', v_view);
+    select c.oid::regclass as relation,
+           has_any_column_privilege(v_owner, c.oid, 'select') and has_schema_privilege(v_owner, c.relnamespace, 'usage') as readable
+      into v_hidden
+      from pg_class c
+      join pg_roles o on o.oid = v_owner
+     where c.oid in (
+            select d.refobjid
+              from pg_depend d
+              join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+             where r.ev_class = v_view and d.refclassid = 'pg_class'::regclass and d.refobjid <> v_view)
+       and (not has_any_column_privilege(v_owner, c.oid, 'select') or not has_schema_privilege(v_owner, c.relnamespace, 'usage')
+            or c.relrowsecurity and not o.rolbypassrls and (c.relforcerowsecurity or not pg_has_role(v_owner, c.relowner, 'usage')))
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'VE110',
+            message = format('a signal of source "%s" cannot read %s', p_source.name, v_hidden.relation),
+            detail  = format('It runs with the rights of %s, the owner of %s, %s.', v_owner::regrole, p_source.relation,
+                             case when v_hidden.readable then 'from whom row-level security would hide rows' else 'who may not read that' end),
+            hint    = case when v_hidden.readable then format('Give %s BYPASSRLS, or a policy.', v_owner::regrole)
+                           else format('GRANT SELECT ON %s TO %s;', v_hidden.relation, v_owner::regrole) end;
+    end if;
+    drop view evervec.analysed;
+    return v_columns;
+end
+$$;
+
+comment on function evervec.signal_columns(evervec.source, text, text[]) is
+$$Internal. The columns that a signal's query gives, an object of names and types. Raises VE110, VE505.$$;
+
+revoke execute on function evervec.signal_columns(evervec.source, text, text[]) from public;
+
+-- file: functions/interaction/signal_values.sql
+-- signal_values: the select list that makes a signal_row of what a signal's query gives.
+--
+-- No number comes through that is none, or infinite; a billion is as much as counts, so that sums of weights stay within their type.
+-- Locks:  none.
+create or replace function evervec.signal_values(p_source evervec.source, p_columns jsonb, p_keys text[])
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select format('q.user_id::text, evervec.%I(%s), ', 'key_' || p_source.name,
+                  (select string_agg(format('q.%I::%s', k.name, k.type), ', ' order by k.n)
+                     from unnest(p_keys, p_source.key_types) with ordinality as k (name, type, n)))
+           || string_agg(format(case when not p_columns ? v.name or v.name = any (p_keys) then 'null::%2$s as %1$I'
+                                     when v.type = 'text' then 'q.%1$I::text as %1$I'
+                                     when v.type = 'timestamptz' then 'case when isfinite(q.%1$I::%2$s) then q.%1$I::%2$s end as %1$I'
+                                     else 'case when abs(q.%1$I::%2$s) < ''Infinity'' then greatest(least(q.%1$I::%2$s, 1e9), -1e9) end as %1$I'
+                                end, v.name, v.type), ', ' order by v.n)
+      from unnest(array['rating', 'frequency', 'amount', 'weight', 'at'],
+                  array['double precision', 'text', 'double precision', 'double precision', 'timestamptz']) with ordinality as v (name, type, n)
+$$;
+
+comment on function evervec.signal_values(evervec.source, jsonb, text[]) is
+$$Internal. Select list over q, what a signal's query gives, in the columns of signal_row.$$;
+
+revoke execute on function evervec.signal_values(evervec.source, jsonb, text[]) from public;
+
+-- file: functions/interaction/user_signals.sql
+-- user_signals: what the signals of a source say of a user, or (NULL) of all.
+--
+-- One that fails says nothing, and leaves its error in evervec.signal, for doctor and alerts; only an answer about all users takes that back,
+-- because another user may be the reason. What is due to the server or to other transactions is not the signal's fault, and passes through.
+-- Locks:  the signal's row where it begins to fail, or ceases to.
+create or replace function evervec.user_signals(p_source evervec.source, p_user text, p_signals text[] default null)
+returns table (
+    signal        text,
+    signal_weight double precision,
+    user_id       text,
+    row_key       jsonb,
+    rating        double precision,
+    frequency     text,
+    amount        double precision,
+    weight        double precision,
+    at            timestamptz
+)
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    v_signal evervec.signal;
+    v_error  text;
+begin
+    for v_signal in
+        select s.* from evervec.signal s
+         where s.source_id = p_source.source_id and (p_signals is null or s.name = any (p_signals))
+         order by s.name
+    loop
+        v_error := null;
+        begin
+            return query execute format('select $2, $3, r.* from evervec.%I($1) r', format('signal_%s_%s', p_source.name, v_signal.name))
+            using p_user, v_signal.name, v_signal.weight;
+        exception
+            when transaction_rollback or insufficient_resources or operator_intervention or object_not_in_prerequisite_state then
+                raise;
+            when others then
+                v_error := sqlerrm;
+        end;
+        if v_error is distinct from v_signal.last_error and (v_error is not null or p_user is null)
+           and current_setting('transaction_read_only') = 'off' then
+            update evervec.signal s set last_error = v_error where s.signal_id = v_signal.signal_id;
+        end if;
+    end loop;
+end
+$$;
+
+comment on function evervec.user_signals(evervec.source, text, text[]) is
+$$Internal. Rows of the signals of a source (p_signals: of these; NULL: of all), with name and weight of each signal; p_user NULL: of all users. One that fails gives no rows, and notes its error.$$;
+
+revoke execute on function evervec.user_signals(evervec.source, text, text[]) from public;
+
 -- file: functions/model/add_model.sql
 -- add_model: makes an embedding model known. Adding the same model again changes nothing.
 --
@@ -4004,65 +5694,6 @@ $$Takes the work on all sources of a model up again; jobs that an error of the s
 
 revoke execute on function evervec.resume_model(text) from public;
 
--- file: functions/people/acts_for_all.sql
--- acts_for_all: whether the session's role may see and change what is kept of every user: evervec's owner, workers and admins.
---
--- The role is the one that the session has set, or else its user: this is asked within functions that run with other rights than their caller's.
--- Locks:  none.
-create or replace function evervec.acts_for_all()
-returns boolean
-language sql stable security definer
-set search_path from current
-as $$
-    select exists (
-        select
-          from pg_roles r
-         where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
-           and (pg_has_role(r.oid, (select n.nspowner from pg_namespace n where n.nspname = 'evervec'), 'usage')
-                or exists (
-                    select
-                      from evervec.access a
-                      join pg_roles g on g.oid = a.role
-                     where a.kind in ('worker', 'admin') and pg_has_role(r.oid, g.oid, 'usage'))))
-$$;
-
-comment on function evervec.acts_for_all() is
-$$Internal. Whether the session's role is evervec's owner, a worker or an admin, for whom every user is theirs.$$;
-
-revoke execute on function evervec.acts_for_all() from public;
-
--- file: functions/people/current_user_id.sql
--- current_user_id: which user of the application the session speaks for; NULL: none is known.
---
--- Claims come first: PostgREST and Supabase set them from a token that they have checked, and whoever talks to those cannot set anything.
--- A role that may run any SQL can set claims as well as evervec.user_id: this tells well-meaning users apart, not attackers from each other.
--- Locks:  none.
-create or replace function evervec.current_user_id()
-returns text
-language plpgsql stable
-set search_path from current
-as $$
-declare
-    v_claims text := nullif(current_setting('request.jwt.claims', true), '');
-    v_user   text;
-begin
-    if v_claims is not null then
-        begin
-            v_user := v_claims::jsonb ->> 'sub';
-        exception when data_exception then
-            return null;
-        end;
-    end if;
-    return coalesce(nullif(v_user, ''), nullif(current_setting('request.jwt.claim.sub', true), ''),
-                    nullif(current_setting('evervec.user_id', true), ''));
-end
-$$;
-
-comment on function evervec.current_user_id() is
-$$The user of the application that the session speaks for: the claim sub that PostgREST and Supabase set, or else evervec.user_id (SET LOCAL evervec.user_id = '…'). NULL: nobody is named, or the claims are no JSON. A role that may run any SQL can name whom it likes.$$;
-
-revoke execute on function evervec.current_user_id() from public;
-
 -- file: functions/people/check_user.sql
 -- check_user: refuses to act for a user whom the session does not speak for.
 --
@@ -4104,32 +5735,910 @@ $$Internal. Raises VE501 where the session does not speak for that user and its 
 
 revoke execute on function evervec.check_user(text) from public;
 
--- file: functions/people/confine_to_user.sql
--- confine_to_user: row-level security for a table with a user in it: everybody sees and writes what is theirs, and workers and admins all.
+-- file: functions/people/user_tables.sql
+-- user_tables: all tables of evervec with a user in them, told by the column user_id; so none can be left out.
 --
--- The same for partitions, which somebody could read by their own names. Calls stand in subqueries, so that they are made once a statement.
--- Locks:  ACCESS EXCLUSIVE on the table.
--- needs: functions/people/current_user_id.sql
--- needs: functions/people/acts_for_all.sql
-create or replace function evervec.confine_to_user(p_relation regclass)
+-- Locks:  none.
+create or replace function evervec.user_tables()
+returns setof regclass
+language sql stable
+set search_path from current
+as $$
+    select c.oid::regclass
+      from pg_class c
+      join pg_attribute a on a.attrelid = c.oid and a.attname = 'user_id' and not a.attisdropped
+     where c.relnamespace = 'evervec'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+     order by c.relname
+$$;
+
+comment on function evervec.user_tables() is
+$$Internal. The tables of evervec that have a column user_id, without partitions.$$;
+
+revoke execute on function evervec.user_tables() from public;
+
+-- file: functions/people/forget_users.sql
+-- forget_users: erases all that is kept of users.
+--
+-- Tables with a user in them; tasks about one, waiting, given up or under way; and errors that quote one. What is left are sums in which many
+-- took part (trends), and rows of the application, of which evervec forgets what those forget.
+-- Locks:  the rows that are erased.
+-- needs: functions/people/user_tables.sql
+create or replace function evervec.forget_users(p_users text[])
+returns table (kind text, rows bigint)
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_table regclass;
+begin
+    for v_table in select t from evervec.user_tables() t loop
+        kind := (select c.relname from pg_class c where c.oid = v_table);
+        execute format('delete from %s where user_id = any ($1)', v_table) using p_users;
+        get diagnostics rows = row_count;
+        return next;
+    end loop;
+
+    kind := 'processing_queue';
+    delete from evervec.processing_queue q where q.row_key is null and q.task_data ->> 'user' = any (p_users);
+    get diagnostics rows = row_count;
+    return next;
+    kind := 'dead_letter';
+    delete from evervec.dead_letter d where d.row_key is null and d.task_data ->> 'user' = any (p_users);
+    get diagnostics rows = row_count;
+    return next;
+
+    update evervec.signal s set last_error = null where exists (select from unnest(p_users) u where strpos(s.last_error, u) > 0);
+    update evervec.maintenance m set error = null where exists (select from unnest(p_users) u where strpos(m.error, u) > 0);
+end
+$$;
+
+comment on function evervec.forget_users(text[]) is
+$$Internal. Erases all that is kept of users; returns how many rows of each table that were.$$;
+
+revoke execute on function evervec.forget_users(text[]) from public;
+
+-- file: functions/people/leave.sql
+-- leave: these users are gone from the application: forgotten at once, or noted where more could make the writer fail.
+--
+-- Under REPEATABLE READ and SERIALIZABLE, an erased row that another transaction has changed would be a serialization failure of the writer's.
+-- Locks:  the rows that are erased.
+-- needs: functions/people/forget_users.sql
+create or replace function evervec.leave(p_users text[])
 returns void
 language plpgsql
 set search_path from current
 as $$
 begin
-    execute format('alter table %s enable row level security', evervec.qualified_name(p_relation));
-    if not exists (select from pg_policy p where p.polrelid = p_relation and p.polname = 'own_rows') then
-        execute format(
-            'create policy own_rows on %s using (user_id = (select evervec.current_user_id()) or (select evervec.acts_for_all()))',
-            evervec.qualified_name(p_relation));
+    if p_users = '{}' then
+        return;
+    elsif current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+        insert into evervec.leaver (user_id) select u from unnest(p_users) u;
+    else
+        perform evervec.forget_users(p_users);
     end if;
 end
 $$;
 
-comment on function evervec.confine_to_user(regclass) is
-$$Internal. Enables row-level security on a table with a column user_id, with one policy: own_rows.$$;
+comment on function evervec.leave(text[]) is
+$$Internal. Forgets users at once, or, under REPEATABLE READ and SERIALIZABLE, notes them for forget_leavers.$$;
 
-revoke execute on function evervec.confine_to_user(regclass) from public;
+revoke execute on function evervec.leave(text[]) from public;
+
+-- file: functions/people/forget_deleted.sql
+-- forget_deleted: trigger of a tracked table of users: who was deleted is forgotten.
+--
+-- The key is found by its name, or, once that has been changed, by its number: the application's DELETE must not fail for it. A session that
+-- bypasses evervec bypasses other triggers, not this one.
+-- Locks:  as leave.
+-- needs: functions/people/leave.sql
+create or replace function evervec.forget_deleted()
+returns trigger
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_key   name;
+    v_users text[];
+begin
+    select a.attname
+      into v_key
+      from evervec.user_relation u
+      join pg_attribute a on a.attrelid = u.relation and not a.attisdropped and (a.attname = u.key_column or a.attnum = u.key_attribute)
+     where u.relation = tg_relid
+     order by a.attname = u.key_column desc
+     limit 1;
+    if found then
+        execute format('select coalesce(array_agg(distinct o.%1$I::text), ''{}'') from evervec_old o where o.%1$I is not null', v_key) into v_users;
+        perform evervec.leave(v_users);
+    end if;
+    return null;
+end
+$$;
+
+comment on function evervec.forget_deleted() is
+$$Internal. Trigger function on tables of users, for DELETE.$$;
+
+revoke execute on function evervec.forget_deleted() from public;
+
+-- file: functions/people/forget_leavers.sql
+-- forget_leavers: forgets who was deleted by transactions that could only note it.
+--
+-- Locks:  the rows that are erased.
+-- needs: functions/people/forget_users.sql
+create or replace function evervec.forget_leavers(p_limit integer default 1000)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_users text[] := array(select distinct l.user_id from evervec.leaver l limit p_limit);
+begin
+    if v_users <> '{}' then
+        perform evervec.forget_users(v_users);
+    end if;
+    return cardinality(v_users);
+end
+$$;
+
+comment on function evervec.forget_leavers(integer) is
+$$Internal. Forgets up to p_limit users (default 1000) who were deleted from a tracked table of users under REPEATABLE READ or SERIALIZABLE; returns how many. Maintenance calls it.$$;
+
+revoke execute on function evervec.forget_leavers(integer) from public;
+
+-- file: functions/people/forget_truncated.sql
+-- forget_truncated: trigger of a tracked table of users: all whom evervec knows are forgotten, but those in another tracked table.
+--
+-- A TRUNCATE does not say who was in the table.
+-- Locks:  as leave; ACCESS SHARE on other tables of users.
+-- needs: functions/people/leave.sql
+create or replace function evervec.forget_truncated()
+returns trigger
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_users text[] := '{}';
+    v_table regclass;
+    v_other record;
+begin
+    for v_table in select t from evervec.user_tables() t loop
+        execute format('select array(select user_id from %s union select unnest($1))', v_table) into v_users using v_users;
+    end loop;
+    for v_other in
+        select u.relation, a.attname as key_column
+          from evervec.user_relation u
+          join pg_attribute a on a.attrelid = u.relation and a.attnum = u.key_attribute and not a.attisdropped
+         where u.relation <> tg_relid
+    loop
+        execute format('select array(select unnest($1) except select %I::text from %s)', v_other.key_column, v_other.relation)
+           into v_users
+          using v_users;
+    end loop;
+    perform evervec.leave(v_users);
+    return null;
+end
+$$;
+
+comment on function evervec.forget_truncated() is
+$$Internal. Trigger function on tables of users, for TRUNCATE.$$;
+
+revoke execute on function evervec.forget_truncated() from public;
+
+-- file: functions/people/forget_user.sql
+-- forget_user: erases all that is kept of a user, and says what.
+--
+-- What another transaction is writing about the user at the time is not seen: end the user's sessions first, or call it again.
+-- Locks:  the rows that are erased.
+-- Raises: VE501, VE502 bad user
+-- needs: functions/people/forget_users.sql
+create or replace function evervec.forget_user(p_user text)
+returns table (kind text, rows bigint)
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    perform evervec.check_user(p_user);
+    return query select f.kind, f.rows from evervec.forget_users(array[p_user]) f;
+end
+$$;
+
+comment on function evervec.forget_user(text) is
+$$Erases all that evervec keeps of a user: interactions and their keys, marks, preferences, cached recommendations and analyses, tasks that wait and that gave up, errors that quote the user. kind: the table; rows: how many rows were erased there, 0 as well. Rows of your own tables are yours to delete, and what evervec made of them goes with them. Raises VE501, VE502.$$;
+
+revoke execute on function evervec.forget_user(text) from public;
+
+-- file: functions/people/track_users.sql
+-- track_users: who is deleted from a table of the application's is forgotten here.
+--
+-- Partitioned tables and partitions are refused: a statement that names the one fires no statement trigger of the other.
+-- Locks:  SHARE ROW EXCLUSIVE on the table, taken in attempts of half a second with pauses between them.
+-- Raises: VE508 not an ordinary table, or without that column · 55P03 the table stays locked
+-- needs: functions/core/lock_relation.sql
+create or replace function evervec.track_users(p_relation regclass, p_key text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_kind text;
+    v_key  pg_attribute;
+begin
+    select case when c.oid is null then 'is no relation' when c.relispartition then 'is a partition'
+                when c.relkind = 'p' then 'is a partitioned table' when c.relkind <> 'r' then 'is no table'
+                when c.relpersistence = 't' then 'is a temporary table' end
+      into v_kind
+      from (select) x
+      left join pg_class c on c.oid = p_relation;
+    select a.* into v_key
+      from pg_attribute a
+     where a.attrelid = p_relation and a.attname = p_key and a.attnum > 0 and not a.attisdropped;
+    if v_kind is not null or not found then
+        raise exception using
+            errcode = 'VE508',
+            message = format('users of %s cannot be tracked', coalesce(p_relation::text, 'NULL')),
+            detail  = coalesce('It ' || v_kind || '.', format('It has no column %s; its columns: %s.', coalesce(quote_ident(p_key), 'NULL'), (
+                select string_agg(a.attname, ', ' order by a.attnum)
+                  from pg_attribute a
+                 where a.attrelid = p_relation and a.attnum > 0 and not a.attisdropped))),
+            hint    = 'Name an ordinary table, and the column that has what evervec knows users by. Otherwise call evervec.forget_user() yourself.';
+    end if;
+    delete from evervec.user_relation u where not exists (select from pg_class c where c.oid = u.relation);
+    perform evervec.untrack_users(p_relation);
+    perform evervec.lock_relation(p_relation, 'share row exclusive');
+    insert into evervec.user_relation (relation, key_column, key_attribute) values (p_relation, v_key.attname, v_key.attnum);
+    execute format('create trigger evervec_forget_deleted after delete on %s referencing old table as evervec_old '
+                   'for each statement execute function evervec.forget_deleted()', p_relation);
+    execute format('create trigger evervec_forget_truncated after truncate on %s for each statement execute function evervec.forget_truncated()', p_relation);
+end
+$$;
+
+comment on function evervec.track_users(regclass, text) is
+$$From now on, who is deleted from a table of the application's is forgotten, as by forget_user: in the same transaction, or, where that is REPEATABLE READ or SERIALIZABLE, within a minute. TRUNCATE: all are forgotten who are in no other tracked table. May be repeated, with another key too. p_relation: an ordinary table. p_key: the column whose text evervec knows users by. A key that is changed moves nothing. Raises VE508, 55P03.$$;
+
+revoke execute on function evervec.track_users(regclass, text) from public;
+
+-- file: functions/people/untrack_users.sql
+-- untrack_users: takes back what track_users made.
+--
+-- Locks:  ACCESS EXCLUSIVE on the table, taken in attempts of half a second with pauses between them: DROP TRIGGER needs it.
+-- Raises: 55P03 the table stays locked
+-- needs: functions/core/lock_relation.sql
+create or replace function evervec.untrack_users(p_relation regclass)
+returns boolean
+language plpgsql
+set search_path from current
+as $$
+begin
+    delete from evervec.user_relation u where u.relation = p_relation;
+    if not found then
+        return false;
+    end if;
+    perform evervec.lock_relation(p_relation, 'access exclusive');
+    execute format('drop trigger if exists evervec_forget_deleted on %s', p_relation);
+    execute format('drop trigger if exists evervec_forget_truncated on %s', p_relation);
+    return true;
+end
+$$;
+
+comment on function evervec.untrack_users(regclass) is
+$$Users who are deleted from a table are not forgotten for that any more; returns false where that was so already. p_relation: as given to track_users. Raises 55P03.$$;
+
+revoke execute on function evervec.untrack_users(regclass) from public;
+
+-- file: functions/preference/add_preference.sql
+-- add_preference: a kind of preference among the rows of a source, or other rules for one that there is.
+--
+-- Locks:  the row of evervec.preference.
+-- Raises: VE101 unknown source · VE510 unknown weighting · VE511 no name · VE512 a signal or type that does not exist, or not 1 to 20 tastes
+create or replace function evervec.add_preference(
+    p_source    text,
+    p_name      text,
+    p_weighting text default 'evervec',
+    p_signals   text[] default null,
+    p_types     text[] default null,
+    p_tastes    integer default 1
+)
+returns boolean
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source  evervec.source := evervec.source_named(p_source);
+    v_unknown text;
+    v_new     boolean;
+begin
+    if p_name is null or p_name !~ '\S' or octet_length(p_name) > 200 then
+        raise exception using
+            errcode = 'VE511',
+            message = format('%s is no name for a kind of preference', coalesce(quote_literal(left(p_name, 50)), 'NULL')),
+            detail  = 'A name has 1 to 200 bytes, not all of them blanks.',
+            hint    = 'default is the kind that is meant where none is named.';
+    elsif not exists (select from evervec.weighting w where w.name = p_weighting) then
+        raise exception using
+            errcode = 'VE510',
+            message = format('weighting %s does not exist', coalesce(quote_literal(p_weighting), 'NULL')),
+            detail  = format('There are: %s.', (select string_agg(w.name, ', ' order by w.name) from evervec.weighting w)),
+            hint    = 'A row in evervec.weighting makes another one.';
+    elsif p_tastes is null or p_tastes not between 1 and 20 then
+        raise exception using
+            errcode = 'VE512',
+            message = format('nobody can be given %s tastes', coalesce(p_tastes::text, 'NULL')),
+            detail  = 'p_tastes is a number from 1 to 20.',
+            hint    = 'Leave it out for 1; 3 to 5 suit those who like several things that are unlike each other.';
+    end if;
+    select coalesce((select format('signal %L of source "%s"', s.name, p_source)
+                       from unnest(p_signals) as s (name)
+                      where not exists (select from evervec.signal g where g.source_id = v_source.source_id and g.name = s.name) limit 1),
+                    (select format('interaction type %L', t.name)
+                       from unnest(p_types) as t (name)
+                      where not exists (select from evervec.interaction_type i where i.name = t.name) limit 1))
+      into v_unknown;
+    if v_unknown is not null then
+        raise exception using
+            errcode = 'VE512',
+            message = format('%s does not exist', v_unknown),
+            detail  = format('Signals of the source: %s. Types: %s.',
+                             coalesce((select string_agg(s.name, ', ' order by s.name) from evervec.signal s where s.source_id = v_source.source_id), 'none'),
+                             (select string_agg(t.name, ', ' order by t.name) from evervec.interaction_type t)),
+            hint    = 'Add it first (add_signal, add_interaction_type), or leave p_signals and p_types NULL, so that all count.';
+    end if;
+    insert into evervec.preference as p (source_id, name, weighting, signals, types, tastes)
+    values (v_source.source_id, p_name, p_weighting, p_signals, p_types, p_tastes)
+    on conflict (source_id, name) do update
+       set weighting = excluded.weighting, signals = excluded.signals, types = excluded.types, tastes = excluded.tastes
+    returning xmax = 0 into v_new;
+    return v_new;
+end
+$$;
+
+comment on function evervec.add_preference(text, text, text, text[], text[], integer) is
+$$Adds a kind of preference to a source, or gives one other rules; true when it is new. p_name: default is the kind that recommend means when none is named, and needs not be added. p_weighting: how ratings, frequencies and counts become weights: evervec (the default: ratings around the user's own mean, a half-life of 30 days) or collection (ratings of 5, frequency of use, counts within 90 days), or another row of evervec.weighting. p_signals, p_types: which signals and types of interactions count; NULL, the default: all. p_tastes: 1 (the default) sums up all that a user likes; with more, up to 20, rows that are unlike each other make tastes of their own, and recommendations cover each. It shows in what users are recommended when their preferences are next made anew. Raises VE101, VE510, VE511, VE512.$$;
+
+revoke execute on function evervec.add_preference(text, text, text, text[], text[], integer) from public;
+
+-- file: functions/preference/centre_of.sql
+-- centre_of: the mean of a source's vectors, taken of 10,000 of them, and once a day.
+--
+-- Locks:  the source's row of evervec.source_centre, where it is time.
+create or replace function evervec.centre_of(p_source evervec.source)
+returns vector
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_centre vector;
+begin
+    select c.embedding
+      into v_centre
+      from evervec.source_centre c
+     where c.source_id = p_source.source_id and c.model_id = p_source.model_id and c.updated_at > now() - interval '1 day';
+    if not found then
+        execute format('select evervec.%I($1)', 'centre_' || p_source.name)
+           into v_centre
+          using least(100, 1000000.0 / greatest(evervec.estimated_rows(p_source.target), 1))::real;
+        if v_centre is not null then
+            insert into evervec.source_centre as c (source_id, model_id, embedding)
+            values (p_source.source_id, p_source.model_id, v_centre)
+            on conflict (source_id) do update
+               set model_id = excluded.model_id, embedding = excluded.embedding, updated_at = excluded.updated_at;
+        end if;
+    end if;
+    return v_centre;
+end
+$$;
+
+comment on function evervec.centre_of(evervec.source) is
+$$Internal. The mean of the vectors of a source, each of length 1; NULL where it has none.$$;
+
+revoke execute on function evervec.centre_of(evervec.source) from public;
+
+-- file: functions/preference/preferences_of.sql
+-- preferences_of: the kinds of preference that a source has; default is one of them whether it was added or not.
+--
+-- Locks:  none.
+create or replace function evervec.preferences_of(p_source_id integer)
+returns setof evervec.preference
+language sql stable
+set search_path from current
+as $$
+    select p.* from evervec.preference p where p.source_id = p_source_id
+    union all
+    select 0, p_source_id, 'default', 'evervec', null, null, 1::smallint
+     where not exists (select from evervec.preference p where p.source_id = p_source_id and p.name = 'default')
+$$;
+
+comment on function evervec.preferences_of(integer) is
+$$Internal. The kinds of preference of a source, default among them.$$;
+
+revoke execute on function evervec.preferences_of(integer) from public;
+
+-- file: functions/preference/definitions_hash.sql
+-- definitions_hash: a number that changes with whatever decides how a source's inputs become preferences: types, weightings, model. (Signals
+-- say it themselves.)
+--
+-- Locks:  none.
+-- needs: functions/preference/preferences_of.sql
+create or replace function evervec.definitions_hash(p_source evervec.source)
+returns numeric
+language sql stable
+set search_path from current
+as $$
+    select p_source.model_id
+         + (select coalesce(sum(hash_record_extended((t.name, t.weight, t.rated), 2)), 0) from evervec.interaction_type t)
+         + (select sum(hash_record_extended((p.name, p.weighting, p.signals, p.types, p.tastes, w.own_mean, w.rating_middle, w.rating_scale, w.rating_lift,
+                                             w.unrated, w.half_life, w.period, w.curve, w.saturation, w.frequency), 3))
+              from evervec.preferences_of(p_source.source_id) p
+              join evervec.weighting w on w.name = p.weighting)
+$$;
+
+comment on function evervec.definitions_hash(evervec.source) is
+$$Internal. A hash of the interaction types, kinds of preference and weightings that count for a source, and of its model.$$;
+
+revoke execute on function evervec.definitions_hash(evervec.source) from public;
+
+-- file: functions/preference/find_tastes.sql
+-- find_tastes: which of a person's rows are of one taste: spherical k-means over the rows that are liked, for many persons at once.
+--
+-- Without chance: the first taste begins at the row nearest to the sum of all, each further one at the row farthest from those before.
+-- Rows that are disliked belong to the taste that they are nearest to.
+-- Locks:  none.
+create or replace function evervec.find_tastes(
+    p_source   evervec.source,
+    p_persons  integer[],
+    p_row_keys jsonb[],
+    p_levels   integer[],
+    p_tastes   integer
+)
+returns integer[]
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_sum      text := format('select array_agg(t.person) as persons, array_agg(t.taste) as tastes, array_agg(l2_normalize(t.total)) as totals '
+                              'from evervec.%I($1, $2, $3, $4) t where vector_norm(t.total) > 0', 'taste_' || p_source.name);
+    v_nearest  text := format('select array_agg(n.taste order by k.n) as tastes, array_agg(n.similarity order by k.n) as similarities '
+                              'from unnest($1) with ordinality as k (person, n) left join evervec.%I($1, $2, $3, $4, $5) n on n.ordinal = k.n',
+                              'taste_of_' || p_source.name);
+    v_liked    record;
+    v_seed     record;
+    v_centre   record;
+    v_found    record;
+    v_persons  integer[] := '{}';
+    v_tastes   integer[] := '{}';
+    v_totals   vector[] := '{}';
+    v_former   integer[];
+begin
+    select array_agg(k.person order by k.n) as persons, array_agg(k.row_key order by k.n) as row_keys, array_agg(k.level order by k.n) as levels
+      into v_liked
+      from unnest(p_persons, p_row_keys, p_levels) with ordinality as k (person, row_key, level, n)
+     where k.level > 0;
+    if v_liked.persons is null then
+        return array_fill(1, array[cardinality(p_persons)]);
+    end if;
+
+    execute v_sum into v_centre
+      using v_liked.persons, v_liked.row_keys, v_liked.levels, array_fill(1, array[cardinality(v_liked.persons)]);
+    for v_taste in 1 .. p_tastes loop
+        execute v_nearest into v_found
+          using v_liked.persons, v_liked.row_keys, coalesce(v_centre.persons, '{}'), coalesce(v_centre.tastes, '{}'), coalesce(v_centre.totals, '{}');
+        select array_agg(s.person) as persons, array_agg(s.row_key) as row_keys, array_agg(1) as levels, array_agg(v_taste) as tastes
+          into v_seed
+          from (select distinct on (k.person) k.person, k.row_key
+                  from unnest(v_liked.persons, v_liked.row_keys, v_found.similarities) with ordinality as k (person, row_key, similarity, n)
+                 where v_taste = 1 and k.similarity is not null or k.similarity < 0.999
+                 order by k.person, case when v_taste = 1 then -k.similarity else k.similarity end, k.n) s;
+        exit when v_seed.persons is null;
+        execute v_sum into v_centre using v_seed.persons, v_seed.row_keys, v_seed.levels, v_seed.tastes;
+        v_persons := v_persons || v_centre.persons;
+        v_tastes := v_tastes || v_centre.tastes;
+        v_totals := v_totals || v_centre.totals;
+        v_centre.persons := v_persons;
+        v_centre.tastes := v_tastes;
+        v_centre.totals := v_totals;
+    end loop;
+
+    for v_round in 1 .. 10 loop
+        execute v_nearest into v_found using v_liked.persons, v_liked.row_keys, v_persons, v_tastes, v_totals;
+        exit when v_found.tastes = v_former;
+        v_former := v_found.tastes;
+        execute v_sum into v_centre using v_liked.persons, v_liked.row_keys, v_liked.levels, v_found.tastes;
+        v_persons := coalesce(v_centre.persons, '{}');
+        v_tastes := coalesce(v_centre.tastes, '{}');
+        v_totals := coalesce(v_centre.totals, '{}');
+    end loop;
+    execute v_nearest into v_found using p_persons, p_row_keys, v_persons, v_tastes, v_totals;
+    return array(select coalesce(t.taste, 1) from unnest(v_found.tastes) with ordinality as t (taste, n) order by t.n);
+end
+$$;
+
+comment on function evervec.find_tastes(evervec.source, integer[], jsonb[], integer[], integer) is
+$$Internal. For each row, given by person, row_key and level (see learn), which of its person's p_tastes tastes it belongs to.$$;
+
+revoke execute on function evervec.find_tastes(evervec.source, integer[], jsonb[], integer[], integer) from public;
+
+-- file: functions/preference/inputs_hash.sql
+-- inputs_hash: the one form of what user_inputs() returns.
+--
+-- Locks:  none.
+create or replace function evervec.inputs_hash(p_definitions numeric, p_signals numeric, p_interaction_id bigint)
+returns bytea
+language sql immutable
+set search_path from current
+as $$
+    select sha256(format('%s %s %s', p_definitions, coalesce(p_signals, 0), coalesce(p_interaction_id, 0))::bytea)
+$$;
+
+comment on function evervec.inputs_hash(numeric, numeric, bigint) is
+$$Internal. The hash of all that a user's preferences are made from.$$;
+
+revoke execute on function evervec.inputs_hash(numeric, numeric, bigint) from public;
+
+-- file: functions/preference/weights_query.sql
+-- weights_query: the text of the query over ($1 users, $2 source) that gives how much each row counts for each of them.
+--
+-- docs/people.md has what this is as formulas. Numbers of the application's are taken to be within a billion and a billionth, so that
+-- no product of them is infinite, or too small for a float. What people did is read and grouped once, whatever there are of types.
+-- Locks:  none.
+create or replace function evervec.weights_query(p_source evervec.source, p_preference evervec.preference)
+returns text
+language plpgsql stable
+set search_path from current
+set extra_float_digits = 3
+as $$
+declare
+    v_weighting evervec.weighting;
+    v_number    text := 'case when %1$s = ''NaN'' then null when abs(%1$s) >= 1e-9 then least(greatest(%1$s, -1e9), 1e9) else 0 * %1$s end';
+    v_rated     text;
+    v_decay     text;
+    v_curve     text;
+    v_types     text[];
+    v_parts     record;
+    v_done      text;
+    v_said      text;
+begin
+    select * into v_weighting from evervec.weighting w where w.name = p_preference.weighting;
+    -- Of a rating; its user's others are in the window "person".
+    v_rated := format('coalesce(%s::float8 + (%%1$s - %s) / %s::float8, %s::float8)', v_weighting.rating_lift,
+                      case when v_weighting.own_mean
+                           then format('(coalesce(sum(%%1$s) over person, 0) + %s::float8) / (count(%%1$s) over person + 1)', v_weighting.rating_middle)
+                           else v_weighting.rating_middle || '::float8' end,
+                      v_weighting.rating_scale, v_weighting.unrated);
+    -- Of a time in seconds.
+    v_decay := case when v_weighting.half_life is null then '1::float8'
+                    else format('power(0.5::float8, least(greatest((%s::float8 - %%1$s) / %s::float8, 0), 40))',
+                                date_part('epoch', now()), date_part('epoch', v_weighting.half_life)) end;
+    v_curve := format(case v_weighting.curve when 'linear' then 'least(greatest(%%1$s, 0) / %1$s::float8, 1)'
+                                             else 'greatest(%%1$s, 0) / (greatest(%%1$s, 0) + %1$s::float8)' end, v_weighting.saturation);
+
+    v_types := array(select t.name from evervec.interaction_type t
+                      where t.weight <> 0 and (p_preference.types is null or t.name = any (p_preference.types)));
+    select string_agg(
+               format(case when t.rated then 'max(array[date_part(''epoch'', i.occurred_at), i.interaction_id, %3$s]) filter (where i.type = %1$L) as type_%2$s'
+                           else 'coalesce(sum(%4$s) filter (where i.type = %1$L), 0) as type_%2$s' end,
+                      t.name, t.n, format(v_number, 'i.value'), format(v_decay, 'date_part(''epoch'', i.occurred_at)')), ', ') as grouped,
+           string_agg(
+               format(case when t.rated then format('case when g.type_%%2$s is null then 0 else %%1$s::float8 * %s * %s end', format(v_decay, 'g.type_%2$s[1]'),
+                                           format(v_rated, 'g.type_%2$s[3]'))
+                           else format('%%1$s::float8 * %s', format(v_curve, 'g.type_%2$s')) end || ' as type_%2$s',
+                      least(greatest(t.weight, -1e9), 1e9), t.n), ', ') as weighed,
+           string_agg(format('w.type_%s', t.n), ' + ') as total,
+           string_agg(format('abs(w.type_%s)', t.n), ' + ') as gross
+      into v_parts
+      from (select t.*, row_number() over (order by t.name) as n from evervec.interaction_type t where t.name = any (v_types)) t;
+    if v_types <> '{}' then
+        v_done := format(
+            $sql$
+            select w.person, w.row_key, %s, %s
+              from (select g.person, g.row_key, %s
+                      from (select u.person, i.row_key, %s
+                              -- Grouped, so that the planner knows each user to be there once, and hashes them and not the interactions.
+                              from (select u.user_id, min(u.person)::integer as person
+                                      from unnest($1) with ordinality as u (user_id, person)
+                                     group by u.user_id) u
+                              join evervec.interaction i on i.user_id = u.user_id
+                             where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval%s
+                             group by u.person, i.row_key) g
+                    window person as (partition by g.person)) w
+            $sql$,
+            v_parts.total, v_parts.gross, v_parts.weighed, v_parts.grouped, p_source.source_id, v_weighting.period,
+            case when p_preference.types is not null then format(' and i.type = any (%L)', v_types) end);
+    end if;
+    if exists (select from evervec.signal s
+                where s.source_id = p_source.source_id and (p_preference.signals is null or s.name = any (p_preference.signals))) then
+        v_said := format(
+            $sql$
+            select w.person, w.row_key, sum(w.weight), sum(abs(w.weight))
+              from (select x.person, x.row_key,
+                           x.signal_weight * coalesce(x.weight, 1) * case when x.amount is null then 1 else %s end
+                           * coalesce(%L::jsonb -> x.frequency, %L::jsonb, '1')::float8 * %s * %s as weight
+                      from (select u.person::integer, s.signal, %s as signal_weight, s.row_key, %s as rating, s.frequency, %s as amount, %s as weight,
+                                   coalesce(date_part('epoch', s.at), 'Infinity') as at
+                              from unnest($1) with ordinality as u (user_id, person)
+                              cross join lateral evervec.user_signals($2, u.user_id, %L) s) x
+                    window person as (partition by x.person, x.signal)) w
+             group by w.person, w.row_key
+            $sql$,
+            format(v_curve, 'x.amount'), v_weighting.frequency, v_weighting.frequency -> '', format(v_rated, 'x.rating'), format(v_decay, 'x.at'),
+            format(v_number, 's.signal_weight'), format(v_number, 's.rating'), format(v_number, 's.amount'), format(v_number, 's.weight'),
+            p_preference.signals);
+    end if;
+    -- What is left of sums that cancel out is nothing.
+    return format(
+        $sql$
+        select w.person, w.row_key, w.weight
+          from (%s) as w (person, row_key, weight, gross)
+         where abs(w.weight) > 1e-9 * w.gross
+        $sql$,
+        case when v_done is not null and v_said is not null
+             then format('select b.person, b.row_key, sum(b.weight), sum(b.gross) '
+                         'from (%s union all %s) as b (person, row_key, weight, gross) group by b.person, b.row_key', v_done, v_said)
+             else coalesce(v_done, v_said, 'select null::integer, null::jsonb, null::float8, null::float8 where false') end);
+end
+$$;
+
+comment on function evervec.weights_query(evervec.source, evervec.preference) is
+$$Internal. The text of the query over ($1 users, $2 source) that gives person (a position in $1), row_key and weight.$$;
+
+revoke execute on function evervec.weights_query(evervec.source, evervec.preference) from public;
+
+-- file: functions/preference/learn.sql
+-- learn: makes the preferences of some users anew, from what they did and what the signals say; for how many it could.
+--
+-- One statement for all of them, as many as fit into memory together. Weights become levels, 64 an octave (1 %) from 2^24 to 2^-64, so
+-- that few different ones meet pgvector, which has no vector × scalar. What all rows of the source have in common is taken away from
+-- the sum, unless nothing else is in it.
+-- Locks:  their rows of evervec.user_preference; those of centre_of.
+-- needs: functions/preference/preferences_of.sql
+-- needs: functions/preference/weights_query.sql
+-- needs: functions/preference/find_tastes.sql
+-- needs: functions/preference/centre_of.sql
+create or replace function evervec.learn(p_source evervec.source, p_users text[], p_hashes bytea[], p_preference text default null)
+returns integer
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_centre     vector := evervec.centre_of(p_source);
+    v_preference evervec.preference;
+    v_query      text;
+    v_weighed    record;
+    v_tastes     integer[];
+    v_learned    integer;
+    v_most       integer := 0;
+begin
+    for v_preference in
+        select * from evervec.preferences_of(p_source.source_id) p where p_preference is null or p.name = p_preference
+    loop
+        v_query := evervec.weights_query(p_source, v_preference);
+        execute format(
+            $sql$
+            select coalesce(array_agg(l.person), '{}') as persons, coalesce(array_agg(l.row_key), '{}') as row_keys,
+                   coalesce(array_agg(l.level), '{}') as levels
+              from (select w.person, w.row_key, (sign(w.weight) * (1 + round(64 * (24 - ln(least(abs(w.weight), power(2::float8, 24))) / ln(2::float8)))))::integer
+                      from (%s) as w (person, row_key, weight)
+                     where abs(w.weight) >= power(2::float8, -64)
+                     %s) as l (person, row_key, level)
+            $sql$,
+            v_query, case when v_preference.tastes > 1 then 'order by w.person, abs(w.weight) desc, w.row_key' end)
+            into v_weighed using p_users, p_source;
+        v_tastes := case when v_preference.tastes = 1 then array_fill(1, array[cardinality(v_weighed.persons)])
+                         else evervec.find_tastes(p_source, v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_preference.tastes) end;
+        execute format(
+            $sql$
+            with summed as materialized (
+                select t.person, t.taste, t.sample_size as n, vector_norm(t.total) / t.weight as agreement, t.weight, t.length / t.weight as length, t.total,
+                       case when t.balance <> 0 and $7 is not null then t.total - vector_avg(array_prepend(1 / t.balance, $7::real[]::float8[])) end as centred,
+                       array(select k.row_key
+                               from unnest(t.row_keys, t.levels) as k (row_key, level)
+                              order by k.level, k.row_key
+                              limit 50) as liked
+                  from evervec.%I($1, $2, $3, $4) t
+            ), learned as (
+                select s.*, row_number() over person as number, (s.weight / sum(s.weight) over (partition by s.person)) as share,
+                       case when vector_norm(s.centred) > 1e-5 * s.weight then l2_normalize(s.centred) else l2_normalize(s.total) end as direction
+                  from summed s
+                 where s.agreement > 1e-5
+                window person as (partition by s.person order by s.weight desc, s.taste)
+            ), present as (
+                select u.user_id, u.inputs_hash, coalesce(l.number, 1) as taste, %s as embedding, coalesce(l.share, 1) as share,
+                       coalesce((2.5 + l.n * least(l.agreement, 1)) / (5 + l.n), 0.5) as strength,
+                       coalesce((l.n + 5) / (l.n + 10)::float8, 0.5) as confidence, coalesce(l.n, 0) as sample_size, coalesce(l.liked, '{}') as liked
+                  from unnest($8, $9) with ordinality as u (user_id, inputs_hash, person)
+                  left join learned l using (person)
+            ), written as (
+                insert into evervec.user_preference as p
+                       (user_id, source_id, preference_type, taste, embedding, share, strength, confidence, sample_size, liked, inputs_hash, model_id, updated_at)
+                select r.user_id, $5, $6, r.taste, r.embedding, r.share, r.strength, r.confidence, r.sample_size, r.liked, r.inputs_hash, $10, clock_timestamp()
+                  from present r
+                 order by r.user_id, r.taste
+                on conflict (source_id, preference_type, user_id, taste) do update
+                   set embedding   = excluded.embedding,
+                       share       = excluded.share,
+                       strength    = excluded.strength,
+                       confidence  = excluded.confidence,
+                       sample_size = excluded.sample_size,
+                       liked       = excluded.liked,
+                       inputs_hash = excluded.inputs_hash,
+                       model_id    = excluded.model_id,
+                       updated_at  = excluded.updated_at
+            ), fewer as (
+                delete from evervec.user_preference p
+                 using (select r.user_id, max(r.taste) as most from present r group by r.user_id) r
+                 where p.source_id = $5 and p.preference_type = $6 and p.user_id = r.user_id and p.taste > r.most
+            )
+            select count(*) from learned l where l.number = 1
+            $sql$,
+            'taste_' || p_source.name,
+            case when p_source.distance in ('cosine', 'inner_product') then 'l.direction'
+                 else 'case when l.n > 0 then vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[])) end' end)
+            into v_learned
+            using v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
+                  p_users, p_hashes, p_source.model_id;
+        v_most := greatest(v_most, v_learned);
+    end loop;
+    return v_most;
+end
+$$;
+
+comment on function evervec.learn(evervec.source, text[], bytea[], text) is
+$$Internal. Makes preferences of users anew. p_hashes: their inputs, as user_inputs() has them; p_preference: one kind, NULL: all.$$;
+
+revoke execute on function evervec.learn(evervec.source, text[], bytea[], text) from public;
+
+-- file: functions/preference/user_inputs.sql
+-- user_inputs: what a user's preferences are made from, as a hash: other inputs, another hash.
+--
+-- Cheap, since recommend asks at every call: the rows that the signals give of this user, and the number of the last interaction. A sum of
+-- hashes, so that the order of the rows does not matter and nothing is sorted.
+-- Locks:  none beyond those of the signals' queries.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user
+-- needs: functions/preference/definitions_hash.sql
+-- needs: functions/preference/inputs_hash.sql
+create or replace function evervec.user_inputs(p_user text, p_source text)
+returns bytea
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    return evervec.inputs_hash(
+        evervec.definitions_hash(v_source),
+        (select sum(hash_record_extended(s, 0)) from evervec.user_signals(v_source, p_user) s),
+        (select max(i.interaction_id) from evervec.interaction i where i.user_id = p_user and i.source_id = v_source.source_id));
+end
+$$;
+
+comment on function evervec.user_inputs(text, text) is
+$$Internal. A hash of what a user's preferences among the rows of a source are made from, as it is now. Raises VE101, VE501, VE502.$$;
+
+revoke execute on function evervec.user_inputs(text, text) from public;
+
+-- file: functions/preference/update_user_embedding.sql
+-- update_user_embedding: makes what is known of a user's preferences anew, at once.
+--
+-- Locks:  the user's rows of evervec.user_preference.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user · VE509 unknown kind of preference
+-- needs: functions/preference/learn.sql
+-- needs: functions/preference/user_inputs.sql
+create or replace function evervec.update_user_embedding(p_user text, p_source text, p_preference text default null)
+returns boolean
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+    v_kinds  text[];
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    v_kinds := array(select p.name from evervec.preferences_of(v_source.source_id) p order by p.name);
+    if p_preference <> all (v_kinds) then
+        raise exception using
+            errcode = 'VE509',
+            message = format('source "%s" has no kind of preference "%s"', v_source.name, p_preference),
+            detail  = format('Its kinds are: %s.', array_to_string(v_kinds, ', ')),
+            hint    = 'Add it with evervec.add_preference(…), or give NULL for all.';
+    end if;
+    return evervec.learn(v_source, array[p_user], array[evervec.user_inputs(p_user, p_source)], p_preference) > 0;
+end
+$$;
+
+comment on function evervec.update_user_embedding(text, text, text) is
+$$Makes the preferences of a user among the rows of a source anew: a sum of the rows' vectors, weighted by what the user did (record_interaction) and what the signals say (add_signal), dislikes negative. p_preference: one kind (add_preference); NULL, the default: all. False where there is nothing to learn from; the user then has no preference there, whatever was known before. docs/people.md has the formulas. Raises VE101, VE501, VE502, VE509.$$;
+
+revoke execute on function evervec.update_user_embedding(text, text, text) from public;
+
+-- file: functions/preference/update_user_embeddings.sql
+-- update_user_embeddings: makes the preferences of all users anew whose inputs have changed, many in one statement.
+--
+-- Also those of a day ago, since what was done loses weight with time, and rows get other vectors. A user of whom nothing is left loses
+-- what there is. Users are taken in the order of their names, so that two who do this at once wait, and do not deadlock.
+-- Locks:  the users' rows of evervec.user_preference.
+-- Raises: VE101 unknown source · VE204 bad limit
+-- needs: functions/preference/learn.sql
+-- needs: functions/preference/definitions_hash.sql
+-- needs: functions/preference/inputs_hash.sql
+create or replace function evervec.update_user_embeddings(p_source text default null, p_limit integer default 10000)
+returns bigint
+language plpgsql security definer
+set search_path from current
+set work_mem = '64MB'
+as $$
+declare
+    v_source      evervec.source;
+    v_definitions numeric;
+    v_chunk       integer;
+    v_users       text[];
+    v_hashes      bytea[];
+    v_gone        text[];
+    v_left        bigint := p_limit;
+begin
+    if p_limit is null or p_limit < 1 then
+        raise exception using
+            errcode = 'VE204', message = format('a limit of %s users makes no sense', coalesce(p_limit::text, 'NULL')),
+            detail  = 'p_limit is the number of users that one call makes preferences for at most.',
+            hint    = 'Give a limit of 1 or more; 10,000 is the default.';
+    elsif p_source is not null then
+        perform evervec.source_named(p_source);
+    end if;
+    for v_source in
+        select * from evervec.source s where p_source is null or s.name = p_source order by s.source_id
+    loop
+        exit when v_left <= 0;
+        v_definitions := evervec.definitions_hash(v_source);
+        with input as (
+            select i.user_id, max(i.interaction_id) as last, null::numeric as signals
+              from evervec.interaction i
+             where i.source_id = v_source.source_id
+             group by i.user_id
+            union all
+            select s.user_id, null, sum(hash_record_extended(s, 0))
+              from evervec.user_signals(v_source, null) s
+             group by s.user_id
+        ), person as (
+            select i.user_id, evervec.inputs_hash(v_definitions, max(i.signals), max(i.last)) as inputs_hash
+              from input i
+             group by i.user_id
+        ), known as (
+            select p.user_id, min(p.inputs_hash) as inputs_hash, max(p.inputs_hash) as other_hash, min(p.updated_at) as updated_at,
+                   count(distinct p.preference_type) as kinds
+              from evervec.user_preference p
+             where p.source_id = v_source.source_id
+             group by p.user_id
+        ), due as (
+            select user_id, i.inputs_hash
+              from person i
+              full join known k using (user_id)
+             where k.user_id is null or i.user_id is null or k.inputs_hash is distinct from i.inputs_hash or k.other_hash <> k.inputs_hash
+                or k.updated_at < now() - interval '1 day'
+                or k.kinds < (select count(*) from evervec.preferences_of(v_source.source_id))
+             order by user_id
+             limit v_left
+        )
+        select array_agg(d.user_id order by d.user_id) filter (where d.inputs_hash is not null),
+               array_agg(d.inputs_hash order by d.user_id) filter (where d.inputs_hash is not null),
+               array_agg(d.user_id) filter (where d.inputs_hash is null)
+          into v_users, v_hashes, v_gone
+          from due d;
+        delete from evervec.user_preference p where p.source_id = v_source.source_id and p.user_id = any (v_gone);
+        -- The sums of so many users, arrays of float8, take 16 MB.
+        v_chunk := (select greatest(2000000 / m.dimensions, 100) from evervec.model m where m.model_id = v_source.model_id);
+        for v_first in 1 .. coalesce(cardinality(v_users), 0) by v_chunk loop
+            perform evervec.learn(v_source, v_users[v_first : v_first + v_chunk - 1], v_hashes[v_first : v_first + v_chunk - 1]);
+        end loop;
+        v_left := v_left - coalesce(cardinality(v_users), 0) - coalesce(cardinality(v_gone), 0);
+    end loop;
+    return p_limit - v_left;
+end
+$$;
+
+comment on function evervec.update_user_embeddings(text, integer) is
+$$Makes the preferences of users anew whose interactions or signals have changed since, who are new, or whose preferences are a day old, as update_user_embedding does for one; returns of how many. Workers call it every 15 minutes. p_source: one source; NULL: all; p_limit: at most so many users (default 10,000): call it again until it returns 0. Raises VE101, VE204.$$;
+
+revoke execute on function evervec.update_user_embeddings(text, integer) from public;
 
 -- file: functions/push/push_off.sql
 -- push_off: the webhook is rung no more, and asked for no vectors; workers and webhooks look for work themselves.
@@ -4265,7 +6774,7 @@ end
 $$;
 
 comment on function evervec.ring_once() is
-$$Internal. Rings the webhook by pg_net, at most once a transaction; raises nothing.$$;
+$$Internal. Rings the webhook by pg_net, once a transaction, for ring_after_change; raises nothing.$$;
 
 revoke execute on function evervec.ring_once() from public;
 
@@ -4275,17 +6784,28 @@ revoke execute on function evervec.ring_once() from public;
 -- It fires once a logged statement, which is once a row of an UPDATE. So it does next to nothing: no condition of the trigger, which PostgreSQL would
 -- prepare each time, no SET clause, every name and operator qualified instead. It runs as the function that logged, which is evervec's.
 -- A transaction rings once by a setting that is local to it. Rings of all sessions are kept apart by the value of a sequence, for which
--- nobody ever waits; a ring that a rollback takes along is made up for by ring().
+-- nobody waits in a transaction; but its one page is locked to be read, so a session that comes too soon remembers for up to a second that it need not
+-- look, in a setting, compared as text so that no value of it can fail a write. ring() makes up for a ring that a rollback takes along.
 -- Locks:  none.
 -- needs: functions/push/ring_once.sql
 create or replace function evervec.ring_after_change()
 returns trigger
 language plpgsql
 as $$
+declare
+    v_now  bigint;
+    v_next bigint;
+    v_done text;  -- what set_config returns: an assignment is cheaper than PERFORM
 begin
     if pg_catalog.current_setting('evervec.rung', true) operator(pg_catalog.=) 'on'
-       or pg_catalog.pg_sequence_last_value('evervec.next_ring')
-          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
+       or pg_catalog.current_setting('evervec.no_ring_before', true) collate pg_catalog."C"
+          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000)::bigint::text then
+        return null;
+    end if;
+    v_now := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000;
+    v_next := pg_catalog.pg_sequence_last_value('evervec.next_ring');
+    if v_next operator(pg_catalog.>) v_now then
+        v_done := pg_catalog.set_config('evervec.no_ring_before', least(v_next, v_now operator(pg_catalog.+) 1000)::text, false);
         return null;
     end if;
     perform evervec.ring_once();
@@ -4370,6 +6890,7 @@ begin
     perform evervec.push_off();
     insert into evervec.push (url, transport, debounce, search)
     values (rtrim(p_url, '/'), p_transport, p_debounce, p_search);
+    perform setval('evervec.next_ring', 1), set_config('evervec.no_ring_before', '', false);
     v_transport := evervec.push_transport();
     if p_transport not in ('auto', v_transport) or p_search and evervec.pgsql_http() is null then
         raise exception using
@@ -4989,7 +7510,7 @@ revoke execute on function evervec.complete_jobs(uuid, bigint[], vector[], text[
 -- Locks:  ACCESS SHARE on the table and its embedding table.
 -- Raises: VE101 unknown source
 create or replace function evervec.coverage(p_source text)
-returns table (source text, total bigint, embedded bigint, missing bigint, percent numeric)
+returns table (source text, total bigint, embedded bigint, archived bigint, missing bigint, percent numeric)
 language plpgsql stable security definer
 set search_path from current
 as $$
@@ -4998,11 +7519,12 @@ declare
 begin
     return query execute format(
         $sql$
-        select $1, c.total, c.embedded, c.total - c.embedded,
-               case when c.total = 0 then 100.0 else trunc(100.0 * c.embedded / c.total, 1) end
+        select $1, c.total, c.embedded, c.archived, c.total - c.embedded - c.archived,
+               case when c.total = 0 then 100.0 else trunc(100.0 * (c.embedded + c.archived) / c.total, 1) end
           from (
             select count(*) filter (where x.state <> 'empty') as total,
-                   count(*) filter (where x.state = 'ok') as embedded
+                   count(*) filter (where x.state = 'ok') as embedded,
+                   count(*) filter (where x.state = 'archived') as archived
               from evervec.%I(null, null, true) x
           ) c
         $sql$, 'slice_' || v_source.name)
@@ -5011,7 +7533,7 @@ end
 $$;
 
 comment on function evervec.coverage(text) is
-$$total: rows that have a text; embedded: those whose vector is of the source's model and of that very text; missing: the others; percent: rounded down to one decimal, so that 100.0 means all. Reads the whole table. Raises VE101.$$;
+$$total: rows that have a text; embedded: those whose vector is of the source's model and of that very text; archived: those whose vector was dropped by archive, and whose text is still that one; missing: the others; percent: of those that are not missing, rounded down to one decimal, so that 100.0 means all. Reads the whole table. Raises VE101.$$;
 
 revoke execute on function evervec.coverage(text) from public;
 
@@ -5855,8 +8377,8 @@ as $$
     ), forgotten as (
         select d.dead_letter_id
           from evervec.dead_letter d
-         where d.resolved_at < now() - evervec.setting_interval('dead_letter_keep_resolved', '7 days')
-            or d.last_failed_at < now() - evervec.setting_interval('dead_letter_keep', '90 days')
+         where d.resolved_at < (select now() - evervec.setting_interval('dead_letter_keep_resolved', '7 days'))
+            or d.last_failed_at < (select now() - evervec.setting_interval('dead_letter_keep', '90 days'))
             or d.dead_letter_id in (
                 select o.dead_letter_id
                   from evervec.dead_letter o
@@ -6076,8 +8598,8 @@ begin
         v_keys.names,
         case when p_after is null then 'true'
              else format('(%s) > (%s)', v_keys.list, evervec.key_decoded(v_source, '$2')) end,
-        case when p_missing then format('not exists (select from %s e where %s and e.%I is not null and %s = %s)',
-                                        v_sql.target, v_keys.match, v_source.vector_column, v_sql.stored_model, v_source.model_id)
+        case when p_missing then format('not exists (select from %s e where %s and (e.%I is not null or %s) and %s = %s)',
+                                        v_sql.target, v_keys.match, v_source.vector_column, v_sql.archived, v_sql.stored_model, v_source.model_id)
              else 'true' end);
 end
 $$;
@@ -6975,7 +9497,7 @@ end
 $$;
 
 comment on function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer) is
-$$Keys of rows, in their order, to be given to enqueue. p_missing: only of rows without a vector of the source's model (default); one whose text is empty is among them. p_filter: among the rows that this filter (see add_filter) leaves, such as one user's; p_arguments: a JSON object with a member for each of its parameters. p_after: the key behind which to begin; NULL: at the first row. p_limit: how many at most, default 100; where there are as many, give the last as p_after next. Runs with the caller's privileges: SELECT on the table is yours to grant. Raises VE101, VE111, VE202, VE204, VE208.$$;
+$$Keys of rows, in their order, to be given to enqueue. p_missing: only of rows without a vector of the source's model (default); one whose text is empty is among them, an archived one is not. p_filter: among the rows that this filter (see add_filter) leaves, such as one user's; p_arguments: a JSON object with a member for each of its parameters. p_after: the key behind which to begin; NULL: at the first row. p_limit: how many at most, default 100; where there are as many, give the last as p_after next. Runs with the caller's privileges: SELECT on the table is yours to grant. Raises VE101, VE111, VE202, VE204, VE208.$$;
 
 revoke execute on function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer) from public;
 
@@ -7038,9 +9560,6 @@ begin
     if p_job.task_type <> all (array['regenerate', 'batch', 'user_model_update']) then
         v_class := 'bad_input';
         v_error := format('Task type "%s" is not known to this version.', p_job.task_type);
-    elsif p_job.task_type = 'user_model_update' and to_regproc('evervec.update_user_embedding') is null then
-        v_class := 'not_found';
-        v_error := 'There is no function evervec.update_user_embedding in this version.';
     else
         begin
             v_done := evervec.task_step(p_job);
@@ -7053,7 +9572,7 @@ begin
         end;
     end if;
 
-    if v_class in ('bad_input', 'not_found') then
+    if v_class = 'bad_input' then
         -- Another attempt would end in the same way, whatever the policy for such rows is.
         update evervec.processing_queue q
            set attempts = q.attempts + 1, failures = evervec.with_failure(q.failures, v_class, v_error, null)
@@ -7160,7 +9679,7 @@ declare
     v_keys   jsonb[];
 begin
     if p_job.task_type = 'user_model_update' then
-        execute 'select evervec.update_user_embedding($1, $2)' using p_job.task_data ->> 'user', p_job.task_data ->> 'source';
+        perform evervec.update_user_embedding(p_job.task_data ->> 'user', p_job.task_data ->> 'source');
         return true;
     end if;
 
@@ -7358,37 +9877,936 @@ $$Internal. Stores vectors of one source; returns completed, superseded, locked 
 
 revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
 
--- file: functions/schedule/cleanup_expired.sql
--- cleanup_expired: forgets what is past its time, a slice of each kind; each kind has a function that says when that is.
+-- file: functions/recommend/cache_forget.sql
+-- cache_forget: removes what cache_put has kept about a user.
 --
--- Locks:  what is forgotten, SKIP LOCKED.
--- needs: functions/auth/forget_nonces.sql
--- needs: functions/auth/forget_secrets.sql
--- needs: functions/cache/forget_cached.sql
--- needs: functions/cache/forget_queries.sql
--- needs: functions/cache/forget_results.sql
--- needs: functions/cost/forget_batches.sql
--- needs: functions/model/forget_calls.sql
--- needs: functions/queue/forget_letters.sql
--- needs: functions/queue/forget_receipts.sql
-create or replace function evervec.cleanup_expired(p_limit integer default 50000)
+-- Not called cache_delete, which removes vectors of a source: two texts would mean the one or the other.
+-- Locks:  the entries.
+-- Raises: VE501 another user's · VE502 no user
+-- needs: functions/people/check_user.sql
+create or replace function evervec.cache_forget(p_user text, p_name text default null)
 returns bigint
-language sql volatile security definer
+language plpgsql security definer
 set search_path from current
 as $$
-    select evervec.forget_receipts(p_limit)
-         + evervec.forget_batches(p_limit)
-         + evervec.forget_calls(p_limit)
-         + evervec.forget_letters(p_limit)
-         + evervec.forget_cached(p_limit)
-         + evervec.forget_queries(p_limit)
-         + evervec.forget_results(p_limit)
-         + evervec.forget_nonces(p_limit)
-         + evervec.forget_secrets()
+declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user    text collate "default" := p_user;
+    v_name    text collate "default" := p_name;
+    v_removed bigint;
+begin
+    perform evervec.check_user(p_user);
+    delete from evervec.analysis_cache a where a.user_id = v_user and (v_name is null or a.name = v_name);
+    get diagnostics v_removed = row_count;
+    return v_removed;
+end
+$$;
+
+comment on function evervec.cache_forget(text, text) is
+$$Removes what cache_put has kept about a user under p_name, NULL (default): under any name; returns how many. Raises VE501, VE502.$$;
+
+revoke execute on function evervec.cache_forget(text, text) from public;
+
+-- file: functions/recommend/user_state.sql
+-- user_state: hashes of what evervec knows a user to have done with a source, and of that with what the user has of it or dismissed.
+--
+-- Locks:  none beyond those of the signals' queries.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user
+-- needs: functions/preference/user_inputs.sql
+create or replace function evervec.user_state(p_user text, p_source text, out inputs bytea, out state bytea)
+language plpgsql stable security definer
+set search_path from current
+as $$
+begin
+    inputs := evervec.user_inputs(p_user, p_source);
+    state := sha256(inputs || numeric_send((
+        select coalesce(sum(jsonb_hash_extended(m.row_key, case m.mark when 'has' then 1 else 2 end)), 0)
+          from evervec.row_mark m
+         where m.user_id = p_user and m.source_id = (select s.source_id from evervec.source s where s.name = p_source))));
+end
+$$;
+
+comment on function evervec.user_state(text, text) is
+$$Internal. inputs: a hash that changes with what a user does with a source, and with what the signals say (user_inputs); state: with what is marked too. Raises VE101, VE501, VE502.$$;
+
+revoke execute on function evervec.user_state(text, text) from public;
+
+-- file: functions/recommend/cache_get.sql
+-- cache_get: what cache_put has kept about a user under a name, while it holds.
+--
+-- Locks:  none.
+-- Raises: VE101 (its source is gone) · VE501 another user's · VE502 no user
+-- needs: functions/people/check_user.sql
+-- needs: functions/recommend/user_state.sql
+create or replace function evervec.cache_get(p_user text, p_name text)
+returns jsonb
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user   text collate "default" := p_user;
+    v_name   text collate "default" := p_name;
+    v_kept   evervec.analysis_cache;
+    v_source text collate "default";
+begin
+    perform evervec.check_user(p_user);
+    select * into v_kept from evervec.analysis_cache a where a.user_id = v_user and a.name = v_name and a.expires_at > now();
+    if v_kept.source_id is not null then
+        select s.name into v_source from evervec.source s where s.source_id = v_kept.source_id;
+        if (evervec.user_state(v_user, v_source)).state is distinct from v_kept.inputs_hash then
+            return null;
+        end if;
+    end if;
+    return v_kept.value;
+end
+$$;
+
+comment on function evervec.cache_get(text, text) is
+$$The value that cache_put has kept about a user under p_name; NULL: none, its time is over, or the user has done something else in its source since. Raises VE101, VE501, VE502.$$;
+
+revoke execute on function evervec.cache_get(text, text) from public;
+
+-- file: functions/recommend/cache_put.sql
+-- cache_put: keeps what an application has found out about a user, for a time, under a name.
+--
+-- With a source it is only good until the user does something there: so the state that it was made from is kept with it.
+-- Locks:  the entry.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user · VE515 no name, no value, or a bad confidence or time
+-- needs: functions/people/check_user.sql
+-- needs: functions/recommend/user_state.sql
+create or replace function evervec.cache_put(
+    p_user       text,
+    p_name       text,
+    p_value      jsonb,
+    p_confidence real default 0.5,
+    p_source     text default null,
+    p_keep       interval default '24 hours'
+)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user   text collate "default" := p_user;
+    v_name   text collate "default" := p_name;
+    v_source evervec.source;
+begin
+    perform evervec.check_user(p_user);
+    if p_name is null or p_name !~ '\S' or octet_length(p_name) > 200 or p_value is null or octet_length(p_value::text) > 1000000
+       or p_confidence between 0 and 1 is not true or p_keep > '0' is not true then
+        raise exception using
+            errcode = 'VE515',
+            message = 'this cannot be kept',
+            detail  = case when p_name is null or p_name !~ '\S' or octet_length(p_name) > 200 then 'p_name is a name of 1 to 200 bytes.'
+                           when p_value is null then 'p_value is NULL, which cache_get returns where nothing is known.'
+                           when octet_length(p_value::text) > 1000000 then 'p_value has more than 1,000,000 bytes.'
+                           when p_confidence between 0 and 1 is not true then 'p_confidence is a number from 0 to 1.'
+                           else 'p_keep is an interval of more than nothing.' end,
+            hint    = 'For example: SELECT evervec.cache_put(''u1'', ''taste'', ''{"likes": "westerns"}'', 0.8);';
+    end if;
+    if p_source is not null then
+        v_source := evervec.source_named(p_source);
+    end if;
+    insert into evervec.analysis_cache (user_id, name, source_id, value, confidence, inputs_hash, expires_at)
+    values (v_user, v_name, v_source.source_id, p_value, p_confidence,
+            case when p_source is not null then (evervec.user_state(v_user, v_source.name)).state end, now() + p_keep)
+        on conflict (user_id, name) do update
+       set source_id = excluded.source_id, value = excluded.value, confidence = excluded.confidence, inputs_hash = excluded.inputs_hash,
+           created_at = now(), expires_at = excluded.expires_at;
+end
+$$;
+
+comment on function evervec.cache_put(text, text, jsonb, real, text, interval) is
+$$Keeps p_value, an analysis of a user that was dear to make, under p_name; in the place of what was there. p_confidence: from 0 to 1, how sure it is (default 0.5), for whoever reads evervec.analysis_cache. p_source: it was made from what the user did and has in that source, and is not used any more as soon as that changes. p_keep: how long it is good (default 24 hours). Raises VE101, VE501, VE502, VE515.$$;
+
+revoke execute on function evervec.cache_put(text, text, jsonb, real, text, interval) from public;
+
+-- file: functions/recommend/forget_analyses.sql
+-- forget_analyses: removes what applications kept about users, once its time is over.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_analyses(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.analysis_cache d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.analysis_cache o
+             where o.expires_at <= now()
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_analyses(integer) is
+$$Internal. Removes up to p_limit expired analyses; returns how many.$$;
+
+revoke execute on function evervec.forget_analyses(integer) from public;
+
+-- file: functions/recommend/forget_recommendations.sql
+-- forget_recommendations: removes recommendations that were kept and are past their time.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_recommendations(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.recommendation_cache d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.recommendation_cache o
+             where o.expires_at <= now()
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_recommendations(integer) is
+$$Internal. Removes up to p_limit expired recommendations; returns how many.$$;
+
+revoke execute on function evervec.forget_recommendations(integer) from public;
+
+-- file: functions/recommend/keep_recommendation.sql
+-- keep_recommendation: keeps what was recommended to a user, for the next time.
+--
+-- Without a unique key, so that of two who bring the same neither waits for the other; one of theirs is found.
+-- Locks:  what was kept before, SKIP LOCKED.
+-- Raises: VE501 another user's · VE502 no user
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/people/check_user.sql
+create or replace function evervec.keep_recommendation(
+    p_user         text,
+    p_source_id    integer,
+    p_context_hash bytea,
+    p_seen         pg_snapshot,
+    p_row_keys     jsonb[],
+    p_scores       real[],
+    p_similarities real[],
+    p_because      jsonb[]
+)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    perform evervec.check_user(p_user);
+    if p_context_hash is null or cardinality(p_row_keys) > 1000
+       or cardinality(p_row_keys) <> all (array[cardinality(p_scores), cardinality(p_similarities), cardinality(p_because)]) then
+        return;
+    end if;
+    -- What has expired goes too, so that a user has but a few.
+    delete from evervec.recommendation_cache d
+     where d.ctid = any (array(
+        select r.ctid
+          from evervec.recommendation_cache r
+         where r.user_id = p_user and (r.context_hash = p_context_hash or r.expires_at <= now())
+           for update skip locked));
+    insert into evervec.recommendation_cache (user_id, source_id, context_hash, seen, row_keys, scores, similarities, because, expires_at)
+    values (p_user, p_source_id, p_context_hash, p_seen, p_row_keys, p_scores, p_similarities, p_because,
+            now() + evervec.setting_interval('recommendation_keep', '1 hour'));
+end
+$$;
+
+comment on function evervec.keep_recommendation(text, integer, bytea, pg_snapshot, jsonb[], real[], real[], jsonb[]) is
+$$Internal. Keeps what recommend found; p_context_hash NULL: nothing is kept; p_seen: a snapshot taken before it. Raises VE501, VE502.$$;
+
+revoke execute on function evervec.keep_recommendation(text, integer, bytea, pg_snapshot, jsonb[], real[], real[], jsonb[]) from public;
+
+-- file: functions/recommend/liked_nearby.sql
+-- liked_nearby: the rows that the users like whose preferences are nearest to a user's; never who they are.
+--
+-- A neighbour's voice is how near he is; a row's score is the share of voices that it has. From sources where row-level security hides rows
+-- only those are told that the caller names, who so learns of none that he does not see.
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user
+-- needs: functions/people/check_user.sql
+create or replace function evervec.liked_nearby(
+    p_user       text,
+    p_source     text,
+    p_preference text,
+    p_excluded   jsonb[],
+    p_limit      integer,
+    p_among      jsonb[] default null
+)
+returns table (row_key jsonb, score double precision)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    if p_among is null and v_source.source_id <> all (evervec.open_sources()) then
+        return;
+    end if;
+    return query
+    with own as materialized (
+        select p.embedding
+          from evervec.user_preference p
+         where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = p_user and p.model_id = v_source.model_id
+           and p.embedding is not null
+    ), near as materialized (
+        select p.user_id, min(p.embedding <=> o.embedding) as distance
+          from evervec.user_preference p
+          join own o on vector_dims(o.embedding) = vector_dims(p.embedding)
+         where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id <> p_user
+           and p.model_id = v_source.model_id and p.embedding is not null
+         group by p.user_id
+         order by 2, 1
+         limit 50
+    ), voice as (
+        select n.user_id, greatest(1 - n.distance, 0) as weight
+          from near n
+         where n.distance <> 'NaN'
+    )
+    select l.row_key, sum(v.weight) / (select nullif(sum(a.weight), 0) from voice a)
+      from voice v
+     cross join lateral (
+        select distinct k.row_key
+          from evervec.user_preference p
+         cross join unnest(p.liked) as k (row_key)
+         where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = v.user_id) l
+     where l.row_key not in (select x.row_key from unnest(p_excluded) as x (row_key))
+       and (p_among is null or l.row_key in (select x.row_key from unnest(p_among) as x (row_key)))
+     group by l.row_key
+    having sum(v.weight) > 0
+     order by 2 desc, 1
+     limit p_limit;
+end
+$$;
+
+comment on function evervec.liked_nearby(text, text, text, jsonb[], integer, jsonb[]) is
+$$Internal. Rows that the 50 users with the most similar preferences like, with the share of their voices, without p_excluded; p_among: only of these, which must be given where row-level security hides rows of the source. Raises VE101, VE501, VE502.$$;
+
+revoke execute on function evervec.liked_nearby(text, text, text, jsonb[], integer, jsonb[]) from public;
+
+-- file: functions/recommend/open_sources.sql
+-- open_sources: the sources from which row-level security hides no row.
+--
+-- Locks:  none.
+create or replace function evervec.open_sources()
+returns integer[]
+language sql stable security definer
+set search_path from current
+as $$
+    select array(
+        select s.source_id
+          from evervec.source s
+         where not exists (select from pg_class c where c.oid in (s.relation, s.target) and c.relrowsecurity))
+$$;
+
+comment on function evervec.open_sources() is
+$$Internal. Numbers of the sources whose tables have no row-level security.$$;
+
+revoke execute on function evervec.open_sources() from public;
+
+-- file: functions/track/key_match.sql
+-- key_match: the condition that two sides have the same key, compared as the primary key compares.
+--
+-- The left side is an alias; the right side an alias too, or NULL for the row_key in k.row_key.
+-- Locks:  none.
+create or replace function evervec.key_match(
+    p_source       evervec.source,
+    p_left         text,
+    p_left_target  boolean,
+    p_right        text default null,
+    p_right_target boolean default false
+)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select string_agg(
+               format('%s.%I %s %s',
+                      p_left,
+                      case when p_left_target then c.target else c.name end,
+                      c.operator,
+                      case when p_right is null then format('(k.row_key->>%L)::%s', c.name, c.type)
+                           else format('%s.%I', p_right, case when p_right_target then c.target else c.name end) end),
+               ' and ' order by c.ordinality)
+      from unnest(p_source.key_columns, p_source.target_key_columns, p_source.key_types, p_source.key_operators)
+           with ordinality as c (name, target, type, operator, ordinality)
+$$;
+
+comment on function evervec.key_match(evervec.source, text, boolean, text, boolean) is
+$$Internal. SQL condition: the key of the left alias equals that of the right alias, or of k.row_key when p_right is NULL.$$;
+
+revoke execute on function evervec.key_match(evervec.source, text, boolean, text, boolean) from public;
+
+-- file: functions/recommend/presence_query.sql
+-- presence_query: the query that counts which rows of a source have a vector and are seen by whoever runs it.
+--
+-- Locks:  none.
+-- needs: functions/core/qualified_name.sql
+-- needs: functions/track/key_match.sql
+create or replace function evervec.presence_query(p_source_id integer)
+returns text
+language sql stable security definer
+set search_path from current
+as $$
+    select format('select count(*) from unnest($1) as k (row_key) join %s e on %s where e.%I is not null',
+                  evervec.qualified_name(s.target), evervec.key_match(s, 'e', true), s.vector_column)
+      from evervec.source s
+     where s.source_id = p_source_id
+$$;
+
+comment on function evervec.presence_query(integer) is
+$$Internal. The text of the query over ($1 row_keys) that counts those that are there for the caller.$$;
+
+revoke execute on function evervec.presence_query(integer) from public;
+
+-- file: functions/recommend/refresh_preference.sql
+-- refresh_preference: learns what a user has done since their preference was made, so that what they just liked counts in what they get next.
+--
+-- Not where nothing can be written, nor where to write could make a transaction fail that only asks (REPEATABLE READ, SERIALIZABLE). Whoever
+-- learns the same now is not waited for: the former preference is good enough once.
+-- Locks:  the user's rows of evervec.user_preference, waited for a tenth of a second.
+-- needs: functions/preference/update_user_embedding.sql
+create or replace function evervec.refresh_preference(p_user text, p_source evervec.source, p_preference text)
+returns boolean
+language plpgsql
+set search_path from current
+set lock_timeout = '100ms'
+as $$
+begin
+    if current_setting('transaction_read_only')::boolean
+       or current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+        return false;
+    end if;
+    perform evervec.update_user_embedding(p_user, p_source.name, p_preference);
+    return true;
+exception when lock_not_available or deadlock_detected then
+    return false;
+end
+$$;
+
+comment on function evervec.refresh_preference(text, evervec.source, text) is
+$$Internal. Brings a user's preference up to date where that can be done without failing or waiting; false where not.$$;
+
+revoke execute on function evervec.refresh_preference(text, evervec.source, text) from public;
+
+-- file: functions/recommend/recommendation_plan.sql
+-- recommendation_plan: all that recommend needs and its caller may not read: what was recommended before, where that still holds, or else
+-- the user's preference, what the user has, and the queries that are to be run as the caller.
+--
+-- Locks:  those of refresh_preference.
+-- Raises: VE101 unknown source · VE111, VE208 the filter · VE204 bad limit or diversity · VE501, VE502 the user · VE509 unknown preference ·
+--         VE513 unknown type · VE514 bad weight of popularity
+-- needs: functions/cache/caller_context.sql
+-- needs: functions/people/check_user.sql
+-- needs: functions/recommend/refresh_preference.sql
+-- needs: functions/recommend/user_state.sql
+create or replace function evervec.recommendation_plan(
+    p_user           text,
+    p_source         text,
+    p_limit          integer,
+    p_type           text,
+    p_preference     text,
+    p_filter         text,
+    p_arguments      jsonb,
+    p_diversity      real,
+    p_popularity     real,
+    p_caller         regrole,
+    p_kept           boolean,
+    out type         text,
+    out context_hash bytea,
+    out row_keys     jsonb[],
+    out scores       real[],
+    out similarities real[],
+    out because      jsonb[],
+    out confidence   real,
+    out source_id    integer,
+    out open         boolean,
+    out distance     text,
+    out embeddings   vector[],
+    out shares       real[],
+    out liked        jsonb[],
+    out taken        jsonb[],
+    out diversity    real,
+    out popularity   real,
+    out presence     text,
+    out nearest      text,
+    out popular      text,
+    out visible      text,
+    out vectors      text
+)
+language plpgsql volatile security definer
+set search_path from current
+as $$
+declare
+    c_types   constant text[] := array['personalized', 'trending', 'similar_users', 'adventurous'];
+    v_source  evervec.source;
+    v_filter  text := p_filter;
+    v_context jsonb;
+    v_state   record;
+    v_known   record;
+    v_updated timestamptz;
+    v_fresh   boolean;
+    v_match   text;
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    source_id := v_source.source_id;
+    distance := v_source.distance;
+    type := coalesce(p_type, 'personalized');
+    diversity := coalesce(p_diversity, case when type = 'adventurous' then 0.5 end);
+    popularity := coalesce(p_popularity, evervec.setting_number('recommendation_popularity', 0)::real);
+    if type <> all (c_types) then
+        if p_filter is not null
+           or not exists (select from evervec.filter f where f.source_id = v_source.source_id and f.name = type) then
+            raise exception using
+                errcode = 'VE513',
+                message = format('there are no recommendations of type "%s" for source "%s"', type, p_source),
+                detail  = case when p_filter is not null then 'With p_filter, a type is one of evervec''s: ' else 'Types: ' end
+                          || array_to_string(c_types || case when p_filter is null then array(
+                                 select f.name from evervec.filter f where f.source_id = v_source.source_id order by f.name) end, ', ') || '.',
+                hint    = 'A filter of the source (add_filter) is a type too: what a user likes among its rows.';
+        end if;
+        v_filter := type;
+    end if;
+    if p_limit is null or p_limit not between 0 and 1000 then
+        raise exception using
+            errcode = 'VE204', message = format('a limit of %s makes no sense', coalesce(p_limit::text, 'NULL')),
+            detail  = 'p_limit is the number of rows that are recommended at most.',
+            hint    = 'Give a limit from 0 to 1000.';
+    elsif diversity between 0 and 1 is false then
+        raise exception using
+            errcode = 'VE204', message = format('a diversity of %s makes no sense', diversity),
+            detail  = 'p_diversity is the weight of being unlike the rows before, from 0 to 1.',
+            hint    = 'Give a number from 0 to 1, or NULL.';
+    elsif popularity between 0 and 1000 is not true then
+        raise exception using
+            errcode = 'VE514', message = format('popularity cannot count %s', popularity),
+            detail  = 'p_popularity is what the most popular row gains beside its similarity, from 0 to 1000.',
+            hint    = 'Give a number of 0 or more, or NULL for the setting recommendation_popularity.';
+    elsif p_preference is distinct from 'default' and not exists (select from evervec.preferences_of(source_id) p where p.name = p_preference) then
+        raise exception using
+            errcode = 'VE509', message = format('source "%s" has no kind of preference %s', p_source, coalesce(quote_literal(p_preference), 'NULL')),
+            detail  = format('Its kinds are: %s.',
+                             (select string_agg(p.name, ', ' order by p.name) from evervec.preferences_of(v_source.source_id) p)),
+            hint    = 'Add it with evervec.add_preference(…), or leave p_preference out.';
+    end if;
+
+    -- What others do changes all the time: what is made from their preferences is not kept.
+    if type <> 'similar_users' and evervec.setting_interval('recommendation_keep', '1 hour') > '0' then
+        v_context := evervec.caller_context(v_source, pg_get_userbyid(p_caller));
+    end if;
+    v_state := evervec.user_state(p_user, p_source);
+    for v_attempt in 1 .. 2 loop
+        v_updated := null;
+        v_fresh := false;
+        embeddings := '{}';
+        shares := '{}';
+        liked := '{}';
+        for v_known in
+            select p.embedding, p.share, p.liked, p.confidence, p.inputs_hash, p.updated_at
+              from evervec.user_preference p
+             where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = p_user and p.model_id = v_source.model_id
+             order by p.taste
+        loop
+            v_updated := greatest(v_updated, v_known.updated_at);
+            v_fresh := v_known.inputs_hash is not distinct from v_state.inputs;
+            if v_known.embedding is not null then
+                embeddings := embeddings || v_known.embedding;
+                shares := shares || v_known.share;
+                -- To name the nearest of a few is as good, and each vector costs a look-up.
+                liked := liked || v_known.liked[: 20];
+                confidence := greatest(confidence, v_known.confidence);
+            end if;
+        end loop;
+        exit when v_fresh or v_attempt = 2 or not evervec.refresh_preference(p_user, v_source, p_preference);
+    end loop;
+    if embeddings = '{}' then
+        type := 'trending';
+    end if;
+    if type = 'trending' then
+        confidence := 0.5;
+    end if;
+
+    if v_context is not null then
+        context_hash := sha256(convert_to(jsonb_build_array(
+            v_context, p_limit, p_type, p_preference, v_filter, p_arguments, diversity, popularity, v_state.state, v_updated,
+            case when type = 'trending' or popularity > 0 then (select t.counted_at from evervec.trend_state t where t.source_id = v_source.source_id) end
+            )::text, 'UTF8'));
+        select r.row_keys, r.scores, r.similarities, r.because into row_keys, scores, similarities, because
+          from evervec.recommendation_cache r
+         where p_kept and r.user_id = p_user and r.context_hash = recommendation_plan.context_hash and r.expires_at > now()
+           and not exists (
+               select from evervec.source_change c
+                where c.source_id = r.source_id
+                  and c.xid >= pg_snapshot_xmin(r.seen)
+                  and (not pg_visible_in_snapshot(c.xid, r.seen) or c.xid = r.kept_by))
+         limit 1;
+    end if;
+    v_match := format('join %s e on %s', evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
+    if row_keys is not null then
+        presence := format('select count(*) from unnest($1) as k (row_key) %s where e.%I is not null', v_match, v_source.vector_column);
+        return;
+    end if;
+
+    taken := array(
+        select m.row_key from evervec.row_mark m where m.user_id = p_user and m.source_id = v_source.source_id
+        union
+        select s.row_key from evervec.user_signals(v_source, p_user) s);
+
+    vectors := format('select array_agg(e.%I order by k.ordinality) from unnest($1) with ordinality as k (row_key, ordinality) left %s',
+                      v_source.vector_column, v_match);
+    if v_filter is null then
+        nearest := format('select f.row_key from evervec.%I($2, $3, null, $5) f', 'similar_' || p_source);
+    else
+        nearest := format('select f.row_key from (%s) as f (row_key, similarity, distance)', evervec.among_query(p_source, v_filter, p_arguments));
+        v_match := v_match || format(
+            ' join evervec.%I(%s) f on %s', format('filter_%s_%s', p_source, v_filter), evervec.filter_arguments(p_source, v_filter, p_arguments),
+            (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
+               from unnest(v_source.target_key_columns, v_source.key_operators) with ordinality as k (name, operator, ordinality)));
+    end if;
+    open := type <> 'similar_users' or source_id = any (evervec.open_sources());
+    popular := format(
+        'select coalesce(array_agg(p.row_key order by p.score desc, p.row_key), ''{}'') from (select k.row_key, k.score from evervec.trend k %s '
+        'where k.source_id = %s and e.%I is not null and k.row_key not in (select x.row_key from unnest($2) as x (row_key)) '
+        'order by k.score desc, k.row_key limit $3) p',
+        v_match, v_source.source_id, v_source.vector_column);
+    visible := format(
+        'select coalesce(array_agg(p.row_key), ''{}''), array_agg(p.score) from (select k.row_key, k.score '
+        'from unnest($2, $3) as k (row_key, score) %s where e.%I is not null order by k.score desc, k.row_key limit $4) p',
+        v_match, v_source.vector_column);
+end
+$$;
+
+comment on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean) is
+$$Internal. What recommend works by. type: of what is recommended; context_hash: what it is kept under, NULL: not at all; row_keys, scores, similarities, because: what was recommended before, where it still holds (p_kept: look for it) for a caller who sees all of it (presence); embeddings, shares, liked, confidence: the user's preference; open: rows that others like may be told; taken: what is not recommended; nearest, popular, visible, vectors: texts of queries. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514.$$;
+
+revoke execute on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean) from public;
+
+-- file: functions/recommend/recommend.sql
+-- recommend: rows of a source for a user, who neither has nor dismissed them.
+--
+-- Runs as the caller, so that privileges and policies on the rows hold, of what was recommended before too; what only evervec may read comes
+-- from recommendation_plan. First a pool of rows is found, by the type; then it is compared with the user's tastes and ordered, and cut.
+--
+-- Locks:  ACCESS SHARE on the embedding table; those of refresh_preference.
+-- Raises: VE101 unknown source · VE111, VE208 the filter · VE204 bad limit or diversity · VE501, VE502 the user · VE509 unknown preference ·
+--         VE513 unknown type · VE514 bad weight of popularity · VE211 (a WARNING) rows may be missing
+-- needs: functions/recommend/keep_recommendation.sql
+-- needs: functions/recommend/liked_nearby.sql
+-- needs: functions/recommend/recommendation_plan.sql
+create or replace function evervec.recommend(
+    p_user       text,
+    p_source     text,
+    p_limit      integer default 10,
+    p_type       text default 'personalized',
+    p_preference text default 'default',
+    p_filter     text default null,
+    p_arguments  jsonb default '{}',
+    p_diversity  real default null,
+    p_popularity real default null
+)
+returns table (row_key jsonb, score real, similarity real, type text, because jsonb, confidence real)
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user       text collate "default" := p_user;
+    v_source     text collate "default" := p_source;
+    v_type       text collate "default" := p_type;
+    v_preference text collate "default" := p_preference;
+    v_filter     text collate "default" := p_filter;
+    v_plan       record;
+    v_count      bigint;
+    v_seen       pg_snapshot;
+    v_pool       integer;
+    v_skipped    integer;
+    v_keys       jsonb[] := '{}';
+    v_scores     real[];
+    v_similarity real[];
+    v_popularity real[];
+    v_because    jsonb[];
+    v_vectors    vector[];
+    v_liked      vector[];
+    v_more       jsonb[];
+    v_place      integer[];
+begin
+    select * into v_plan
+      from evervec.recommendation_plan(v_user, v_source, p_limit, v_type, v_preference, v_filter, p_arguments, p_diversity, p_popularity,
+                                       current_user::regrole, true);
+    if v_plan.row_keys is not null then
+        execute v_plan.presence into v_count using v_plan.row_keys;
+        if v_count = cardinality(v_plan.row_keys) then
+            return query
+            select k.row_key, k.score, k.similarity, v_plan.type, k.because, v_plan.confidence
+              from unnest(v_plan.row_keys, v_plan.scores, v_plan.similarities, v_plan.because) as k (row_key, score, similarity, because);
+            return;
+        end if;
+        select * into v_plan
+          from evervec.recommendation_plan(v_user, v_source, p_limit, v_type, v_preference, v_filter, p_arguments, p_diversity, p_popularity,
+                                           current_user::regrole, false);
+    end if;
+    v_seen := pg_current_snapshot();
+
+    -- Where there is a choice to make, the pool is four times what is wanted, but no more than 1,000 beyond it.
+    v_pool := case when v_plan.diversity is null and v_plan.popularity = 0 then p_limit else least(4 * p_limit, p_limit + 1000) end;
+    if v_plan.type = 'similar_users' then
+        if not v_plan.open then
+            execute format('select array_agg(n.row_key) from (%s) n', v_plan.nearest)
+               into v_more using p_arguments, v_plan.embeddings[1], 500, null::real, v_plan.taken, null::real;
+        end if;
+        select array_agg(l.row_key order by l.ordinality), array_agg(l.score::real order by l.ordinality)
+          into v_keys, v_scores
+          from evervec.liked_nearby(v_user, v_source, v_preference, v_plan.taken, 10 * v_pool, v_more) with ordinality as l;
+        execute v_plan.visible into v_keys, v_scores using p_arguments, v_keys, v_scores, v_pool;
+    else
+        if v_plan.type = 'trending' or v_plan.popularity > 0 then
+            execute v_plan.popular into v_keys using p_arguments, v_plan.taken, v_pool;
+        end if;
+        if v_plan.type <> 'trending' then
+            for v_taste in 1 .. cardinality(v_plan.embeddings) loop
+                execute format('select array_agg(n.row_key) from (%s) n where n.row_key <> all ($7)', v_plan.nearest)
+                   into v_more
+                  using p_arguments, v_plan.embeddings[v_taste], v_pool + case v_plan.type when 'adventurous' then p_limit else 0 end, null::real,
+                        v_plan.taken, null::real, v_keys;
+                v_keys := v_keys || v_more;
+            end loop;
+        end if;
+        if v_plan.type = 'trending' or v_plan.popularity > 0 then
+            v_popularity := array(
+                select coalesce(ln(1 + t.score) / ln(1 + (select max(m.score) from evervec.trend m where m.source_id = v_plan.source_id)), 0)
+                  from unnest(v_keys) with ordinality as k (row_key, ordinality)
+                  left join evervec.trend t on t.source_id = v_plan.source_id and t.row_key = k.row_key
+                 order by k.ordinality);
+        end if;
+    end if;
+
+    -- Each row belongs to the taste that it is nearest to. Tastes take turns as often as they are a part of the user's; first each has one.
+    execute v_plan.vectors into v_vectors using v_keys || v_plan.liked;
+    v_liked := v_vectors[cardinality(v_keys) + 1 :];
+    select coalesce(array_agg(o.row_key order by o.place), '{}'), array_agg(o.score order by o.place), array_agg(o.similarity order by o.place),
+           array_agg(o.embedding order by o.place)
+      into v_keys, v_scores, v_similarity, v_vectors
+      from (
+        select r.*, row_number() over (order by r.rank > 1, case when r.rank > 1 then (r.rank - 0.5) / r.share else -r.share end, r.row_key) as place
+          from (
+            select c.*, row_number() over (partition by c.taste order by c.score desc, c.row_key) as rank
+              from (
+                select k.row_key, k.embedding, n.similarity::real as similarity,
+                       case when v_plan.type in ('trending', 'similar_users') then 1 else n.taste end as taste,
+                       case when v_plan.type in ('trending', 'similar_users') then 1 else n.share end as share,
+                       case v_plan.type when 'trending' then k.popularity
+                                        when 'similar_users' then k.score
+                                        else n.similarity + v_plan.popularity * coalesce(k.popularity, 0) end::real as score
+                  from unnest(v_keys, v_vectors[: cardinality(v_keys)], v_scores, v_popularity) as k (row_key, embedding, score, popularity)
+                  left join lateral (
+                    select t.taste, t.share,
+                           case v_plan.distance when 'cosine' then 1 - (t.embedding <=> k.embedding)
+                                                when 'inner_product' then -(t.embedding <#> k.embedding)
+                                                when 'l2' then 1 / (1 + (t.embedding <-> k.embedding))
+                                                when 'l1' then 1 / (1 + (t.embedding <+> k.embedding)) end as similarity
+                      from unnest(v_plan.embeddings, v_plan.shares) with ordinality as t (embedding, share, taste)
+                     order by 3 desc, 1
+                     limit 1) n on true
+                 where k.embedding is not null) c) r) o;
+    -- Adventure begins behind what would be recommended otherwise.
+    v_skipped := case v_plan.type when 'adventurous' then greatest(least(p_limit, cardinality(v_keys) - p_limit), 0) else 0 end;
+    v_place := case when v_plan.diversity is null then array(select g from generate_series(1, least(p_limit, cardinality(v_keys))) g)
+                    else array(select v_skipped + d
+                                 from unnest(evervec.diversify(v_vectors[v_skipped + 1 :], v_scores[v_skipped + 1 :], v_plan.distance, p_limit,
+                                                               v_plan.diversity)) d) end;
+    select coalesce(array_agg(k.row_key order by p.ordinality), '{}'), coalesce(array_agg(k.score order by p.ordinality), '{}'),
+           coalesce(array_agg(k.similarity order by p.ordinality), '{}'), coalesce(array_agg(b.row_key order by p.ordinality), '{}')
+      into v_keys, v_scores, v_similarity, v_because
+      from unnest(v_place) with ordinality as p (place, ordinality)
+      join unnest(v_keys, v_scores, v_similarity, v_vectors) with ordinality as k (row_key, score, similarity, embedding, place) using (place)
+      left join lateral (
+        select l.row_key
+          from unnest(v_plan.liked, v_liked) as l (row_key, embedding)
+         where l.embedding is not null and l.row_key <> k.row_key
+         order by case v_plan.distance when 'cosine' then l.embedding <=> k.embedding
+                                       when 'inner_product' then l.embedding <#> k.embedding
+                                       when 'l2' then l.embedding <-> k.embedding
+                                       when 'l1' then l.embedding <+> k.embedding end, l.row_key
+         limit 1) b on true;
+    perform evervec.keep_recommendation(v_user, v_plan.source_id, v_plan.context_hash, v_seen, v_keys, v_scores, v_similarity, v_because);
+    return query
+    select k.row_key, k.score, k.similarity, v_plan.type, k.because, v_plan.confidence
+      from unnest(v_keys, v_scores, v_similarity, v_because) as k (row_key, score, similarity, because);
+end
+$$;
+
+comment on function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real) is
+$$Rows of a source for a user, best first, without those that the user has (signals, interactions of a type that marks) or dismissed. p_limit: default 10, at most 1,000. p_type: personalized (default), near what the user likes; trending, what people do much with lately; similar_users, what those like whose preferences are nearest; adventurous, unlike each other and beyond what personalized gives; or the name of a filter of the source: what the user likes among its rows. p_preference: a kind of preference (add_preference). p_filter, p_arguments: only rows that a filter leaves, as find_similar_among. p_diversity: from 0 to 1, how much rows should be unlike each other (default: not at all; adventurous: 0.5). p_popularity: what the most popular row gains beside its similarity (default: setting recommendation_popularity). score: what rows are ordered by (of several tastes, each in its turn); similarity: to what the user likes, NULL where nothing is known of it; type: how the row was found: trending where nothing is known of the user; because: of the twenty rows that the user likes most (of each taste), the one that is nearest to it, if any; confidence: from 0 to 1, how much is known of the user. What was recommended is kept for an hour (setting recommendation_keep) while nothing has changed that it was made from; not under row-level security, for similar_users, in transactions that are read-only, REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514; warns with VE211.$$;
+
+revoke execute on function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real) from public;
+
+-- file: functions/recommend/sees_row.sql
+-- sees_row: whether the caller sees a row of a source; for the policy on evervec.trend.
+--
+-- Runs as whoever reads the table, whose policies on the vectors hold.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- needs: functions/recommend/presence_query.sql
+create or replace function evervec.sees_row(p_source_id integer, p_row_key jsonb)
+returns boolean
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_count bigint;
+begin
+    execute evervec.presence_query(p_source_id) into v_count using array[p_row_key];
+    return v_count > 0;
+end
+$$;
+
+comment on function evervec.sees_row(integer, jsonb) is
+$$Internal. Whether the caller sees a row's vector.$$;
+
+revoke execute on function evervec.sees_row(integer, jsonb) from public;
+
+-- file: functions/recommend/update_trends.sql
+-- update_trends: counts anew what people did with rows lately, for sources where they did something since the last time.
+--
+-- One person counts once for a row: by what they did most for it, less what they did most against it. So nobody makes a trend alone.
+-- Ages are those at the beginning of the hour, so that within one only rows change that somebody did something with; their order stays right
+-- between counts, because all halve alike.
+-- Locks:  the trends that change. Of two that count at once, one leaves it to the other.
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/core/lock_key.sql
+create or replace function evervec.update_trends()
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_since     timestamptz := now() - evervec.setting_interval('trend_period', '30 days');
+    v_half_life double precision := greatest(extract(epoch from evervec.setting_interval('trend_half_life', '7 days')), 1);
+    v_types     jsonb := (select jsonb_object_agg(t.name, t.weight) from evervec.interaction_type t);
+    v_source    record;
+    v_rows      bigint;
+    v_changed   bigint := 0;
+begin
+    if not pg_try_advisory_xact_lock(evervec.lock_key('trends')) then
+        return 0;
+    end if;
+    for v_source in
+        with recent as (
+            select i.source_id, bit_xor(jsonb_hash_extended(i.row_key, i.interaction_id)) as interactions
+              from evervec.interaction i
+             where i.occurred_at > v_since and i.row_key is not null
+             group by i.source_id
+        )
+        select s.source_id, h.counted
+          from evervec.source s
+          left join recent r on r.source_id = s.source_id
+          left join evervec.trend_state t on t.source_id = s.source_id
+         cross join lateral (
+            select sha256(convert_to(jsonb_build_array(r.interactions, v_types, v_half_life)::text, 'UTF8')) as counted) h
+         where h.counted is distinct from t.counted and (r.interactions is not null or t.counted is not null)
+    loop
+        with person as (
+            select i.row_key,
+                   greatest(max(c.weight), 0) + least(min(c.weight), 0) as weight
+              from evervec.interaction i
+              join evervec.interaction_type t on t.name = i.type
+             cross join lateral (
+                select t.weight * 0.5 ^ (greatest(extract(epoch from date_trunc('hour', now()) - i.occurred_at)::double precision, 0) / v_half_life)
+                       as weight) c
+             where i.source_id = v_source.source_id and i.occurred_at > v_since and i.row_key is not null
+             group by i.row_key, i.user_id
+        ), counted as materialized (
+            -- Rounded, because a sum of the same numbers in another order is not always the same.
+            select p.row_key, round(sum(p.weight)::numeric, 6)::double precision as score
+              from person p
+             group by p.row_key
+            having sum(p.weight) >= 0.000001
+        ), gone as (
+            delete from evervec.trend t
+             where t.source_id = v_source.source_id and not exists (select from counted c where c.row_key = t.row_key)
+            returning 1
+        ), stored as (
+            insert into evervec.trend as t (source_id, row_key, score)
+            select v_source.source_id, c.row_key, c.score
+              from counted c
+                on conflict (source_id, row_key) do update
+               set score = excluded.score, updated_at = now()
+             where t.score <> excluded.score
+            returning 1
+        )
+        select (select count(*) from gone) + (select count(*) from stored) into v_rows;
+        v_changed := v_changed + v_rows;
+        insert into evervec.trend_state (source_id, counted)
+        values (v_source.source_id, v_source.counted)
+            on conflict (source_id) do update set counted = excluded.counted, counted_at = clock_timestamp();
+    end loop;
+    return v_changed;
+end
+$$;
+
+comment on function evervec.update_trends() is
+$$Counts what people did with rows in the last 30 days (setting trend_period) for the type trending of recommend, in sources where that has changed, and returns how many rows have another count now. One person counts once for a row, by the weight of what they did most for it, less that of what they did most against it (evervec.interaction_type), halved for every 7 days (trend_half_life) that it is ago. Maintenance calls it every 5 minutes.$$;
+
+revoke execute on function evervec.update_trends() from public;
+
+-- file: functions/schedule/cleanup_expired.sql
+-- cleanup_expired: forgets what is past its time, a slice of it; each kind has a function that says when that is.
+--
+-- One number for all kinds together bounds the transaction, and so how long anybody could wait for a row that it removes. In no order, so that
+-- no kind, however much of it there is, keeps the others from their turn; but interactions last, whose lock on the whole table is held to the end.
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- Raises: VE601 bad limit
+create or replace function evervec.cleanup_expired(p_limit integer default 5000)
+returns table (kind text, removed bigint)
+language plpgsql volatile security definer
+set search_path from current
+as $$
+declare
+    v_call text;
+    v_left bigint := p_limit;
+begin
+    perform evervec.check_slice(p_limit);
+    for kind, v_call in
+        select k.kind, k.call
+          from (values
+            ('access',               'forget_roles()'),
+            ('analysis_cache',       'forget_analyses($1)'),
+            ('api_token',            'forget_tokens($1)'),
+            ('batch_log',            'forget_batches($1)'),
+            ('dead_letter',          'forget_letters($1)'),
+            ('embedding_cache',      'forget_cached($1)'),
+            ('interaction',          'drop_partitions()'),
+            ('interaction_key',      'forget_interaction_keys($1)'),
+            ('job_receipt',          'forget_receipts($1)'),
+            ('model_call',           'forget_calls($1)'),
+            ('query_cache',          'forget_queries($1)'),
+            ('recommendation_cache', 'forget_recommendations($1)'),
+            ('ring_nonce',           'forget_nonces($1)'),
+            ('search_cache',         'forget_results($1)'),
+            ('secret',               'forget_secrets()')
+          ) as k (kind, call)
+         order by k.kind = 'interaction', random()
+    loop
+        removed := 0;
+        if v_left > 0 then
+            execute format('select evervec.%s', v_call) into removed using v_left::integer;
+            v_left := v_left - removed;
+        end if;
+        return next;
+    end loop;
+end
 $$;
 
 comment on function evervec.cleanup_expired(integer) is
-$$Forgets what is past its time, and returns how many rows that were: receipts of jobs older than 24 hours; batches, and days of the view cost, older than 400 days (batch_log_keep); calls to limited models older than an hour; dead letters resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); cached vectors that were not used for 30 days (cache_keep); vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); results of searches likewise (search_cache_keep, search_cache_most); nonces of rings older than 10 minutes, and secrets that are no longer good. The names are those of evervec.setting. p_limit: at most so many of each kind (default 50,000); call it again while it returns anything but 0.$$;
+$$Forgets what is past its time, up to p_limit rows in all (default 5,000), and returns how many of each kind, by the name of its table; call it again until all are 0. job_receipt: of jobs older than 24 hours; batch_log: batches, and days of the view cost, older than 400 days (batch_log_keep); model_call: older than an hour; dead_letter: resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); embedding_cache: vectors of texts not used for 30 days (cache_keep); query_cache: vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); search_cache: results of searches likewise (search_cache_keep, search_cache_most); recommendation_cache, analysis_cache: past the time that they were kept for; interaction: partitions older than a year (interaction_keep); interaction_key: older than 30 days (interaction_key_keep); ring_nonce: older than 10 minutes; secret: no longer good; api_token: ended for 90 days (token_keep); access: of roles that are gone. The names are those of evervec.setting. Raises VE601.$$;
 
 revoke execute on function evervec.cleanup_expired(integer) from public;
 
@@ -7467,7 +10885,12 @@ begin
         return;
     end if;
     begin
-        execute format('select to_jsonb(r) from (select * from evervec.%I()) r', job) into result;
+        execute (
+            select format(case when p.proretset then 'select jsonb_object_agg(r.kind, r.removed) from evervec.%I() r'
+                               else 'select to_jsonb(r) from (select * from evervec.%I()) r' end, p.proname)
+              from pg_proc p
+             where p.pronamespace = 'evervec'::regnamespace and p.proname = job)
+        into result;
     exception when others then
         error := sqlerrm;
     end;
@@ -7476,7 +10899,7 @@ end
 $$;
 
 comment on function evervec.maintain() is
-$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every minute), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
+$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every 5 seconds, apply_retention every 10 minutes), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns, and of cleanup_expired by kinds. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
 
 revoke execute on function evervec.maintain() from public;
 
@@ -7598,43 +11021,6 @@ $$Takes the jobs of schedule_maintenance from pg_cron; returns how many there we
 
 revoke execute on function evervec.unschedule_maintenance() from public;
 
--- file: functions/track/add_source.sql
--- add_source: the row of a new source, with defaults for what track does not say.
---
--- Locks:  ROW EXCLUSIVE on evervec.source.
-create or replace function evervec.add_source(p_source evervec.source)
-returns evervec.source
-language sql
-set search_path from current
-as $$
-    insert into evervec.source
-        (name, relation, relation_kind, relation_name, partitions, key_columns, key_attributes, key_types, key_operators,
-         target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
-         text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
-         version_column, distance, vector_type, index_method, index_precision, index_options,
-         search_method, search_precision, priority, priority_sql, too_long, cache,
-         return_columns, return_attributes, text_search, bm25)
-    select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
-           p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
-           p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
-           p_source.depends_on, p_source.watched_columns, p_source.watched_attributes, p_source.text_expression,
-           p_source.model_id, p_source.storage, p_source.foreign_key, p_source.target,
-           evervec.qualified_name(p_source.target),
-           coalesce(p_source.vector_column, 'embedding'), coalesce(p_source.hash_column, 'content_hash'),
-           coalesce(p_source.model_column, 'model_id'), coalesce(p_source.time_column, 'updated_at'),
-           p_source.version_column, p_source.distance, p_source.vector_type, p_source.index_method, p_source.index_precision, p_source.index_options,
-           p_source.search_method, p_source.search_precision, p_source.priority, p_source.priority_sql,
-           coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
-           coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search,
-           coalesce(p_source.bm25, false)
-    returning *
-$$;
-
-comment on function evervec.add_source(evervec.source) is
-$$Internal. Inserts a source and returns it as stored.$$;
-
-revoke execute on function evervec.add_source(evervec.source) from public;
-
 -- file: functions/search/add_filter.sql
 -- add_filter: a condition over the rows of a source, and functions that search among the rows that meet it.
 --
@@ -7743,12 +11129,17 @@ begin
         (select string_agg(format('n.%I', evervec.result_name(k.name, v_filter)), ', ' order by k.ordinality)
            from unnest(v_source.key_columns) with ordinality as k (name, ordinality)),
         format('find_similar_%s_%s', p_source, p_filter),
-        concat_ws(', ', '$2', evervec.filter_arguments(p_source, p_filter, p_arguments), '$3', '$4'));
+        concat_ws(', ', '$2', evervec.filter_arguments(p_source, p_filter, p_arguments), '$3', '$4',
+                  -- The typed function takes the values of a key of one column, as create_search has it.
+                  case when cardinality(v_source.key_columns) = 1 and evervec.is_scalar(v_source.key_types[1])
+                       then format('array(select (x.row_key ->> %L)::%s from unnest($5) as x (row_key))', v_source.key_columns[1], v_source.key_types[1])
+                       else '$5' end,
+                  '$6'));
 end
 $$;
 
 comment on function evervec.among_query(text, text, jsonb) is
-$$Internal. The text of the query over ($1 the filter's arguments, $2 query vector, $3 limit, $4 threshold). Raises VE101, VE111, VE208.$$;
+$$Internal. The text of the query over ($1 the filter's arguments, $2 query vector, $3 limit, $4 threshold, $5 row_keys to leave out, $6 diversity). Raises VE101, VE111, VE208.$$;
 
 revoke execute on function evervec.among_query(text, text, jsonb) from public;
 
@@ -8138,7 +11529,7 @@ revoke execute on function evervec.find_similar(text, vector, integer, real, jso
 -- Runs as the caller, as the function that was generated for the filter, which does all of it.
 --
 -- Locks:  ACCESS SHARE on the embedding table, and what the filter reads.
--- Raises: VE101 unknown source · VE111 arguments that the filter does not take · VE201 bad query vector · VE204 bad limit or threshold ·
+-- Raises: VE101 unknown source · VE111 arguments that the filter does not take · VE201 bad query vector · VE204 bad limit, threshold or diversity ·
 --         VE208 unknown filter · VE211 (a WARNING) rows may be missing
 create or replace function evervec.find_similar_among(
     p_source         text,
@@ -8146,7 +11537,9 @@ create or replace function evervec.find_similar_among(
     p_arguments      jsonb,
     p_query          vector,
     p_limit          integer default 10,
-    p_min_similarity real default null
+    p_min_similarity real default null,
+    p_exclude        jsonb[] default '{}',
+    p_diversity      real default null
 )
 returns table (row_key jsonb, similarity real, distance real)
 language plpgsql stable
@@ -8154,14 +11547,14 @@ set search_path from current
 as $$
 begin
     return query execute evervec.among_query(p_source, p_filter, p_arguments)
-    using p_arguments, p_query, p_limit, p_min_similarity;
+    using p_arguments, p_query, p_limit, p_min_similarity, p_exclude, p_diversity;
 end
 $$;
 
-comment on function evervec.find_similar_among(text, text, jsonb, vector, integer, real) is
+comment on function evervec.find_similar_among(text, text, jsonb, vector, integer, real, jsonb[], real) is
 $$find_similar among the rows that a filter of the source (see add_filter) leaves. p_arguments: a JSON object with a member for each parameter of the filter, {} where it has none. The other parameters and the result are those of find_similar. Where source and filter are known beforehand, find_similar_<source>_<filter> is the same, typed. Runs with the caller's privileges. Raises VE101, VE111, VE201, VE204, VE208; warns with VE211.$$;
 
-revoke execute on function evervec.find_similar_among(text, text, jsonb, vector, integer, real) from public;
+revoke execute on function evervec.find_similar_among(text, text, jsonb, vector, integer, real, jsonb[], real) from public;
 
 -- file: functions/search/find_similar_to.sql
 -- find_similar_to: rows most like a given row, never the row itself.
@@ -8191,7 +11584,7 @@ begin
         raise exception using
             errcode = 'VE203',
             message = format('row %s of source "%s" has no vector', v_lookup.row_key, p_source),
-            detail  = 'The row does not exist, has no text, waits for a worker, or is hidden from you.',
+            detail  = 'The row does not exist, has no text, is archived, waits for a worker, or is hidden from you.',
             hint    = format('See what is under way: SELECT * FROM evervec.pending(%L);', p_source);
     end if;
     return query
@@ -8765,47 +12158,6 @@ $$Internal. Raises VE201 for the first vector that the source cannot hold.$$;
 
 revoke execute on function evervec.check_vectors(evervec.source, vector[]) from public;
 
--- file: functions/track/fragments.sql
--- fragments: the pieces of SQL that several generated functions of a source share.
---
--- relation    its table; plain inheritance is left out: children of a table are tables of their own
--- content     the text of row s; NULL when it has none
--- vector_held, stored_hash, stored_model   of the vector e, NULL when there is none
--- Locks:  none.
-create or replace function evervec.fragments(
-    p_source         evervec.source,
-    out relation     text,
-    out target       text,
-    out content      text,
-    out stored_hash  text,
-    out stored_model text
-)
-language sql stable
-set search_path from current
-as $$
-    select case when p_source.relation_kind = 'p' then '' else 'only ' end || evervec.qualified_name(p_source.relation),
-           evervec.qualified_name(p_source.target),
-           format(E'(select case when r.content collate "default" ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
-           case p_source.storage
-               when 'column' then format('case when e.%I is not null then coalesce(e.%I, ''''::bytea) end',
-                                         p_source.vector_column, p_source.hash_column)
-               when 'manual' then 'e.content_hash'
-               else 'e.content_hash' end,
-           case p_source.storage
-               when 'column' then (
-                    select format('case when e.%I = %L %s then %s end', p_source.model_column, m.name,
-                                  case when p_source.version_column is not null
-                                       then format('and e.%I = %s', p_source.version_column, p_source.version) end,
-                                  m.model_id)
-                      from evervec.model m where m.model_id = p_source.model_id)
-               else 'e.model_id' end
-$$;
-
-comment on function evervec.fragments(evervec.source) is
-$$Internal. SQL fragments for the generated functions of a source: its table, its vectors' table, the text of row s, hash and model of vector e.$$;
-
-revoke execute on function evervec.fragments(evervec.source) from public;
-
 -- file: functions/storage/create_manual_functions.sql
 -- create_manual_functions: put_<source> and remove_<source>, through which an application brings and takes away its own vectors.
 --
@@ -9326,7 +12678,6 @@ declare
     v_view   regclass;
     v_rule   oid;
     v_detail text;
-    v_unsafe text;
 begin
     -- One name for the view, so one analysis at a time.
     perform pg_advisory_xact_lock(evervec.lock_key('analyse'));
@@ -9365,26 +12716,8 @@ begin
           from pg_depend d
          where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule and d.refclassid = 'pg_class'::regclass
            and d.refobjid not in (p_relation, v_view));
-    select r.name into v_unsafe
-      from (
-        select f.oid::regprocedure::text as name, f.pronamespace as namespace
-          from pg_depend d join pg_proc f on d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid
-         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
-        union all
-        select o.oid::regoperator::text, o.oprnamespace
-          from pg_depend d join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
-         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
-      ) r
-     where has_schema_privilege('public', r.namespace, 'create');
+    perform evervec.check_references(p_parameter, v_view);
     drop view evervec.analysed;
-
-    if v_unsafe is not null then
-        raise exception using
-            errcode = 'VE110',
-            message = format('%s reaches %s, which anybody could replace', p_parameter, v_unsafe),
-            detail  = 'It stands in a schema in which PUBLIC may create, and recipes run with the rights of the table''s owner.',
-            hint    = 'Move it to a schema of its owner, or REVOKE CREATE ON SCHEMA … FROM PUBLIC.';
-    end if;
 end
 $$;
 
@@ -9492,6 +12825,46 @@ comment on function evervec.check_name(text) is
 $$Internal. Raises VE106 or VE102 when a source cannot have that name.$$;
 
 revoke execute on function evervec.check_name(text) from public;
+
+-- file: functions/track/check_references.sql
+-- check_references: refuses SQL, as a view of it, that reaches functions or operators which anybody could replace.
+--
+-- Locks:  none.
+-- Raises: VE110 it reaches a function or operator in a schema where PUBLIC may create
+create or replace function evervec.check_references(p_what text, p_view regclass)
+returns void
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_rule   oid := (select r.oid from pg_rewrite r where r.ev_class = p_view);
+    v_unsafe text;
+begin
+    select r.name into v_unsafe
+      from (
+        select f.oid::regprocedure::text as name, f.pronamespace as namespace
+          from pg_depend d join pg_proc f on d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid
+         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
+        union all
+        select o.oid::regoperator::text, o.oprnamespace
+          from pg_depend d join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+         where d.classid = 'pg_rewrite'::regclass and d.objid = v_rule
+      ) r
+     where has_schema_privilege('public', r.namespace, 'create');
+    if v_unsafe is not null then
+        raise exception using
+            errcode = 'VE110',
+            message = format('%s reaches %s, which anybody could replace', p_what, v_unsafe),
+            detail  = 'It stands in a schema in which PUBLIC may create, and recipes run with the rights of the table''s owner.',
+            hint    = 'Move it to a schema of its owner, or REVOKE CREATE ON SCHEMA … FROM PUBLIC.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_references(text, regclass) is
+$$Internal. Raises VE110 when a view reaches what anybody could replace.$$;
+
+revoke execute on function evervec.check_references(text, regclass) from public;
 
 -- file: functions/track/check_relation.sql
 -- check_relation: refuses what cannot be tracked, with the reason.
@@ -9785,20 +13158,20 @@ begin
         begin
             %1$s
             with held as materialized (
-                select e.ctid as address
+                select e.tableoid as partition, e.ctid as address
                   from unnest($1) as k (row_key)
                   join %2$s e on %3$s
-                 where e.%4$I is not null
+                 where num_nonnulls(e.%4$I, e.%5$I) > 0
                    for no key update of e skip locked
             )
             update %2$s t
                set %4$I = null, %5$I = null
               from held h
-             where t.ctid = h.address;
+             where t.tableoid = h.partition and t.ctid = h.address;
             v_held := array(
                 select k.ordinality::integer
                   from unnest($1) with ordinality as k (row_key, ordinality)
-                 where exists (select from %2$s e where %3$s and e.%4$I is not null));
+                 where exists (select from %2$s e where %3$s and num_nonnulls(e.%4$I, e.%5$I) > 0));
             %6$s
             return v_held;
         end
@@ -10397,7 +13770,7 @@ revoke execute on function evervec.create_partition_triggers(evervec.source) fro
 -- create_pass_functions: the generated functions that a pass walks over a source with, slice by slice.
 --
 -- slice_<source>(after, limit, by hash) → the next rows in key order: ok, missing (no vector), stale (of another model or text, or without its
--- words), empty (neither text nor vector)
+-- words), archived (its vector was dropped on purpose), empty (neither text nor vector)
 -- orphans_<source>(after, limit) → the next vectors in key order: ok or orphan (no row)
 --
 -- Two branches instead of one condition with OR: each is a plain range scan of the primary key.
@@ -10431,20 +13804,22 @@ begin
                     when e.stored_model is distinct from %3$s then 'stale'
                     %12$s
                     when $3 and sha256(convert_to(s."evervec content", 'UTF8')) is distinct from e.stored_hash then 'stale'
+                    when e.archived then 'archived'
                     else 'ok' end
           from (select %4$s, case when $3 then %5$s end as "evervec content"
                   from %6$s s
                  where @condition@
                  order by %4$s
                  limit $2) s
-          left join lateral (select %7$s as stored_hash, %8$s as stored_model %13$s from %9$s e where %10$s) e on true
+          left join lateral (select %7$s as stored_hash, %8$s as stored_model, %14$s as archived %13$s from %9$s e where %10$s) e on true
          order by %4$s
         $query$,
         evervec.key_call(p_source, 's'), v_missing, p_source.model_id,
         evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.stored_hash, v_sql.stored_model, v_sql.target,
         evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end,
         case when p_source.text_search is not null then 'when not e.documented then ''stale''' end,
-        case when p_source.text_search is not null then format(', e.document is not null %s as documented', case when p_source.bm25 then 'and e.document_text is not null' end) end);
+        case when p_source.text_search is not null then format(', e.document is not null %s as documented', case when p_source.bm25 then 'and e.document_text is not null' end) end,
+        v_sql.archived);
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end
@@ -10510,16 +13885,23 @@ revoke execute on function evervec.create_priority_function(evervec.source) from
 -- A text is hashed whole and then cut (p_characters NULL: not), here already, so that nobody ever holds many great texts at once.
 -- A session keeps the plan that it made while a table was empty, and rows are looked up by their keys all the same: LIMIT keeps the
 -- planner from joining whole tables, the settings from scanning them.
+-- An archived row that the source's retention does not call settled any more has no hash here: it is embedded again, though its text is the same.
 -- Locks:  none that matter.
+-- needs: functions/archive/settled_condition.sql
 create or replace function evervec.create_render_function(p_source evervec.source)
 returns void
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_sql record;
+    v_sql     record;
+    v_settled record;
 begin
     select * into v_sql from evervec.fragments(p_source);
+    select * into v_settled from evervec.settled_condition(p_source);
+    if p_source.retention is not null then
+        v_sql.stored_hash := format('case when not %s or s.settled and %s then %s end', v_sql.archived, v_settled.of_vector, v_sql.stored_hash);
+    end if;
     perform evervec.create_row_function(
         p_source, 'render', 'p_row_keys jsonb[], p_characters integer',
         'table (ordinal integer, present boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
@@ -10530,12 +13912,13 @@ begin
             select k.ordinality::integer, s.present is not null, left(s.content, coalesce($2, 2147483647)),
                    sha256(convert_to(s.content, 'UTF8')), %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
-              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (present, content) on true
+              left join lateral (select true, %3$s, %8$s from %4$s s where %5$s limit 1) as s (present, content, settled) on true
               left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
         end
             $body$,
             v_sql.stored_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
-            v_sql.target, evervec.key_match(p_source, 'e', true)),
+            v_sql.target, evervec.key_match(p_source, 'e', true),
+            v_settled.of_row),
         'set enable_seqscan = off set jit = off');
 end
 $$;
@@ -10598,6 +13981,8 @@ revoke execute on function evervec.create_row_function(evervec.source, text, tex
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
 -- hashes_<source>, clear_<source> → see create_vector_functions
+-- archive_<source> → see create_archive_function
+-- taste_<source>, taste_of_<source>, centre_<source> → see create_taste_functions
 -- sample_<source>(percent, characters) → see create_sample_function
 -- document_<source>, redocument_<source> → see create_document_functions
 -- priority_<source>(row_keys) → priorities, where the source has an expression for them
@@ -10624,6 +14009,8 @@ begin
         perform evervec.create_document_functions(p_source);
     end if;
     perform evervec.create_vector_functions(p_source);
+    perform evervec.create_archive_function(p_source);
+    perform evervec.create_taste_functions(p_source);
     perform evervec.create_pass_functions(p_source);
     perform evervec.create_sample_function(p_source);
     if p_source.priority_sql is not null then
@@ -10633,7 +14020,7 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, archive_, taste_, taste_of_, centre_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;
 
@@ -10760,8 +14147,10 @@ begin
         case when p_typed then v_columns.names else 'row_key jsonb' end,
         evervec.search_body(
             p_source, v_limit,
-            case when v_plain then format('e.%I %s any ($%s)', p_source.target_key_columns[1], p_source.key_operators[1], v_limit + 2)
-                 else format('%s = any ($%s)', evervec.key_call(p_source, 'e', true), v_limit + 2) end,
+            -- A subquery is hashed, so that many are left out as fast as few; those of an array would be compared one by one.
+            format('%s any (select x.key from unnest($%s) as x (key))',
+                   case when v_plain then format('e.%I %s', p_source.target_key_columns[1], p_source.key_operators[1])
+                        else evervec.key_call(p_source, 'e', true) || ' =' end, v_limit + 2),
             v_join, v_visits,
             case when p_typed then v_columns.found else (
                 select format('evervec.%I(%s)', 'key_' || p_source.name, string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality))
@@ -10847,7 +14236,7 @@ begin
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
         v_keys.found, v_compared.distance, evervec.qualified_name(p_source.target), v_dimensions,
-        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end,
+        format('e.%I is not null and', p_source.vector_column),
         case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
         case when p_source.storage = 'column' then '$nearest$' else 'end' end,
         p_source.distance, (select n.nspname from pg_extension x join pg_namespace n on n.oid = x.extnamespace where x.extname = 'vector'),
@@ -11059,7 +14448,7 @@ begin
             %3$s,
             content_hash bytea%6$s,
             model_id     integer     not null,
-            embedding    %9$s(%4$s) not null,
+            embedding    %9$s(%4$s),
             note         text,
             %7$s
             created_at   timestamptz not null default now(),
@@ -11079,7 +14468,7 @@ begin
     -- index answers at once; they also take four times as long to write. What fits into a page stays in the row, uncompressed.
     execute format('alter table %s.%I set (toast_tuple_target = 8160)', v_schema, v_target);
     execute format('comment on table %s.%I is %L', v_schema, v_target, format(
-        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text.', p_source.relation));
+        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text. embedding: NULL where the row is archived.', p_source.relation));
     if v_owner <> current_user::regrole then
         execute format('alter table %s.%I owner to %s', v_schema, v_target, v_owner);
         execute format('grant select, insert, update, delete on %s.%I to current_user', v_schema, v_target);
@@ -11092,6 +14481,113 @@ comment on function evervec.create_target(evervec.source, integer) is
 $$Internal. Creates the embedding table of a source and returns it. Raises VE107.$$;
 
 revoke execute on function evervec.create_target(evervec.source, integer) from public;
+
+-- file: functions/track/create_taste_functions.sql
+-- create_taste_functions: the generated functions that make preferences of the vectors of a source, for many people in one statement.
+--
+-- taste_<source>(persons, row_keys, levels, tastes) → weighted sums, one a person and taste
+-- taste_of_<source>(persons, row_keys, sums' persons, sums' tastes, sums) → for each row the taste of its person's that is nearest
+-- centre_<source>(percent) → the mean of a share of the vectors, the same at each call
+--
+-- pgvector has no vector × scalar, and to build a vector of equal elements costs more than all else: so weights come as levels, 64 an
+-- octave, whose vectors are built once; level 1 stands for 2^24, and the last one, for 2^-64, is made 1 and not a fraction, which could take
+-- an element below what a float holds. Each row is read once, for all who like it.
+-- The planner takes vectors for short and would sort them by the gigabyte, where few sums are all that a hash table has to hold.
+-- Vectors whose length is 1 (to a ten-thousandth) are not made so again.
+-- Locks:  none that matter.
+create or replace function evervec.create_taste_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_settings constant text := 'set plan_cache_mode = force_custom_plan set max_parallel_workers_per_gather = 0 set jit = off';
+    v_dimensions        integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
+    v_target            text := evervec.qualified_name(p_source.target);
+    v_match             text := evervec.key_match(p_source, 'e', true);
+    v_key               record;
+begin
+    select string_agg(format('(k.row_key->>%L)::%s as key_%s', c.name, c.type, c.n), ', ' order by c.n) as columns,
+           string_agg(c.n::text, ', ' order by c.n) as numbers,
+           string_agg(format('e.%I %s k.key_%s', c.target, c.operator, c.n), ' and ' order by c.n) as match
+      into v_key
+      from unnest(p_source.key_columns, p_source.target_key_columns, p_source.key_types, p_source.key_operators)
+           with ordinality as c (name, target, type, operator, n);
+    perform evervec.create_row_function(
+        p_source, 'taste', 'p_persons integer[], p_row_keys jsonb[], p_levels integer[], p_tastes integer[]',
+        'table (person integer, taste integer, total vector, weight double precision, balance double precision, length double precision, '
+        'sample_size integer, row_keys jsonb[], levels integer[])',
+        true,
+        format(
+            $body$
+        begin
+            return query
+            with level as materialized (
+                select f.level, f.factor, array_fill(f.factor::real, array[%1$s])::vector as factors
+                  from (select l.level, sign(l.level) * power(2::float8, (5633 - abs(l.level)) / 64.0::float8) as factor
+                          from (select distinct l.level from unnest($3) as l (level)) l) f
+            ), liking as (
+                select %2$s, array_agg(k.person) as persons, array_agg(k.level) as levels, array_agg(k.taste) as tastes
+                  from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
+                 group by %3$s
+            )
+            select p.person, p.taste, sum(v.unit * l.factors), sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * v.length), count(*)::integer,
+                   array_agg(v.row_key) filter (where l.level > 0), array_agg(l.level) filter (where l.level > 0)
+              from (select k.persons, k.levels, k.tastes, %4$s as row_key, %5$s as length,
+                           case when inner_product(e.%6$I::vector, e.%6$I::vector) between 0.9998 and 1.0002 then e.%6$I::vector
+                                else l2_normalize(e.%6$I::vector) end as unit
+                      from liking k
+                      join %7$s e on %8$s
+                     where vector_norm(e.%6$I::vector) > 0
+                    offset 0) v
+              cross join lateral unnest(v.persons, v.levels, v.tastes) as p (person, level, taste)
+              join level l on l.level = p.level
+             group by p.person, p.taste;
+        end
+            $body$,
+            v_dimensions, v_key.columns, v_key.numbers, evervec.key_call(p_source, 'e', true),
+            case when p_source.distance in ('l2', 'l1') then format('vector_norm(e.%I::vector)', p_source.vector_column) else '1' end,
+            p_source.vector_column, v_target, v_key.match),
+        v_settings || ' set enable_sort = off');
+    perform evervec.create_row_function(
+        p_source, 'taste_of', 'p_persons integer[], p_row_keys jsonb[], p_sum_persons integer[], p_sum_tastes integer[], p_sums vector[]',
+        'table (ordinal integer, taste integer, similarity double precision)', true,
+        format(
+            $body$
+        begin
+            return query
+            select distinct on (v.ordinality) v.ordinality::integer, v.taste, v.similarity
+              from (select k.ordinality, s.taste, 1 - (e.%1$I::vector <=> s.total) as similarity
+                      from unnest($1, $2) with ordinality as k (person, row_key, ordinality)
+                      join %2$s e on %3$s
+                      join unnest($3, $4, $5) as s (person, taste, total) on s.person = k.person
+                     where e.%1$I is not null) v
+             where v.similarity <> 'NaN'
+             order by v.ordinality, v.similarity desc, v.taste;
+        end
+            $body$,
+            p_source.vector_column, v_target, v_match),
+        v_settings);
+    perform evervec.create_row_function(
+        p_source, 'centre', 'p_percent real', 'vector', true,
+        format(
+            $body$
+        begin
+            return (
+                select avg(l2_normalize(e.%1$I::vector))
+                  from %2$s e tablesample system ($1) repeatable (0)
+                 where inner_product(e.%1$I::vector, e.%1$I::vector) > 0);
+        end
+            $body$,
+            p_source.vector_column, v_target),
+        v_settings);
+end
+$$;
+
+comment on function evervec.create_taste_functions(evervec.source) is
+$$Internal. Creates or replaces taste_, taste_of_ and centre_<source>.$$;
+
+revoke execute on function evervec.create_taste_functions(evervec.source) from public;
 
 -- file: functions/track/create_trigger_function.sql
 -- create_trigger_function: one trigger function: does nothing for a session that bypasses evervec.
@@ -11234,8 +14730,8 @@ revoke execute on function evervec.create_triggers(evervec.source) from public;
 -- file: functions/track/create_vector_functions.sql
 -- create_vector_functions: the generated functions that read and remove the vectors of a source as a whole.
 --
--- hashes_<source>(limit) → hashes of the texts that vectors stand for, of as many vectors (NULL: all)
--- clear_<source>() → removes every vector, returns how many there were
+-- hashes_<source>(limit) → hashes of the texts that vectors stand for, or stood for before they were archived, of as many rows (NULL: all)
+-- clear_<source>() → removes every vector, returns how many there were; archived rows stay as they are
 --
 -- With the rights of the table's owner, as all else that touches the table: even to plan a query runs functions that its owner has put
 -- into indexes and policies.
@@ -11254,10 +14750,10 @@ begin
         format(
             $body$
         begin
-            return query select %s from %s e where e.%I is not null limit $1;
+            return query select %s from %s e where e.%I is not null or %s limit $1;
         end
             $body$,
-            v_sql.stored_hash, v_sql.target, p_source.vector_column));
+            v_sql.stored_hash, v_sql.target, p_source.vector_column, v_sql.archived));
     perform evervec.create_row_function(
         p_source, 'clear', '', 'bigint', false,
         case p_source.storage
@@ -11278,13 +14774,17 @@ begin
             else format(
                 $body$
         declare
-            v_cleared bigint := (select count(*) from %1$s);
+            v_cleared bigint := (select count(*) from %1$s e where e.%2$I is not null);
         begin
-            truncate %1$s;
+            if exists (select from %1$s e where %3$s) then
+                delete from %1$s e where not %3$s;
+            else
+                truncate %1$s;
+            end if;
             return v_cleared;
         end
                 $body$,
-                v_sql.target)
+                v_sql.target, p_source.vector_column, v_sql.archived)
         end);
 end
 $$;
@@ -11588,39 +15088,6 @@ $$Internal. Typed key values out of a jsonb expression, as a list.$$;
 
 revoke execute on function evervec.key_decoded(evervec.source, text) from public;
 
--- file: functions/track/key_match.sql
--- key_match: the condition that two sides have the same key, compared as the primary key compares.
---
--- The left side is an alias; the right side an alias too, or NULL for the row_key in k.row_key.
--- Locks:  none.
-create or replace function evervec.key_match(
-    p_source       evervec.source,
-    p_left         text,
-    p_left_target  boolean,
-    p_right        text default null,
-    p_right_target boolean default false
-)
-returns text
-language sql immutable
-set search_path from current
-as $$
-    select string_agg(
-               format('%s.%I %s %s',
-                      p_left,
-                      case when p_left_target then c.target else c.name end,
-                      c.operator,
-                      case when p_right is null then format('(k.row_key->>%L)::%s', c.name, c.type)
-                           else format('%s.%I', p_right, case when p_right_target then c.target else c.name end) end),
-               ' and ' order by c.ordinality)
-      from unnest(p_source.key_columns, p_source.target_key_columns, p_source.key_types, p_source.key_operators)
-           with ordinality as c (name, target, type, operator, ordinality)
-$$;
-
-comment on function evervec.key_match(evervec.source, text, boolean, text, boolean) is
-$$Internal. SQL condition: the key of the left alias equals that of the right alias, or of k.row_key when p_right is NULL.$$;
-
-revoke execute on function evervec.key_match(evervec.source, text, boolean, text, boolean) from public;
-
 -- file: functions/track/match_index.sql
 -- match_index: what another index or vector type of a source means for what is there: stored vectors, and the index in use.
 --
@@ -11694,25 +15161,6 @@ $$Internal. ALTER COLUMN TYPE on the embedding table where the type of a key col
 
 revoke execute on function evervec.match_key_types(evervec.source) from public;
 
--- file: functions/track/over_row.sql
--- over_row: an SQL expression of a user's, which calls the row by its table's name, as an expression over row s.
---
--- Locks:  none.
-create or replace function evervec.over_row(p_relation regclass, p_sql text)
-returns text
-language sql stable
-set search_path from current
-as $$
-    select format(E'(select (%s\n) from (select s.*) as %I)', p_sql, c.relname)
-      from pg_class c
-     where c.oid = p_relation
-$$;
-
-comment on function evervec.over_row(regclass, text) is
-$$Internal. A user's SQL expression wrapped so that it can stand where the row is called s.$$;
-
-revoke execute on function evervec.over_row(regclass, text) from public;
-
 -- file: functions/track/pinned_settings.sql
 -- pinned_settings: SET clauses under which a value prints, and reads, the same in every session.
 --
@@ -11756,7 +15204,7 @@ revoke execute on function evervec.result_name(text, evervec.filter) from public
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
 -- Locks:  those of track and untrack; with another p_text_search, p_bm25 or p_vector_type, ACCESS EXCLUSIVE on the embedding table.
--- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · VE601 bad retention · VE602 as add_views · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source         text,
     p_columns        text[] default null,
@@ -11772,7 +15220,8 @@ create or replace function evervec.retrack(
     p_index          text default null,
     p_precision      text default null,
     p_vector_type    text default null,
-    p_index_options  jsonb default null
+    p_index_options  jsonb default null,
+    p_retention      jsonb default null
 )
 returns void
 language plpgsql
@@ -11785,6 +15234,7 @@ declare
 begin
     perform evervec.check_relation(v_source.relation);
     perform evervec.drop_triggers(v_source);
+    perform evervec.discard_views(v_source);
     perform evervec.drop_functions(v_source);
     perform evervec.lock_relation(v_source.relation, 'share row exclusive');
     v_source := evervec.with_present_names(v_source);
@@ -11803,6 +15253,7 @@ begin
     end if;
     v_source.condition := nullif(coalesce(p_where, v_source.condition), '');
     v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
+    v_source := evervec.with_retention(v_source, p_retention);
     v_source := evervec.with_recipe(v_source);
     v_source.too_long := coalesce(p_too_long, v_source.too_long);
     v_source.cache := coalesce(p_cache, v_source.cache);
@@ -11832,9 +15283,13 @@ begin
     perform evervec.add_dependencies(v_source, v_source.depends_on);
     perform evervec.create_dependents_functions(v_source);
     perform evervec.create_search_functions(v_source);
+    perform evervec.renew_signals(v_source);
     perform evervec.create_triggers(v_source);
     if v_protected then
         perform evervec.create_policies(v_source);
+    end if;
+    if v_former.views is not null then
+        perform evervec.create_views(v_source);
     end if;
     perform evervec.renew_access();
     perform evervec.start_pass(v_source.source_id, 'reconcile');
@@ -11843,10 +15298,10 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25, p_index, p_precision, p_vector_type, p_index_options as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. A worker builds an index of another kind beside the former one, which is used and stands until then; another p_vector_type rewrites the embedding table at once, and drops its index. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb, jsonb) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25, p_index, p_precision, p_vector_type, p_index_options, p_retention as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more, p_retention => '{}' no retention. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. A worker builds an index of another kind beside the former one, which is used and stands until then; another p_vector_type rewrites the embedding table at once, and drops its index. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, VE601, VE602, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, text, text, text, jsonb, jsonb) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -11963,7 +15418,7 @@ begin
                  where %7$s ($%8$s is null or (%9$s) is not true)
         $sql$,
         v_keys.collected, v_keys.variables, v_keys.fetched, v_compared.distance, v_target, p_filter,
-        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_limit + 2, p_excluded);
+        format('e.%I is not null and', p_source.vector_column), p_limit + 2, p_excluded);
     v_found := format(
         $sql$
                 select n.*, (%1$s)::real as similarity
@@ -12078,6 +15533,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     perform evervec.drop_triggers(v_source);
+    perform evervec.discard_views(v_source);
     if evervec.is_protected(v_source) then
         perform evervec.drop_policies(v_source, array['evervec_visible']);
     end if;
@@ -12086,7 +15542,7 @@ end
 $$;
 
 comment on function evervec.suspend(text) is
-$$Takes the triggers of a source away, so that columns which they name can be dropped or retyped; vectors stay and are served, those that are protected (see protect) only to their owner. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
+$$Takes the triggers of a source, and the views of add_views, away, so that columns which they name can be dropped or retyped; vectors stay and are served, those that are protected (see protect) only to their owner. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
 
 revoke execute on function evervec.suspend(text) from public;
 
@@ -12199,7 +15655,7 @@ revoke execute on function evervec.template_text(regclass, text) from public;
 --         table where columns are added. Nothing is read from the table.
 -- Raises: VE102 name taken · VE103 unknown column · VE104 bad recipe · VE105 not a table with a primary key ·
 --         VE106 name too long · VE107 embedding table exists, or a column of that name has another type · VE108 unknown model ·
---         VE110 not permitted · VE111 unknown option · 55P03 the table stays locked
+--         VE110 not permitted · VE111 unknown option · VE601 bad retention · 55P03 the table stays locked
 create or replace function evervec.track(
     p_relation        regclass,
     p_columns         text[] default null,
@@ -12223,7 +15679,8 @@ create or replace function evervec.track(
     p_bm25            boolean default null,
     p_precision       text default null,
     p_vector_type     text default 'vector',
-    p_index_options   jsonb default '{}'
+    p_index_options   jsonb default '{}',
+    p_retention       jsonb default null
 )
 returns text
 language plpgsql
@@ -12261,6 +15718,7 @@ begin
     v_source.search_precision := v_source.index_precision;
     v_source := evervec.with_priority(v_source, p_priority::text);
     v_source := evervec.with_text_search(v_source, p_text_search, p_bm25);
+    v_source := evervec.with_retention(v_source, p_retention);
     v_source := evervec.with_recipe(v_source);
 
     perform evervec.lock_relation(p_relation, 'share row exclusive');
@@ -12291,13 +15749,13 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw, ivfflat or none; built once vectors are there. p_precision: what the index knows of a vector: full (up to 2,000 dimensions), half (two bytes a member, up to 4,000), or bit (the signs of its members, any number; what it finds is ranked by the vectors themselves; not with l1); default: the first of these that the dimensions allow. p_vector_type: type of the stored vectors: vector, or halfvec, with members of two bytes and no more than half as precision. p_index_options: m (2 to 100) and ef_construction (4 to 1,000) for hnsw; lists (1 to 32,768; default: chosen from the number of rows) for ivfflat; with bit, rerank (1 to 1,000, default 20): how many times more rows than are wanted the index is asked for. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. p_bm25: whether pg_textsearch ranks what the words find, for which the texts are kept too; default where that extension is installed. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb, jsonb) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw, ivfflat or none; built once vectors are there. p_precision: what the index knows of a vector: full (up to 2,000 dimensions), half (two bytes a member, up to 4,000), or bit (the signs of its members, any number; what it finds is ranked by the vectors themselves; not with l1); default: the first of these that the dimensions allow. p_vector_type: type of the stored vectors: vector, or halfvec, with members of two bytes and no more than half as precision. p_index_options: m (2 to 100) and ef_construction (4 to 1,000) for hnsw; lists (1 to 32,768; default: chosen from the number of rows) for ivfflat; with bit, rerank (1 to 1,000, default 20): how many times more rows than are wanted the index is asked for. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. p_bm25: whether pg_textsearch ranks what the words find, for which the texts are kept too; default where that extension is installed. p_retention: which rows are archived by themselves, an object of older_than (an interval), column (the column of the table that it counts from; default: since the vector was stored) and where (a condition over the row); see archive. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, VE601, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, text, text, jsonb, jsonb) from public;
 
 -- file: functions/track/untrack.sql
--- untrack: takes back all that track made; the vectors stay unless they are to go.
+-- untrack: takes back all that track made, and the views of add_views; the vectors stay unless they are to go.
 --
 -- Locks:  ACCESS EXCLUSIVE on the table, taken in attempts of half a second with pauses between them: DROP TRIGGER needs it.
 -- Raises: VE101 unknown source · 55P03 the table stays locked · 2BP01 something else uses a generated function
@@ -12310,6 +15768,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     perform evervec.drop_triggers(v_source);
+    perform evervec.discard_views(v_source);
     perform evervec.drop_functions(v_source);
     if p_drop_vectors and exists (select from pg_class c where c.oid = v_source.target) then
         if v_source.storage = 'column' then
@@ -12332,7 +15791,7 @@ end
 $$;
 
 comment on function evervec.untrack(text, boolean) is
-$$Removes triggers, generated functions and jobs of a source. p_drop_vectors: its embedding table, or the columns of column storage, too (default: they stay). Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03, 2BP01.$$;
+$$Removes triggers, generated functions, views and jobs of a source. p_drop_vectors: its embedding table, or the columns of column storage, too (default: they stay). Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03, 2BP01.$$;
 
 revoke execute on function evervec.untrack(text, boolean) from public;
 
@@ -12375,6 +15834,7 @@ as $$
            search_method      = p_source.search_method,
            search_precision   = p_source.search_precision,
            search_effort      = p_source.search_effort,
+           retention          = p_source.retention,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id
@@ -12627,6 +16087,11 @@ begin
               from evervec.template_parts(p_source.template) t
               left join unnest(v_former, v_now) as n (former, now) on n.former = t.hole;
         end if;
+        if p_source.retention ? 'column' then
+            p_source.retention := p_source.retention || jsonb_build_object(
+                'column', coalesce((select n.now from unnest(v_former, v_now) as n (former, now) where n.former = p_source.retention ->> 'column'),
+                                   p_source.retention ->> 'column'));
+        end if;
         p_source.watched_columns := v_now;
     end if;
     return evervec.with_return_columns(evervec.with_key(p_source), evervec.attribute_names(p_source.relation, p_source.return_attributes));
@@ -12670,7 +16135,7 @@ revoke execute on function evervec.with_priority(evervec.source, text) from publ
 -- with_recipe: a source with its recipe compiled and the columns whose changes count.
 --
 -- Locks:  those of analyse_sql.
--- Raises: VE103, VE104, VE110 as compile_recipe · VE104 a manual source with a recipe
+-- Raises: VE103, VE104, VE110 as compile_recipe and with_retention · VE104 a manual source with a recipe
 create or replace function evervec.with_recipe(p_source evervec.source)
 returns evervec.source
 language plpgsql
@@ -12693,7 +16158,9 @@ begin
         select * into v_recipe
           from evervec.compile_recipe(p_source.relation, p_source.columns, p_source.template, p_source.text_sql, p_source.condition);
         p_source.text_expression := v_recipe.text_expression;
-        p_source.watched_columns := v_recipe.watched;
+        -- A row that is not settled any more has to be noticed, too.
+        p_source.watched_columns := array(
+            select distinct w from unnest(v_recipe.watched || evervec.retention_columns(p_source)) w order by w);
         select string_agg(t.relation::text, ', ') into v_alien
           from unnest(v_recipe.tables) as t (relation)
          where t.relation not in (select to_regclass(d.name) from jsonb_object_keys(p_source.depends_on) as d (name)
@@ -12831,6 +16298,7 @@ revoke execute on function evervec.with_text_search(evervec.source, text, boolea
 -- needs: functions/control/doctor_lists.sql
 -- needs: functions/control/doctor_model.sql
 -- needs: functions/control/doctor_protection.sql
+-- needs: functions/control/doctor_signals.sql
 -- needs: functions/control/doctor_triggers.sql
 -- needs: functions/control/setting_interval.sql
 -- needs: functions/control/setting_number.sql
@@ -12899,6 +16367,10 @@ select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
   cross join lateral evervec.doctor_protection(s) f
  where f.severity = 'error'
 union all
+select s.name as source, f.finding as alert, null as since, f.problem, f.remedy
+  from evervec.source s
+  cross join lateral evervec.doctor_signals(s) f
+union all
 select s.name as source, 'index not built' as alert, null as since,
        format('Searches of "%s" read all of its vectors (about %s): its index is missing, or not valid.', s.name, v.vectors) as problem,
        format('select evervec.build_index(%L);', s.name) as remedy
@@ -12918,7 +16390,7 @@ select s.name as source, 'failing' as alert, null as since, s.last_error as prob
  where s.last_error is not null;
 
 comment on view evervec.alerts is
-$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, lists of ivfflat that do not fit, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
+$$What needs attention: a growing log, old work, dead letters (thresholds in evervec.setting), models that are paused, rate-limited, out of quota or without a valid key, budgets that are spent, missing or disabled triggers, vectors without the row-level security of their table, indexes that are not built, lists of ivfflat that do not fit, signals that fail, sources with an error. since: from when on, where that is known; problem: a sentence; remedy: the next statement. No rows: all is well.$$;
 
 -- file: views/cost.sql
 -- cost: what each day cost, by source and model.
@@ -12982,7 +16454,7 @@ comment on column evervec.egress.leaves is $$Whether it leaves the worker's mach
 -- status: one row a source: what it is, and how much of its work is not done yet.
 --
 -- needs: views/budget_status.sql
--- vectors is the planner's estimate, backfill the share of a pass that is still ahead; the other counts are exact.
+-- vectors and archived are the planner's estimates, backfill the share of a pass that is still ahead; the other counts are exact.
 create or replace view evervec.status as
 select s.name as source,
        s.relation::text as relation,
@@ -12996,17 +16468,19 @@ select s.name as source,
        coalesce(q.processing, 0) as processing,
        coalesce(q.retrying, 0) as retrying,
        coalesce(d.letters, 0) as dead,
-       evervec.estimated_rows(s.target) as vectors,
+       e.row_count - e.archived as vectors,
        case when s.index_method = 'none' then 'none'
             when i.index is null then 'not built'
             when i.valid then 'valid'
             when i.building then 'building'
             else 'invalid' end as index_state,
        s.pass_kind is not null as backfill,
-       round(i.progress::numeric, 2) as index_progress
+       round(i.progress::numeric, 2) as index_progress,
+       coalesce(e.archived, 0) as archived
   from evervec.source s
   join evervec.model m using (model_id)
   cross join lateral evervec.index_of(s) i
+  cross join lateral (select evervec.estimated_rows(s.target) as row_count, evervec.archived_rows(s) as archived) e
   left join (
     select source_id, count(*) as changes from evervec.change_log group by source_id
   ) l using (source_id)
@@ -13023,7 +16497,7 @@ select s.name as source,
   ) d using (source_id);
 
 comment on view evervec.status is
-$$One row a source. state: active, paused, suspended, model paused, or budget spent (until midnight UTC, see budget_status). pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
+$$One row a source. state: active, paused, suspended, model paused, or budget spent (until midnight UTC, see budget_status). pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors, archived: the planner's estimates, of rows with a vector and of those whose vector archive has dropped; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
 
 -- file: views/queue_health.sql
 -- queue_health: one row a source: what waits, since when, and how fast it is worked off; for monitoring.
@@ -13047,7 +16521,8 @@ select s.name as source,
        b.complete_ms,
        least(l.since, j.since) as oldest,
        case when w.work = 0 then interval '0'
-            when b.rows_a_minute > 0 then make_interval(secs => ceil(60 * w.work / b.rows_a_minute)) end as eta
+            when b.rows_a_minute > 0 then make_interval(secs => ceil(60 * w.work / b.rows_a_minute)) end as eta,
+       coalesce(t.archived, 0) as archived
   from evervec.source s
   join evervec.status t on s.name = t.source
   cross join lateral (select evervec.estimated_rows(s.relation) as row_count) r
@@ -13069,9 +16544,9 @@ select s.name as source,
   ) b on s.name = b.source;
 
 comment on view evervec.queue_health is
-$$One row a source. model, state, pending, processing, retrying, dead, vectors: as in status. backfill: an estimate of the rows that a pass under way has not looked at. oldest: since when the oldest change or job waits. rows: the planner's estimate for the table. rows_a_minute: settled in the last five minutes, by all workers; NULL: none. eta: until all that waits is done at that rate; NULL: nobody works. claim_ms, embed_ms, complete_ms: milliseconds a row, the mean of these minutes.$$;
+$$One row a source. model, state, pending, processing, retrying, dead, vectors, archived: as in status. backfill: an estimate of the rows that a pass under way has not looked at. oldest: since when the oldest change or job waits. rows: the planner's estimate for the table. rows_a_minute: settled in the last five minutes, by all workers; NULL: none. eta: until all that waits is done at that rate; NULL: nobody works. claim_ms, embed_ms, complete_ms: milliseconds a row, the mean of these minutes.$$;
 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '82cf8f47ca1c8448f7b8da9a30b7296264cfca5aff01ccdeee408a0eb8d338d4');
+values ('evervec_0002_functions', '768cdbb68325d378b3906523318f4a100a4e49b735d90403e729ee2b988df4cb');
