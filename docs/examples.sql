@@ -457,6 +457,28 @@ select evervec.update_user_embedding('ada', 'film');
 -- Workers do this every 15 minutes.
 select evervec.update_user_embeddings();
 
+-- example: update_trends
+-- What people do much with lately; workers count it every 5 minutes.
+select evervec.update_trends();
+
+-- example: recommend
+-- Near what ada likes, without what she has or dismissed; of whom nothing is known gets what is trending.
+select row_key, score, type, because from evervec.recommend('ada', 'film', 3);
+select row_key, type from evervec.recommend('carl', 'film', p_type => 'trending');
+-- A filter of the source is a type too: what ada likes among its rows.
+select evervec.add_filter('film', 'nineties', 'film.year between 1990 and 1999');
+select row_key, type from evervec.recommend('ada', 'film', p_type => 'nineties');
+
+-- example: cache_put
+-- What was dear to find out is kept for a day, or until ada does something with films.
+select evervec.cache_put('ada', 'film taste', '{"likes": "dark futures"}', 0.8, 'film');
+
+-- example: cache_get
+select evervec.cache_get('ada', 'film taste');
+
+-- example: cache_forget
+select evervec.cache_forget('ada');
+
 -- example: track_users
 -- Who closes their account is forgotten.
 create table member (name text primary key);

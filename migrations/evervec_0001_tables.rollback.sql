@@ -12,6 +12,7 @@ drop table
     evervec.user_relation,
     evervec.analysis_cache,
     evervec.recommendation_cache,
+    evervec.trend_state,
     evervec.trend,
     evervec.source_centre,
     evervec.user_preference,

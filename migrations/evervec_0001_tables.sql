@@ -486,8 +486,12 @@ values ('alert_change_log_rows', '100000', 'alerts: changes not folded, more tha
        ('query_cache_keep', '"24 hours"', 'the vector of a search is used again, and then forgotten by cleanup_expired, this long after it was made'),
        ('query_cache_most', '10000', 'cleanup_expired: vectors of searches are kept at most, the newest'),
        ('rate_window', '"60 seconds"', 'requests and tokens a minute are counted over'),
+       ('recommendation_keep', '"1 hour"', 'what was recommended to a user is used again, while nothing that it was made from has changed, for so long; 0: not at all'),
+       ('recommendation_popularity', '0', 'recommend: how much it counts that a row is popular, beside its similarity; of 1, the most popular row gains 1'),
        ('search_cache_keep', '"24 hours"', 'the result of a search is used again, while its source has not changed, and then forgotten by cleanup_expired, this long after it was found; 0: not at all'),
-       ('search_cache_most', '10000', 'cleanup_expired: results of searches are kept at most, the newest');
+       ('search_cache_most', '10000', 'cleanup_expired: results of searches are kept at most, the newest'),
+       ('trend_half_life', '"7 days"', 'update_trends: what people did counts half after'),
+       ('trend_period', '"30 days"', 'update_trends: what people did counts for');
 
 create table evervec.batch_log (
     batch_log_id bigint      generated always as identity,
@@ -586,6 +590,7 @@ values ('cleanup_expired', '1 minute', true),
        ('make_partitions', '1 hour', true),
        ('ring', '5 seconds', false),
        ('tick', '15 seconds', true),
+       ('update_trends', '5 minutes', true),
        ('update_user_embeddings', '15 minutes', true);
 
 -- What configure_push was told; no row: push is off.
@@ -842,12 +847,23 @@ create table evervec.trend (
     row_key    jsonb            not null,
     score      double precision not null,
     updated_at timestamptz      not null default now(),
+    constraint trend_score_check check (score > 0),
     constraint trend_pkey primary key (source_id, row_key),
     constraint trend_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
 );
 create index trend_source_id_score_idx on evervec.trend (source_id, score desc);
 comment on table evervec.trend is
-$$Sums of what all people did with a row lately, by update_trends().$$;
+$$Rows that people did something with lately, and how much of it (update_trends()); whoever may search sees the rows that he may see.$$;
+
+create table evervec.trend_state (
+    source_id   integer     not null,
+    counted     bytea       not null,
+    counted_at  timestamptz not null default clock_timestamp(),
+    constraint trend_state_pkey primary key (source_id),
+    constraint trend_state_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
+);
+comment on table evervec.trend_state is
+$$When the trend of a source was counted, and a hash of what of: without anything new it stays.$$;
 
 -- Unlogged, like the cache of searches, and emptied with the table of changes that it is checked against.
 create unlogged table evervec.recommendation_cache (
@@ -859,9 +875,7 @@ create unlogged table evervec.recommendation_cache (
     row_keys     jsonb[]     not null,
     scores       real[]      not null,
     similarities real[]      not null,
-    types        text[]      not null,
     because      jsonb[]     not null,
-    confidence   real        not null default 0.5,
     created_at   timestamptz not null default now(),
     expires_at   timestamptz not null
 );
@@ -907,4 +921,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'e21d76cfbd135bb1a80d37fc7f15964e4a44d39e78d4b55a6830af952bf4c3a5');
+values ('evervec_0001_tables', '64fef4cea3ebb756efd2d6020c9cced4d7802325780ca81d576befd7ebdd5d45');

@@ -50,7 +50,6 @@ drop function evervec.result_name(text, evervec.filter);
 drop function evervec.pinned_settings();
 drop function evervec.over_row(regclass, text);
 drop function evervec.match_key_types(evervec.source);
-drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.key_decoded(evervec.source, text);
 drop function evervec.key_call(evervec.source, text, boolean);
 drop function evervec.is_scalar(text);
@@ -124,7 +123,7 @@ drop function evervec.index_visits(text, regclass, bigint);
 drop function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]);
 drop function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]);
 drop function evervec.find_similar_to(text, jsonb, integer, real, jsonb[], real);
-drop function evervec.find_similar_among(text, text, jsonb, vector, integer, real);
+drop function evervec.find_similar_among(text, text, jsonb, vector, integer, real, jsonb[], real);
 drop function evervec.find_similar(text, vector, integer, real, jsonb[], real);
 drop function evervec.filter_named(evervec.source, text);
 drop function evervec.filter_arguments(text, text, jsonb);
@@ -143,6 +142,20 @@ drop function evervec.maintain();
 drop function evervec.has_cron();
 drop function evervec.cron_schedule(interval);
 drop function evervec.cleanup_expired(integer);
+drop function evervec.update_trends();
+drop function evervec.sees_row(integer, jsonb);
+drop function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real);
+drop function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean);
+drop function evervec.refresh_preference(text, evervec.source, text);
+drop function evervec.presence_query(integer);
+drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
+drop function evervec.open_sources();
+drop function evervec.liked_nearby(text, text, text, jsonb[], integer, jsonb[]);
+drop function evervec.keep_recommendation(text, integer, bytea, pg_snapshot, jsonb[], real[], real[], jsonb[]);
+drop function evervec.cache_put(text, text, jsonb, real, text, interval);
+drop function evervec.cache_get(text, text);
+drop function evervec.user_state(text, text);
+drop function evervec.cache_forget(text, text);
 drop function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
 drop function evervec.with_failure(jsonb, text, text, integer);
 drop function evervec.try_write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]);
@@ -334,6 +347,7 @@ drop function evervec.setting_number(text, numeric);
 drop function evervec.forget_cached(integer);
 drop function evervec.fill_cache(integer[], bytea[], vector[], text[]);
 drop function evervec.setting_interval(text, interval);
+drop function evervec.caller_context(evervec.source, name);
 drop function evervec.cached_query(text, text, text);
 drop function evervec.cache_query(text, text, vector, text);
 drop function evervec.cache_delete(text, text, interval);
@@ -430,6 +444,8 @@ drop function evervec.kind_rights();
 -- removed: functions/cache/cache_query.sql
 
 -- removed: functions/cache/cached_query.sql
+
+-- removed: functions/cache/caller_context.sql
 
 -- removed: functions/cache/fill_cache.sql
 
@@ -792,6 +808,32 @@ drop function evervec.kind_rights();
 -- removed: functions/queue/with_failure.sql
 
 -- removed: functions/queue/write_vectors.sql
+
+-- removed: functions/recommend/cache_forget.sql
+
+-- removed: functions/recommend/cache_get.sql
+
+-- removed: functions/recommend/cache_put.sql
+
+-- removed: functions/recommend/keep_recommendation.sql
+
+-- removed: functions/recommend/liked_nearby.sql
+
+-- removed: functions/recommend/open_sources.sql
+
+-- removed: functions/recommend/presence_query.sql
+
+-- removed: functions/recommend/recommend.sql
+
+-- removed: functions/recommend/recommendation_plan.sql
+
+-- removed: functions/recommend/refresh_preference.sql
+
+-- removed: functions/recommend/sees_row.sql
+
+-- removed: functions/recommend/update_trends.sql
+
+-- removed: functions/recommend/user_state.sql
 
 -- removed: functions/schedule/cleanup_expired.sql
 

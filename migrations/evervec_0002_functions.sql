@@ -47,12 +47,16 @@ as $$
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
-        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding'),
+        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('reader', 'function', 'execute',
+         'recommend recommendation_plan keep_recommendation liked_nearby open_sources presence_query sees_row cache_get'),
+        ('reader', 'relation', 'select', 'trend'),
         ('reader', 'relation', 'select', 'interaction row_mark user_preference recommendation_cache analysis_cache'),
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
         ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'cache_put cache_get cache_forget'),
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
@@ -72,7 +76,8 @@ as $$
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
          'interaction row_mark user_preference recommendation_cache analysis_cache interaction_type weighting signal preference trend user_relation'),
-        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user add_preference user_inputs update_user_embedding update_user_embeddings'),
+        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user add_preference update_user_embedding update_user_embeddings'),
+        ('admin', 'function', 'execute', 'update_trends open_sources presence_query sees_row cache_put cache_get cache_forget'),
         ('admin', 'relation', 'update', 'model retry_policy setting interaction_type weighting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
         ('admin', 'relation', 'delete', 'retry_policy')
@@ -1117,6 +1122,44 @@ $$The vector of a query that cache_query was given for this model in the last 24
 
 revoke execute on function evervec.cached_query(text, text, text) from public;
 
+-- file: functions/cache/caller_context.sql
+-- caller_context: what decides, beside its arguments, what a search of a source finds; NULL where no result of it may be kept.
+--
+-- None is kept where row-level security decides what is found, nor where an answer may be cut (evervec.exact_search), which is said but once,
+-- nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
+-- to write or even to read what others write would make a search fail that is only a search. The start of the server is in it, because the
+-- transactions of another one, where a dump comes from, say nothing here. p_user is the caller's word; who is logged in, and as which role,
+-- is not: at worst somebody spoils what he himself gets. The settings are those that decide how far an index is searched.
+-- Locks:  none.
+create or replace function evervec.caller_context(p_source evervec.source, p_user name)
+returns jsonb
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    -- Before pgvector's library is loaded its settings are unknown.
+    perform vector_dims('[1]'::vector);
+    if current_setting('transaction_read_only')::boolean
+       or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
+       or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
+       -- There rows may come, and keys change, with their vectors: nothing is stored then.
+       or p_source.storage = 'column' or p_source.foreign_key
+       -- Whose rights a function lends cannot be told from what its caller says.
+       or p_user is distinct from coalesce(nullif(current_setting('role'), 'none'), session_user)
+       or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
+        return null;
+    end if;
+    return jsonb_build_array(
+        p_source.source_id, pg_postmaster_start_time(), session_user, current_setting('role'), p_user,
+        current_setting('hnsw.ef_search', true), current_setting('hnsw.iterative_scan', true), current_setting('hnsw.max_scan_tuples', true));
+end
+$$;
+
+comment on function evervec.caller_context(evervec.source, name) is
+$$Internal. Caller, source and settings of a search, as JSON; NULL where its result is not kept.$$;
+
+revoke execute on function evervec.caller_context(evervec.source, name) from public;
+
 -- file: functions/control/setting_interval.sql
 -- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
 --
@@ -1336,12 +1379,8 @@ revoke execute on function evervec.keep_cached(integer, bytea[]) from public;
 -- file: functions/cache/result_hash.sql
 -- result_hash: what the result of a search is known by: the SHA-256 of all that decides it; NULL where none is kept.
 --
--- None is kept where row-level security decides what is found, nor where an answer may be cut (evervec.exact_search), which is said but once,
--- nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
--- to write or even to read what others write would make a search fail that is only a search. The start of the server is in it, because the
--- transactions of another one, where a dump comes from, say nothing here. p_user is the caller's word; who is logged in, and as which role,
--- is not: at worst somebody spoils what he himself gets. The settings are those that decide how far an index is searched.
 -- Locks:  none.
+-- needs: functions/cache/caller_context.sql
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.result_hash(
     p_source         evervec.source,
@@ -1355,22 +1394,14 @@ returns bytea
 language plpgsql stable
 set search_path from current
 as $$
+declare
+    v_context jsonb := evervec.caller_context(p_source, p_user);
 begin
-    if current_setting('transaction_read_only')::boolean
-       or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
-       or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
-       or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
-       -- There rows may come, and keys change, with their vectors: nothing is stored then.
-       or p_source.storage = 'column' or p_source.foreign_key
-       -- Whose rights a function lends cannot be told from what its caller says.
-       or p_user is distinct from coalesce(nullif(current_setting('role'), 'none'), session_user)
-       or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
+    if v_context is null or evervec.setting_interval('search_cache_keep', '24 hours') <= '0' then
         return null;
     end if;
-    return sha256(convert_to(jsonb_build_array(
-        p_source.source_id, pg_postmaster_start_time(), session_user, current_setting('role'), p_user, sha256(vector_send(p_query)),
-        p_limit, p_min_similarity, p_exclude, current_setting('hnsw.ef_search', true), current_setting('hnsw.iterative_scan', true),
-        current_setting('hnsw.max_scan_tuples', true))::text, 'UTF8'));
+    return sha256(convert_to(
+        jsonb_build_array(v_context, sha256(vector_send(p_query)), p_limit, p_min_similarity, p_exclude)::text, 'UTF8'));
 end
 $$;
 
@@ -8824,6 +8855,832 @@ $$Internal. Stores vectors of one source; returns completed, superseded, locked 
 
 revoke execute on function evervec.write_vectors(evervec.source, jsonb[], bytea[], vector[], text[]) from public;
 
+-- file: functions/recommend/cache_forget.sql
+-- cache_forget: removes what cache_put has kept about a user.
+--
+-- Not called cache_delete, which removes vectors of a source: two texts would mean the one or the other.
+-- Locks:  the entries.
+-- Raises: VE501 another user's · VE502 no user
+-- needs: functions/people/check_user.sql
+create or replace function evervec.cache_forget(p_user text, p_name text default null)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user    text collate "default" := p_user;
+    v_name    text collate "default" := p_name;
+    v_removed bigint;
+begin
+    perform evervec.check_user(p_user);
+    delete from evervec.analysis_cache a where a.user_id = v_user and (v_name is null or a.name = v_name);
+    get diagnostics v_removed = row_count;
+    return v_removed;
+end
+$$;
+
+comment on function evervec.cache_forget(text, text) is
+$$Removes what cache_put has kept about a user under p_name, NULL (default): under any name; returns how many. Raises VE501, VE502.$$;
+
+revoke execute on function evervec.cache_forget(text, text) from public;
+
+-- file: functions/recommend/user_state.sql
+-- user_state: hashes of what evervec knows a user to have done with a source, and of that with what the user has of it or dismissed.
+--
+-- Locks:  none beyond those of the signals' queries.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user
+-- needs: functions/preference/user_inputs.sql
+create or replace function evervec.user_state(p_user text, p_source text, out inputs bytea, out state bytea)
+language plpgsql stable security definer
+set search_path from current
+as $$
+begin
+    inputs := evervec.user_inputs(p_user, p_source);
+    state := sha256(inputs || numeric_send((
+        select coalesce(sum(jsonb_hash_extended(m.row_key, case m.mark when 'has' then 1 else 2 end)), 0)
+          from evervec.row_mark m
+         where m.user_id = p_user and m.source_id = (select s.source_id from evervec.source s where s.name = p_source))));
+end
+$$;
+
+comment on function evervec.user_state(text, text) is
+$$Internal. inputs: a hash that changes with what a user does with a source, and with what the signals say (user_inputs); state: with what is marked too. Raises VE101, VE501, VE502.$$;
+
+revoke execute on function evervec.user_state(text, text) from public;
+
+-- file: functions/recommend/cache_get.sql
+-- cache_get: what cache_put has kept about a user under a name, while it holds.
+--
+-- Locks:  none.
+-- Raises: VE101 (its source is gone) · VE501 another user's · VE502 no user
+-- needs: functions/people/check_user.sql
+-- needs: functions/recommend/user_state.sql
+create or replace function evervec.cache_get(p_user text, p_name text)
+returns jsonb
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user   text collate "default" := p_user;
+    v_name   text collate "default" := p_name;
+    v_kept   evervec.analysis_cache;
+    v_source text collate "default";
+begin
+    perform evervec.check_user(p_user);
+    select * into v_kept from evervec.analysis_cache a where a.user_id = v_user and a.name = v_name and a.expires_at > now();
+    if v_kept.source_id is not null then
+        select s.name into v_source from evervec.source s where s.source_id = v_kept.source_id;
+        if (evervec.user_state(v_user, v_source)).state is distinct from v_kept.inputs_hash then
+            return null;
+        end if;
+    end if;
+    return v_kept.value;
+end
+$$;
+
+comment on function evervec.cache_get(text, text) is
+$$The value that cache_put has kept about a user under p_name; NULL: none, its time is over, or the user has done something else in its source since. Raises VE101, VE501, VE502.$$;
+
+revoke execute on function evervec.cache_get(text, text) from public;
+
+-- file: functions/recommend/cache_put.sql
+-- cache_put: keeps what an application has found out about a user, for a time, under a name.
+--
+-- With a source it is only good until the user does something there: so the state that it was made from is kept with it.
+-- Locks:  the entry.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user · VE515 no name, no value, or a bad confidence or time
+-- needs: functions/people/check_user.sql
+-- needs: functions/recommend/user_state.sql
+create or replace function evervec.cache_put(
+    p_user       text,
+    p_name       text,
+    p_value      jsonb,
+    p_confidence real default 0.5,
+    p_source     text default null,
+    p_keep       interval default '24 hours'
+)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user   text collate "default" := p_user;
+    v_name   text collate "default" := p_name;
+    v_source evervec.source;
+begin
+    perform evervec.check_user(p_user);
+    if p_name is null or p_name !~ '\S' or octet_length(p_name) > 200 or p_value is null or octet_length(p_value::text) > 1000000
+       or p_confidence between 0 and 1 is not true or p_keep > '0' is not true then
+        raise exception using
+            errcode = 'VE515',
+            message = 'this cannot be kept',
+            detail  = case when p_name is null or p_name !~ '\S' or octet_length(p_name) > 200 then 'p_name is a name of 1 to 200 bytes.'
+                           when p_value is null then 'p_value is NULL, which cache_get returns where nothing is known.'
+                           when octet_length(p_value::text) > 1000000 then 'p_value has more than 1,000,000 bytes.'
+                           when p_confidence between 0 and 1 is not true then 'p_confidence is a number from 0 to 1.'
+                           else 'p_keep is an interval of more than nothing.' end,
+            hint    = 'For example: SELECT evervec.cache_put(''u1'', ''taste'', ''{"likes": "westerns"}'', 0.8);';
+    end if;
+    if p_source is not null then
+        v_source := evervec.source_named(p_source);
+    end if;
+    insert into evervec.analysis_cache (user_id, name, source_id, value, confidence, inputs_hash, expires_at)
+    values (v_user, v_name, v_source.source_id, p_value, p_confidence,
+            case when p_source is not null then (evervec.user_state(v_user, v_source.name)).state end, now() + p_keep)
+        on conflict (user_id, name) do update
+       set source_id = excluded.source_id, value = excluded.value, confidence = excluded.confidence, inputs_hash = excluded.inputs_hash,
+           created_at = now(), expires_at = excluded.expires_at;
+end
+$$;
+
+comment on function evervec.cache_put(text, text, jsonb, real, text, interval) is
+$$Keeps p_value, an analysis of a user that was dear to make, under p_name; in the place of what was there. p_confidence: from 0 to 1, how sure it is (default 0.5), for whoever reads evervec.analysis_cache. p_source: it was made from what the user did and has in that source, and is not used any more as soon as that changes. p_keep: how long it is good (default 24 hours). Raises VE101, VE501, VE502, VE515.$$;
+
+revoke execute on function evervec.cache_put(text, text, jsonb, real, text, interval) from public;
+
+-- file: functions/recommend/keep_recommendation.sql
+-- keep_recommendation: keeps what was recommended to a user, for the next time.
+--
+-- Without a unique key, so that of two who bring the same neither waits for the other; one of theirs is found.
+-- Locks:  what was kept before, SKIP LOCKED.
+-- Raises: VE501 another user's · VE502 no user
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/people/check_user.sql
+create or replace function evervec.keep_recommendation(
+    p_user         text,
+    p_source_id    integer,
+    p_context_hash bytea,
+    p_seen         pg_snapshot,
+    p_row_keys     jsonb[],
+    p_scores       real[],
+    p_similarities real[],
+    p_because      jsonb[]
+)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+begin
+    perform evervec.check_user(p_user);
+    if p_context_hash is null or cardinality(p_row_keys) > 1000
+       or cardinality(p_row_keys) <> all (array[cardinality(p_scores), cardinality(p_similarities), cardinality(p_because)]) then
+        return;
+    end if;
+    -- What has expired goes too, so that a user has but a few.
+    delete from evervec.recommendation_cache d
+     where d.ctid = any (array(
+        select r.ctid
+          from evervec.recommendation_cache r
+         where r.user_id = p_user and (r.context_hash = p_context_hash or r.expires_at <= now())
+           for update skip locked));
+    insert into evervec.recommendation_cache (user_id, source_id, context_hash, seen, row_keys, scores, similarities, because, expires_at)
+    values (p_user, p_source_id, p_context_hash, p_seen, p_row_keys, p_scores, p_similarities, p_because,
+            now() + evervec.setting_interval('recommendation_keep', '1 hour'));
+end
+$$;
+
+comment on function evervec.keep_recommendation(text, integer, bytea, pg_snapshot, jsonb[], real[], real[], jsonb[]) is
+$$Internal. Keeps what recommend found; p_context_hash NULL: nothing is kept; p_seen: a snapshot taken before it. Raises VE501, VE502.$$;
+
+revoke execute on function evervec.keep_recommendation(text, integer, bytea, pg_snapshot, jsonb[], real[], real[], jsonb[]) from public;
+
+-- file: functions/recommend/liked_nearby.sql
+-- liked_nearby: the rows that the users like whose preferences are nearest to a user's; never who they are.
+--
+-- A neighbour's voice is how near he is; a row's score is the share of voices that it has. From sources where row-level security hides rows
+-- only those are told that the caller names, who so learns of none that he does not see.
+-- Locks:  none.
+-- Raises: VE101 unknown source · VE501 another user's · VE502 no user
+-- needs: functions/people/check_user.sql
+create or replace function evervec.liked_nearby(
+    p_user       text,
+    p_source     text,
+    p_preference text,
+    p_excluded   jsonb[],
+    p_limit      integer,
+    p_among      jsonb[] default null
+)
+returns table (row_key jsonb, score double precision)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source;
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    if p_among is null and v_source.source_id <> all (evervec.open_sources()) then
+        return;
+    end if;
+    return query
+    with own as materialized (
+        select p.embedding
+          from evervec.user_preference p
+         where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = p_user and p.model_id = v_source.model_id
+           and p.embedding is not null
+    ), near as materialized (
+        select p.user_id, min(p.embedding <=> o.embedding) as distance
+          from evervec.user_preference p
+          join own o on vector_dims(o.embedding) = vector_dims(p.embedding)
+         where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id <> p_user
+           and p.model_id = v_source.model_id and p.embedding is not null
+         group by p.user_id
+         order by 2, 1
+         limit 50
+    ), voice as (
+        select n.user_id, greatest(1 - n.distance, 0) as weight
+          from near n
+         where n.distance <> 'NaN'
+    )
+    select l.row_key, sum(v.weight) / (select nullif(sum(a.weight), 0) from voice a)
+      from voice v
+     cross join lateral (
+        select distinct k.row_key
+          from evervec.user_preference p
+         cross join unnest(p.liked) as k (row_key)
+         where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = v.user_id) l
+     where l.row_key not in (select x.row_key from unnest(p_excluded) as x (row_key))
+       and (p_among is null or l.row_key in (select x.row_key from unnest(p_among) as x (row_key)))
+     group by l.row_key
+    having sum(v.weight) > 0
+     order by 2 desc, 1
+     limit p_limit;
+end
+$$;
+
+comment on function evervec.liked_nearby(text, text, text, jsonb[], integer, jsonb[]) is
+$$Internal. Rows that the 50 users with the most similar preferences like, with the share of their voices, without p_excluded; p_among: only of these, which must be given where row-level security hides rows of the source. Raises VE101, VE501, VE502.$$;
+
+revoke execute on function evervec.liked_nearby(text, text, text, jsonb[], integer, jsonb[]) from public;
+
+-- file: functions/recommend/open_sources.sql
+-- open_sources: the sources from which row-level security hides no row.
+--
+-- Locks:  none.
+create or replace function evervec.open_sources()
+returns integer[]
+language sql stable security definer
+set search_path from current
+as $$
+    select array(
+        select s.source_id
+          from evervec.source s
+         where not exists (select from pg_class c where c.oid in (s.relation, s.target) and c.relrowsecurity))
+$$;
+
+comment on function evervec.open_sources() is
+$$Internal. Numbers of the sources whose tables have no row-level security.$$;
+
+revoke execute on function evervec.open_sources() from public;
+
+-- file: functions/track/key_match.sql
+-- key_match: the condition that two sides have the same key, compared as the primary key compares.
+--
+-- The left side is an alias; the right side an alias too, or NULL for the row_key in k.row_key.
+-- Locks:  none.
+create or replace function evervec.key_match(
+    p_source       evervec.source,
+    p_left         text,
+    p_left_target  boolean,
+    p_right        text default null,
+    p_right_target boolean default false
+)
+returns text
+language sql immutable
+set search_path from current
+as $$
+    select string_agg(
+               format('%s.%I %s %s',
+                      p_left,
+                      case when p_left_target then c.target else c.name end,
+                      c.operator,
+                      case when p_right is null then format('(k.row_key->>%L)::%s', c.name, c.type)
+                           else format('%s.%I', p_right, case when p_right_target then c.target else c.name end) end),
+               ' and ' order by c.ordinality)
+      from unnest(p_source.key_columns, p_source.target_key_columns, p_source.key_types, p_source.key_operators)
+           with ordinality as c (name, target, type, operator, ordinality)
+$$;
+
+comment on function evervec.key_match(evervec.source, text, boolean, text, boolean) is
+$$Internal. SQL condition: the key of the left alias equals that of the right alias, or of k.row_key when p_right is NULL.$$;
+
+revoke execute on function evervec.key_match(evervec.source, text, boolean, text, boolean) from public;
+
+-- file: functions/recommend/presence_query.sql
+-- presence_query: the query that counts which rows of a source have a vector and are seen by whoever runs it.
+--
+-- Locks:  none.
+-- needs: functions/core/qualified_name.sql
+-- needs: functions/track/key_match.sql
+create or replace function evervec.presence_query(p_source_id integer)
+returns text
+language sql stable security definer
+set search_path from current
+as $$
+    select format('select count(*) from unnest($1) as k (row_key) join %s e on %s where e.%I is not null',
+                  evervec.qualified_name(s.target), evervec.key_match(s, 'e', true), s.vector_column)
+      from evervec.source s
+     where s.source_id = p_source_id
+$$;
+
+comment on function evervec.presence_query(integer) is
+$$Internal. The text of the query over ($1 row_keys) that counts those that are there for the caller.$$;
+
+revoke execute on function evervec.presence_query(integer) from public;
+
+-- file: functions/recommend/refresh_preference.sql
+-- refresh_preference: learns what a user has done since their preference was made, so that what they just liked counts in what they get next.
+--
+-- Not where nothing can be written, nor where to write could make a transaction fail that only asks (REPEATABLE READ, SERIALIZABLE). Whoever
+-- learns the same now is not waited for: the former preference is good enough once.
+-- Locks:  the user's rows of evervec.user_preference, waited for a tenth of a second.
+-- needs: functions/preference/update_user_embedding.sql
+create or replace function evervec.refresh_preference(p_user text, p_source evervec.source, p_preference text)
+returns boolean
+language plpgsql
+set search_path from current
+set lock_timeout = '100ms'
+as $$
+begin
+    if current_setting('transaction_read_only')::boolean
+       or current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+        return false;
+    end if;
+    perform evervec.update_user_embedding(p_user, p_source.name, p_preference);
+    return true;
+exception when lock_not_available or deadlock_detected then
+    return false;
+end
+$$;
+
+comment on function evervec.refresh_preference(text, evervec.source, text) is
+$$Internal. Brings a user's preference up to date where that can be done without failing or waiting; false where not.$$;
+
+revoke execute on function evervec.refresh_preference(text, evervec.source, text) from public;
+
+-- file: functions/recommend/recommendation_plan.sql
+-- recommendation_plan: all that recommend needs and its caller may not read: what was recommended before, where that still holds, or else
+-- the user's preference, what the user has, and the queries that are to be run as the caller.
+--
+-- Locks:  those of refresh_preference.
+-- Raises: VE101 unknown source · VE111, VE208 the filter · VE204 bad limit or diversity · VE501, VE502 the user · VE509 unknown preference ·
+--         VE513 unknown type · VE514 bad weight of popularity
+-- needs: functions/cache/caller_context.sql
+-- needs: functions/people/check_user.sql
+-- needs: functions/recommend/refresh_preference.sql
+-- needs: functions/recommend/user_state.sql
+create or replace function evervec.recommendation_plan(
+    p_user           text,
+    p_source         text,
+    p_limit          integer,
+    p_type           text,
+    p_preference     text,
+    p_filter         text,
+    p_arguments      jsonb,
+    p_diversity      real,
+    p_popularity     real,
+    p_caller         regrole,
+    p_kept           boolean,
+    out type         text,
+    out context_hash bytea,
+    out row_keys     jsonb[],
+    out scores       real[],
+    out similarities real[],
+    out because      jsonb[],
+    out confidence   real,
+    out source_id    integer,
+    out open         boolean,
+    out distance     text,
+    out embeddings   vector[],
+    out shares       real[],
+    out liked        jsonb[],
+    out taken        jsonb[],
+    out diversity    real,
+    out popularity   real,
+    out presence     text,
+    out nearest      text,
+    out popular      text,
+    out visible      text,
+    out vectors      text
+)
+language plpgsql volatile security definer
+set search_path from current
+as $$
+declare
+    c_types   constant text[] := array['personalized', 'trending', 'similar_users', 'adventurous'];
+    v_source  evervec.source;
+    v_filter  text := p_filter;
+    v_context jsonb;
+    v_state   record;
+    v_known   record;
+    v_updated timestamptz;
+    v_fresh   boolean;
+    v_match   text;
+begin
+    perform evervec.check_user(p_user);
+    v_source := evervec.source_named(p_source);
+    source_id := v_source.source_id;
+    distance := v_source.distance;
+    type := coalesce(p_type, 'personalized');
+    diversity := coalesce(p_diversity, case when type = 'adventurous' then 0.5 end);
+    popularity := coalesce(p_popularity, evervec.setting_number('recommendation_popularity', 0)::real);
+    if type <> all (c_types) then
+        if p_filter is not null
+           or not exists (select from evervec.filter f where f.source_id = v_source.source_id and f.name = type) then
+            raise exception using
+                errcode = 'VE513',
+                message = format('there are no recommendations of type "%s" for source "%s"', type, p_source),
+                detail  = case when p_filter is not null then 'With p_filter, a type is one of evervec''s: ' else 'Types: ' end
+                          || array_to_string(c_types || case when p_filter is null then array(
+                                 select f.name from evervec.filter f where f.source_id = v_source.source_id order by f.name) end, ', ') || '.',
+                hint    = 'A filter of the source (add_filter) is a type too: what a user likes among its rows.';
+        end if;
+        v_filter := type;
+    end if;
+    if p_limit is null or p_limit not between 0 and 1000 then
+        raise exception using
+            errcode = 'VE204', message = format('a limit of %s makes no sense', coalesce(p_limit::text, 'NULL')),
+            detail  = 'p_limit is the number of rows that are recommended at most.',
+            hint    = 'Give a limit from 0 to 1000.';
+    elsif diversity between 0 and 1 is false then
+        raise exception using
+            errcode = 'VE204', message = format('a diversity of %s makes no sense', diversity),
+            detail  = 'p_diversity is the weight of being unlike the rows before, from 0 to 1.',
+            hint    = 'Give a number from 0 to 1, or NULL.';
+    elsif popularity between 0 and 1000 is not true then
+        raise exception using
+            errcode = 'VE514', message = format('popularity cannot count %s', popularity),
+            detail  = 'p_popularity is what the most popular row gains beside its similarity, from 0 to 1000.',
+            hint    = 'Give a number of 0 or more, or NULL for the setting recommendation_popularity.';
+    elsif p_preference is distinct from 'default' and not exists (select from evervec.preferences_of(source_id) p where p.name = p_preference) then
+        raise exception using
+            errcode = 'VE509', message = format('source "%s" has no kind of preference %s', p_source, coalesce(quote_literal(p_preference), 'NULL')),
+            detail  = format('Its kinds are: %s.',
+                             (select string_agg(p.name, ', ' order by p.name) from evervec.preferences_of(v_source.source_id) p)),
+            hint    = 'Add it with evervec.add_preference(…), or leave p_preference out.';
+    end if;
+
+    -- What others do changes all the time: what is made from their preferences is not kept.
+    if type <> 'similar_users' and evervec.setting_interval('recommendation_keep', '1 hour') > '0' then
+        v_context := evervec.caller_context(v_source, pg_get_userbyid(p_caller));
+    end if;
+    v_state := evervec.user_state(p_user, p_source);
+    for v_attempt in 1 .. 2 loop
+        v_updated := null;
+        v_fresh := false;
+        embeddings := '{}';
+        shares := '{}';
+        liked := '{}';
+        for v_known in
+            select p.embedding, p.share, p.liked, p.confidence, p.inputs_hash, p.updated_at
+              from evervec.user_preference p
+             where p.source_id = v_source.source_id and p.preference_type = p_preference and p.user_id = p_user and p.model_id = v_source.model_id
+             order by p.taste
+        loop
+            v_updated := greatest(v_updated, v_known.updated_at);
+            v_fresh := v_known.inputs_hash is not distinct from v_state.inputs;
+            if v_known.embedding is not null then
+                embeddings := embeddings || v_known.embedding;
+                shares := shares || v_known.share;
+                -- To name the nearest of a few is as good, and each vector costs a look-up.
+                liked := liked || v_known.liked[: 20];
+                confidence := greatest(confidence, v_known.confidence);
+            end if;
+        end loop;
+        exit when v_fresh or v_attempt = 2 or not evervec.refresh_preference(p_user, v_source, p_preference);
+    end loop;
+    if embeddings = '{}' then
+        type := 'trending';
+    end if;
+    if type = 'trending' then
+        confidence := 0.5;
+    end if;
+
+    if v_context is not null then
+        context_hash := sha256(convert_to(jsonb_build_array(
+            v_context, p_limit, p_type, p_preference, v_filter, p_arguments, diversity, popularity, v_state.state, v_updated,
+            case when type = 'trending' or popularity > 0 then (select t.counted_at from evervec.trend_state t where t.source_id = v_source.source_id) end
+            )::text, 'UTF8'));
+        select r.row_keys, r.scores, r.similarities, r.because into row_keys, scores, similarities, because
+          from evervec.recommendation_cache r
+         where p_kept and r.user_id = p_user and r.context_hash = recommendation_plan.context_hash and r.expires_at > now()
+           and not exists (
+               select from evervec.source_change c
+                where c.source_id = r.source_id
+                  and c.xid >= pg_snapshot_xmin(r.seen)
+                  and (not pg_visible_in_snapshot(c.xid, r.seen) or c.xid = r.kept_by))
+         limit 1;
+    end if;
+    v_match := format('join %s e on %s', evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
+    if row_keys is not null then
+        presence := format('select count(*) from unnest($1) as k (row_key) %s where e.%I is not null', v_match, v_source.vector_column);
+        return;
+    end if;
+
+    taken := array(
+        select m.row_key from evervec.row_mark m where m.user_id = p_user and m.source_id = v_source.source_id
+        union
+        select s.row_key from evervec.user_signals(v_source, p_user) s);
+
+    vectors := format('select array_agg(e.%I order by k.ordinality) from unnest($1) with ordinality as k (row_key, ordinality) left %s',
+                      v_source.vector_column, v_match);
+    if v_filter is null then
+        nearest := format('select f.row_key from evervec.%I($2, $3, null, $5) f', 'similar_' || p_source);
+    else
+        nearest := format('select f.row_key from (%s) as f (row_key, similarity, distance)', evervec.among_query(p_source, v_filter, p_arguments));
+        v_match := v_match || format(
+            ' join evervec.%I(%s) f on %s', format('filter_%s_%s', p_source, v_filter), evervec.filter_arguments(p_source, v_filter, p_arguments),
+            (select string_agg(format('f.key_%s %s e.%I', k.ordinality, k.operator, k.name), ' and ' order by k.ordinality)
+               from unnest(v_source.target_key_columns, v_source.key_operators) with ordinality as k (name, operator, ordinality)));
+    end if;
+    open := type <> 'similar_users' or source_id = any (evervec.open_sources());
+    popular := format(
+        'select coalesce(array_agg(p.row_key order by p.score desc, p.row_key), ''{}'') from (select k.row_key, k.score from evervec.trend k %s '
+        'where k.source_id = %s and e.%I is not null and k.row_key not in (select x.row_key from unnest($2) as x (row_key)) '
+        'order by k.score desc, k.row_key limit $3) p',
+        v_match, v_source.source_id, v_source.vector_column);
+    visible := format(
+        'select coalesce(array_agg(p.row_key), ''{}''), array_agg(p.score) from (select k.row_key, k.score '
+        'from unnest($2, $3) as k (row_key, score) %s where e.%I is not null order by k.score desc, k.row_key limit $4) p',
+        v_match, v_source.vector_column);
+end
+$$;
+
+comment on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean) is
+$$Internal. What recommend works by. type: of what is recommended; context_hash: what it is kept under, NULL: not at all; row_keys, scores, similarities, because: what was recommended before, where it still holds (p_kept: look for it) for a caller who sees all of it (presence); embeddings, shares, liked, confidence: the user's preference; open: rows that others like may be told; taken: what is not recommended; nearest, popular, visible, vectors: texts of queries. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514.$$;
+
+revoke execute on function evervec.recommendation_plan(text, text, integer, text, text, text, jsonb, real, real, regrole, boolean) from public;
+
+-- file: functions/recommend/recommend.sql
+-- recommend: rows of a source for a user, who neither has nor dismissed them.
+--
+-- Runs as the caller, so that privileges and policies on the rows hold, of what was recommended before too; what only evervec may read comes
+-- from recommendation_plan. First a pool of rows is found, by the type; then it is compared with the user's tastes and ordered, and cut.
+--
+-- Locks:  ACCESS SHARE on the embedding table; those of refresh_preference.
+-- Raises: VE101 unknown source · VE111, VE208 the filter · VE204 bad limit or diversity · VE501, VE502 the user · VE509 unknown preference ·
+--         VE513 unknown type · VE514 bad weight of popularity · VE211 (a WARNING) rows may be missing
+-- needs: functions/recommend/keep_recommendation.sql
+-- needs: functions/recommend/liked_nearby.sql
+-- needs: functions/recommend/recommendation_plan.sql
+create or replace function evervec.recommend(
+    p_user       text,
+    p_source     text,
+    p_limit      integer default 10,
+    p_type       text default 'personalized',
+    p_preference text default 'default',
+    p_filter     text default null,
+    p_arguments  jsonb default '{}',
+    p_diversity  real default null,
+    p_popularity real default null
+)
+returns table (row_key jsonb, score real, similarity real, type text, because jsonb, confidence real)
+language plpgsql volatile
+set search_path from current
+as $$
+declare
+    -- Of a collation of the caller's, a text would not be looked up in an index.
+    v_user       text collate "default" := p_user;
+    v_source     text collate "default" := p_source;
+    v_type       text collate "default" := p_type;
+    v_preference text collate "default" := p_preference;
+    v_filter     text collate "default" := p_filter;
+    v_plan       record;
+    v_count      bigint;
+    v_seen       pg_snapshot;
+    v_pool       integer;
+    v_skipped    integer;
+    v_keys       jsonb[] := '{}';
+    v_scores     real[];
+    v_similarity real[];
+    v_popularity real[];
+    v_because    jsonb[];
+    v_vectors    vector[];
+    v_liked      vector[];
+    v_more       jsonb[];
+    v_place      integer[];
+begin
+    select * into v_plan
+      from evervec.recommendation_plan(v_user, v_source, p_limit, v_type, v_preference, v_filter, p_arguments, p_diversity, p_popularity,
+                                       current_user::regrole, true);
+    if v_plan.row_keys is not null then
+        execute v_plan.presence into v_count using v_plan.row_keys;
+        if v_count = cardinality(v_plan.row_keys) then
+            return query
+            select k.row_key, k.score, k.similarity, v_plan.type, k.because, v_plan.confidence
+              from unnest(v_plan.row_keys, v_plan.scores, v_plan.similarities, v_plan.because) as k (row_key, score, similarity, because);
+            return;
+        end if;
+        select * into v_plan
+          from evervec.recommendation_plan(v_user, v_source, p_limit, v_type, v_preference, v_filter, p_arguments, p_diversity, p_popularity,
+                                           current_user::regrole, false);
+    end if;
+    v_seen := pg_current_snapshot();
+
+    -- Where there is a choice to make, the pool is four times what is wanted, but no more than 1,000 beyond it.
+    v_pool := case when v_plan.diversity is null and v_plan.popularity = 0 then p_limit else least(4 * p_limit, p_limit + 1000) end;
+    if v_plan.type = 'similar_users' then
+        if not v_plan.open then
+            execute format('select array_agg(n.row_key) from (%s) n', v_plan.nearest)
+               into v_more using p_arguments, v_plan.embeddings[1], 500, null::real, v_plan.taken, null::real;
+        end if;
+        select array_agg(l.row_key order by l.ordinality), array_agg(l.score::real order by l.ordinality)
+          into v_keys, v_scores
+          from evervec.liked_nearby(v_user, v_source, v_preference, v_plan.taken, 10 * v_pool, v_more) with ordinality as l;
+        execute v_plan.visible into v_keys, v_scores using p_arguments, v_keys, v_scores, v_pool;
+    else
+        if v_plan.type = 'trending' or v_plan.popularity > 0 then
+            execute v_plan.popular into v_keys using p_arguments, v_plan.taken, v_pool;
+        end if;
+        if v_plan.type <> 'trending' then
+            for v_taste in 1 .. cardinality(v_plan.embeddings) loop
+                execute format('select array_agg(n.row_key) from (%s) n where n.row_key <> all ($7)', v_plan.nearest)
+                   into v_more
+                  using p_arguments, v_plan.embeddings[v_taste], v_pool + case v_plan.type when 'adventurous' then p_limit else 0 end, null::real,
+                        v_plan.taken, null::real, v_keys;
+                v_keys := v_keys || v_more;
+            end loop;
+        end if;
+        if v_plan.type = 'trending' or v_plan.popularity > 0 then
+            v_popularity := array(
+                select coalesce(ln(1 + t.score) / ln(1 + (select max(m.score) from evervec.trend m where m.source_id = v_plan.source_id)), 0)
+                  from unnest(v_keys) with ordinality as k (row_key, ordinality)
+                  left join evervec.trend t on t.source_id = v_plan.source_id and t.row_key = k.row_key
+                 order by k.ordinality);
+        end if;
+    end if;
+
+    -- Each row belongs to the taste that it is nearest to. Tastes take turns as often as they are a part of the user's; first each has one.
+    execute v_plan.vectors into v_vectors using v_keys || v_plan.liked;
+    v_liked := v_vectors[cardinality(v_keys) + 1 :];
+    select coalesce(array_agg(o.row_key order by o.place), '{}'), array_agg(o.score order by o.place), array_agg(o.similarity order by o.place),
+           array_agg(o.embedding order by o.place)
+      into v_keys, v_scores, v_similarity, v_vectors
+      from (
+        select r.*, row_number() over (order by r.rank > 1, case when r.rank > 1 then (r.rank - 0.5) / r.share else -r.share end, r.row_key) as place
+          from (
+            select c.*, row_number() over (partition by c.taste order by c.score desc, c.row_key) as rank
+              from (
+                select k.row_key, k.embedding, n.similarity::real as similarity,
+                       case when v_plan.type in ('trending', 'similar_users') then 1 else n.taste end as taste,
+                       case when v_plan.type in ('trending', 'similar_users') then 1 else n.share end as share,
+                       case v_plan.type when 'trending' then k.popularity
+                                        when 'similar_users' then k.score
+                                        else n.similarity + v_plan.popularity * coalesce(k.popularity, 0) end::real as score
+                  from unnest(v_keys, v_vectors[: cardinality(v_keys)], v_scores, v_popularity) as k (row_key, embedding, score, popularity)
+                  left join lateral (
+                    select t.taste, t.share,
+                           case v_plan.distance when 'cosine' then 1 - (t.embedding <=> k.embedding)
+                                                when 'inner_product' then -(t.embedding <#> k.embedding)
+                                                when 'l2' then 1 / (1 + (t.embedding <-> k.embedding))
+                                                when 'l1' then 1 / (1 + (t.embedding <+> k.embedding)) end as similarity
+                      from unnest(v_plan.embeddings, v_plan.shares) with ordinality as t (embedding, share, taste)
+                     order by 3 desc, 1
+                     limit 1) n on true
+                 where k.embedding is not null) c) r) o;
+    -- Adventure begins behind what would be recommended otherwise.
+    v_skipped := case v_plan.type when 'adventurous' then greatest(least(p_limit, cardinality(v_keys) - p_limit), 0) else 0 end;
+    v_place := case when v_plan.diversity is null then array(select g from generate_series(1, least(p_limit, cardinality(v_keys))) g)
+                    else array(select v_skipped + d
+                                 from unnest(evervec.diversify(v_vectors[v_skipped + 1 :], v_scores[v_skipped + 1 :], v_plan.distance, p_limit,
+                                                               v_plan.diversity)) d) end;
+    select coalesce(array_agg(k.row_key order by p.ordinality), '{}'), coalesce(array_agg(k.score order by p.ordinality), '{}'),
+           coalesce(array_agg(k.similarity order by p.ordinality), '{}'), coalesce(array_agg(b.row_key order by p.ordinality), '{}')
+      into v_keys, v_scores, v_similarity, v_because
+      from unnest(v_place) with ordinality as p (place, ordinality)
+      join unnest(v_keys, v_scores, v_similarity, v_vectors) with ordinality as k (row_key, score, similarity, embedding, place) using (place)
+      left join lateral (
+        select l.row_key
+          from unnest(v_plan.liked, v_liked) as l (row_key, embedding)
+         where l.embedding is not null and l.row_key <> k.row_key
+         order by case v_plan.distance when 'cosine' then l.embedding <=> k.embedding
+                                       when 'inner_product' then l.embedding <#> k.embedding
+                                       when 'l2' then l.embedding <-> k.embedding
+                                       when 'l1' then l.embedding <+> k.embedding end, l.row_key
+         limit 1) b on true;
+    perform evervec.keep_recommendation(v_user, v_plan.source_id, v_plan.context_hash, v_seen, v_keys, v_scores, v_similarity, v_because);
+    return query
+    select k.row_key, k.score, k.similarity, v_plan.type, k.because, v_plan.confidence
+      from unnest(v_keys, v_scores, v_similarity, v_because) as k (row_key, score, similarity, because);
+end
+$$;
+
+comment on function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real) is
+$$Rows of a source for a user, best first, without those that the user has (signals, interactions of a type that marks) or dismissed. p_limit: default 10, at most 1,000. p_type: personalized (default), near what the user likes; trending, what people do much with lately; similar_users, what those like whose preferences are nearest; adventurous, unlike each other and beyond what personalized gives; or the name of a filter of the source: what the user likes among its rows. p_preference: a kind of preference (add_preference). p_filter, p_arguments: only rows that a filter leaves, as find_similar_among. p_diversity: from 0 to 1, how much rows should be unlike each other (default: not at all; adventurous: 0.5). p_popularity: what the most popular row gains beside its similarity (default: setting recommendation_popularity). score: what rows are ordered by (of several tastes, each in its turn); similarity: to what the user likes, NULL where nothing is known of it; type: how the row was found: trending where nothing is known of the user; because: of the twenty rows that the user likes most (of each taste), the one that is nearest to it, if any; confidence: from 0 to 1, how much is known of the user. What was recommended is kept for an hour (setting recommendation_keep) while nothing has changed that it was made from; not under row-level security, for similar_users, in transactions that are read-only, REPEATABLE READ or SERIALIZABLE. Runs with the caller's privileges. Raises VE101, VE111, VE204, VE208, VE501, VE502, VE509, VE513, VE514; warns with VE211.$$;
+
+revoke execute on function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real) from public;
+
+-- file: functions/recommend/sees_row.sql
+-- sees_row: whether the caller sees a row of a source; for the policy on evervec.trend.
+--
+-- Runs as whoever reads the table, whose policies on the vectors hold.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- needs: functions/recommend/presence_query.sql
+create or replace function evervec.sees_row(p_source_id integer, p_row_key jsonb)
+returns boolean
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_count bigint;
+begin
+    execute evervec.presence_query(p_source_id) into v_count using array[p_row_key];
+    return v_count > 0;
+end
+$$;
+
+comment on function evervec.sees_row(integer, jsonb) is
+$$Internal. Whether the caller sees a row's vector.$$;
+
+revoke execute on function evervec.sees_row(integer, jsonb) from public;
+
+-- file: functions/recommend/update_trends.sql
+-- update_trends: counts anew what people did with rows lately, for sources where they did something since the last time.
+--
+-- One person counts once for a row: by what they did most for it, less what they did most against it. So nobody makes a trend alone.
+-- Ages are those at the beginning of the hour, so that within one only rows change that somebody did something with; their order stays right
+-- between counts, because all halve alike.
+-- Locks:  the trends that change. Of two that count at once, one leaves it to the other.
+-- needs: functions/control/setting_interval.sql
+-- needs: functions/core/lock_key.sql
+create or replace function evervec.update_trends()
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_since     timestamptz := now() - evervec.setting_interval('trend_period', '30 days');
+    v_half_life double precision := greatest(extract(epoch from evervec.setting_interval('trend_half_life', '7 days')), 1);
+    v_types     jsonb := (select jsonb_object_agg(t.name, t.weight) from evervec.interaction_type t);
+    v_source    record;
+    v_rows      bigint;
+    v_changed   bigint := 0;
+begin
+    if not pg_try_advisory_xact_lock(evervec.lock_key('trends')) then
+        return 0;
+    end if;
+    for v_source in
+        with recent as (
+            select i.source_id, bit_xor(jsonb_hash_extended(i.row_key, i.interaction_id)) as interactions
+              from evervec.interaction i
+             where i.occurred_at > v_since and i.row_key is not null
+             group by i.source_id
+        )
+        select s.source_id, h.counted
+          from evervec.source s
+          left join recent r on r.source_id = s.source_id
+          left join evervec.trend_state t on t.source_id = s.source_id
+         cross join lateral (
+            select sha256(convert_to(jsonb_build_array(r.interactions, v_types, v_half_life)::text, 'UTF8')) as counted) h
+         where h.counted is distinct from t.counted and (r.interactions is not null or t.counted is not null)
+    loop
+        with person as (
+            select i.row_key,
+                   greatest(max(c.weight), 0) + least(min(c.weight), 0) as weight
+              from evervec.interaction i
+              join evervec.interaction_type t on t.name = i.type
+             cross join lateral (
+                select t.weight * 0.5 ^ (greatest(extract(epoch from date_trunc('hour', now()) - i.occurred_at)::double precision, 0) / v_half_life)
+                       as weight) c
+             where i.source_id = v_source.source_id and i.occurred_at > v_since and i.row_key is not null
+             group by i.row_key, i.user_id
+        ), counted as materialized (
+            -- Rounded, because a sum of the same numbers in another order is not always the same.
+            select p.row_key, round(sum(p.weight)::numeric, 6)::double precision as score
+              from person p
+             group by p.row_key
+            having sum(p.weight) >= 0.000001
+        ), gone as (
+            delete from evervec.trend t
+             where t.source_id = v_source.source_id and not exists (select from counted c where c.row_key = t.row_key)
+            returning 1
+        ), stored as (
+            insert into evervec.trend as t (source_id, row_key, score)
+            select v_source.source_id, c.row_key, c.score
+              from counted c
+                on conflict (source_id, row_key) do update
+               set score = excluded.score, updated_at = now()
+             where t.score <> excluded.score
+            returning 1
+        )
+        select (select count(*) from gone) + (select count(*) from stored) into v_rows;
+        v_changed := v_changed + v_rows;
+        insert into evervec.trend_state (source_id, counted)
+        values (v_source.source_id, v_source.counted)
+            on conflict (source_id) do update set counted = excluded.counted, counted_at = clock_timestamp();
+    end loop;
+    return v_changed;
+end
+$$;
+
+comment on function evervec.update_trends() is
+$$Counts what people did with rows in the last 30 days (setting trend_period) for the type trending of recommend, in sources where that has changed, and returns how many rows have another count now. One person counts once for a row, by the weight of what they did most for it, less that of what they did most against it (evervec.interaction_type), halved for every 7 days (trend_half_life) that it is ago. Maintenance calls it every 5 minutes.$$;
+
+revoke execute on function evervec.update_trends() from public;
+
 -- file: functions/schedule/cleanup_expired.sql
 -- cleanup_expired: forgets what is past its time, a slice of each kind; each kind has a function that says when that is.
 --
@@ -9172,12 +10029,17 @@ begin
         (select string_agg(format('n.%I', evervec.result_name(k.name, v_filter)), ', ' order by k.ordinality)
            from unnest(v_source.key_columns) with ordinality as k (name, ordinality)),
         format('find_similar_%s_%s', p_source, p_filter),
-        concat_ws(', ', '$2', evervec.filter_arguments(p_source, p_filter, p_arguments), '$3', '$4'));
+        concat_ws(', ', '$2', evervec.filter_arguments(p_source, p_filter, p_arguments), '$3', '$4',
+                  -- The typed function takes the values of a key of one column, as create_search has it.
+                  case when cardinality(v_source.key_columns) = 1 and evervec.is_scalar(v_source.key_types[1])
+                       then format('array(select (x.row_key ->> %L)::%s from unnest($5) as x (row_key))', v_source.key_columns[1], v_source.key_types[1])
+                       else '$5' end,
+                  '$6'));
 end
 $$;
 
 comment on function evervec.among_query(text, text, jsonb) is
-$$Internal. The text of the query over ($1 the filter's arguments, $2 query vector, $3 limit, $4 threshold). Raises VE101, VE111, VE208.$$;
+$$Internal. The text of the query over ($1 the filter's arguments, $2 query vector, $3 limit, $4 threshold, $5 row_keys to leave out, $6 diversity). Raises VE101, VE111, VE208.$$;
 
 revoke execute on function evervec.among_query(text, text, jsonb) from public;
 
@@ -9536,7 +10398,7 @@ revoke execute on function evervec.find_similar(text, vector, integer, real, jso
 -- Runs as the caller, as the function that was generated for the filter, which does all of it.
 --
 -- Locks:  ACCESS SHARE on the embedding table, and what the filter reads.
--- Raises: VE101 unknown source · VE111 arguments that the filter does not take · VE201 bad query vector · VE204 bad limit or threshold ·
+-- Raises: VE101 unknown source · VE111 arguments that the filter does not take · VE201 bad query vector · VE204 bad limit, threshold or diversity ·
 --         VE208 unknown filter · VE211 (a WARNING) rows may be missing
 create or replace function evervec.find_similar_among(
     p_source         text,
@@ -9544,7 +10406,9 @@ create or replace function evervec.find_similar_among(
     p_arguments      jsonb,
     p_query          vector,
     p_limit          integer default 10,
-    p_min_similarity real default null
+    p_min_similarity real default null,
+    p_exclude        jsonb[] default '{}',
+    p_diversity      real default null
 )
 returns table (row_key jsonb, similarity real, distance real)
 language plpgsql stable
@@ -9552,14 +10416,14 @@ set search_path from current
 as $$
 begin
     return query execute evervec.among_query(p_source, p_filter, p_arguments)
-    using p_arguments, p_query, p_limit, p_min_similarity;
+    using p_arguments, p_query, p_limit, p_min_similarity, p_exclude, p_diversity;
 end
 $$;
 
-comment on function evervec.find_similar_among(text, text, jsonb, vector, integer, real) is
+comment on function evervec.find_similar_among(text, text, jsonb, vector, integer, real, jsonb[], real) is
 $$find_similar among the rows that a filter of the source (see add_filter) leaves. p_arguments: a JSON object with a member for each parameter of the filter, {} where it has none. The other parameters and the result are those of find_similar. Where source and filter are known beforehand, find_similar_<source>_<filter> is the same, typed. Runs with the caller's privileges. Raises VE101, VE111, VE201, VE204, VE208; warns with VE211.$$;
 
-revoke execute on function evervec.find_similar_among(text, text, jsonb, vector, integer, real) from public;
+revoke execute on function evervec.find_similar_among(text, text, jsonb, vector, integer, real, jsonb[], real) from public;
 
 -- file: functions/search/find_similar_to.sql
 -- find_similar_to: rows most like a given row, never the row itself.
@@ -12165,8 +13029,10 @@ begin
         case when p_typed then v_columns.names else 'row_key jsonb' end,
         evervec.search_body(
             p_source, v_limit,
-            case when v_plain then format('e.%I %s any ($%s)', p_source.target_key_columns[1], p_source.key_operators[1], v_limit + 2)
-                 else format('%s = any ($%s)', evervec.key_call(p_source, 'e', true), v_limit + 2) end,
+            -- A subquery is hashed, so that many are left out as fast as few; those of an array would be compared one by one.
+            format('%s any (select x.key from unnest($%s) as x (key))',
+                   case when v_plain then format('e.%I %s', p_source.target_key_columns[1], p_source.key_operators[1])
+                        else evervec.key_call(p_source, 'e', true) || ' =' end, v_limit + 2),
             v_join, v_visits,
             case when p_typed then v_columns.found else (
                 select format('evervec.%I(%s)', 'key_' || p_source.name, string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality))
@@ -13051,39 +13917,6 @@ comment on function evervec.key_decoded(evervec.source, text) is
 $$Internal. Typed key values out of a jsonb expression, as a list.$$;
 
 revoke execute on function evervec.key_decoded(evervec.source, text) from public;
-
--- file: functions/track/key_match.sql
--- key_match: the condition that two sides have the same key, compared as the primary key compares.
---
--- The left side is an alias; the right side an alias too, or NULL for the row_key in k.row_key.
--- Locks:  none.
-create or replace function evervec.key_match(
-    p_source       evervec.source,
-    p_left         text,
-    p_left_target  boolean,
-    p_right        text default null,
-    p_right_target boolean default false
-)
-returns text
-language sql immutable
-set search_path from current
-as $$
-    select string_agg(
-               format('%s.%I %s %s',
-                      p_left,
-                      case when p_left_target then c.target else c.name end,
-                      c.operator,
-                      case when p_right is null then format('(k.row_key->>%L)::%s', c.name, c.type)
-                           else format('%s.%I', p_right, case when p_right_target then c.target else c.name end) end),
-               ' and ' order by c.ordinality)
-      from unnest(p_source.key_columns, p_source.target_key_columns, p_source.key_types, p_source.key_operators)
-           with ordinality as c (name, target, type, operator, ordinality)
-$$;
-
-comment on function evervec.key_match(evervec.source, text, boolean, text, boolean) is
-$$Internal. SQL condition: the key of the left alias equals that of the right alias, or of k.row_key when p_right is NULL.$$;
-
-revoke execute on function evervec.key_match(evervec.source, text, boolean, text, boolean) from public;
 
 -- file: functions/track/match_key_types.sql
 -- match_key_types: gives the key columns of an embedding table the types that the source's key has now.
@@ -14387,4 +15220,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '03595195ac67a7c13fb67fbbcd0f9a6721ebf72df98f5cafd6838a58339456b0');
+values ('evervec_0002_functions', '9c5e6090a30df690bdd39d07b4bf80dd351a9607e6b5913ffbe36f885318408a');

@@ -19,9 +19,9 @@ begin
         perform evervec.untrack(v_source.name, p_drop_vectors => true);
     end loop;
     -- Policies would keep the functions that they call from being dropped.
-    for v_source in select polrelid::regclass as target from pg_catalog.pg_policy where polname = 'own_rows' and polrelid in (
+    for v_source in select polname as name, polrelid::regclass as target from pg_catalog.pg_policy where polname in ('own_rows', 'seen_rows') and polrelid in (
         select oid from pg_catalog.pg_class where relnamespace = 'evervec'::regnamespace) loop
-        execute pg_catalog.format('drop policy own_rows on %s', v_source.target);
+        execute pg_catalog.format('drop policy %I on %s', v_source.name, v_source.target);
     end loop;
     -- So would triggers on tables of users.
     perform evervec.untrack_users(u.relation) from evervec.user_relation u join pg_catalog.pg_class c on c.oid = u.relation;

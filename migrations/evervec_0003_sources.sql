@@ -14,5 +14,10 @@ begin
 end
 $$;
 
+-- A trend tells of no person, but of a row.
+alter table evervec.trend enable row level security;
+create policy seen_rows on evervec.trend
+ using (source_id = any ((select evervec.open_sources())::integer[]) or (select evervec.acts_for_all()) or evervec.sees_row(source_id, row_key));
+
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0003_sources', 'cc9158bb076548cba84aaf819b4d0061e0e8dfa460187ba0c588d6dadc43d780');
+values ('evervec_0003_sources', '4457d819e6e28bae5cf70d64d2cd446f35be0cd48aee49adc90a1e100b0a5acf');

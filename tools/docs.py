@@ -28,6 +28,7 @@ AREAS = {
     "people": "People",
     "interaction": "What people do",
     "preference": "What people like",
+    "recommend": "Recommendations",
     "control": "Control and health",
     "access": "Who may do what",
     "auth": "Who may call the webhook",

@@ -270,11 +270,19 @@ ADMIN = """
     | add_model('other', 'toy', 3) | pause_model('toy')
     | resume_model('toy') | set_budget('toy', p_tokens_a_day => 5) | set_budget('toy')
     | cache_delete('film') | cache_delete() | due_indexes() | tick() | reset('film')
+    | add_interaction_type('share', 0.5) | record_interaction('ada', 'film', '{"id": 1}', 'view')
+    | record_interactions('[]') | clear_mark('ada', 'film', '{"id": 1}')
+    | move_interactions('film', '{"id": 1}', '{"id": 2}') | forget_user('ada')
     | cleanup_expired() | ring() | maintenance_jobs() | current_user_id()
     | schedule_maintenance() | unschedule_maintenance()
     | tokens() | revoke_token('nobody')
     | add_preference('film', 'mine') | update_user_embeddings()
     | update_user_embedding('ann', 'film')
+    | update_trends() | cache_put('ann', 'taste', '1') | cache_get('ann', 'taste')
+    | cache_forget('ann') | add_interaction_type('shared', 0.5)
+    | record_interaction('ann', 'film', '{"id": 1}', 'view') | record_interactions('[]')
+    | move_interactions('film', '{"id": 1}', '{"id": 2}')
+    | clear_mark('ann', 'film', '{"id": 1}') | forget_user('ann')
 """
 
 

@@ -69,6 +69,7 @@ def test_peer_31_a_granted_worker_can_do_nothing_else(
         *("get_source", "get_model", "index_of", "estimated_rows", "partitions_of"),
         *("check_ring", "check_token"),
         *("current_user_id", "acts_for_all", "check_user"),
+        *("update_user_embedding", "update_user_embeddings"),
         *("status: SELECT", "queue_health: SELECT", "schema_version: SELECT"),
     }
     with session_of(database, somebody) as conn:

@@ -36,6 +36,9 @@ CALLS = {
     "hybrid_search_note": f"'milk or 7', '{VECTOR}'",
     "hybrid_search_note_some": f"'note', 8, '{VECTOR}'",
     "find_similar_note_some": f"'{VECTOR}', 8",
+    "recommend": "'ann', 'note'",
+    "cache_get": "'ann', 'taste'",
+    "current_user_id": "",
 }
 
 
@@ -72,6 +75,14 @@ def standby() -> Iterator[dict[str, psycopg.Connection]]:
             conn.execute("select evervec.configure_push('http://webhook', p_search => true)")
             drain(conn, 1000)
             conn.execute("select evervec.build_index('note'); analyze note_embedding")
+            # Learned, and done since: on the standby the former counts.
+            conn.execute(
+                "select evervec.record_interaction('ann', 'note', '{\"id\": 3}', 'favorite')"
+            )
+            conn.execute("select evervec.update_user_embedding('ann', 'note')")
+            conn.execute(
+                "select evervec.record_interaction('ann', 'note', '{\"id\": 4}', 'favorite')"
+            )
             with running_standby(own) as copy:
                 url = copy.url(database.name)
                 with (
@@ -82,6 +93,7 @@ def standby() -> Iterator[dict[str, psycopg.Connection]]:
                     reader.execute(f"set session authorization {READER}")
                     # nearest_note inlines, and so sets nothing itself.
                     reader.execute("set hnsw.iterative_scan = strict_order")
+                    reader.execute("set evervec.user_id = 'ann'")
                     yield {"owner": owner, "reader": reader}
 
 
@@ -98,6 +110,9 @@ def test_peer_40_search_on_a_hot_standby(
     wanted = few | {"find_similar_to": 8 if who == "reader" else 10}
     if function.startswith(("find_similar", "similar", "hybrid", "search", "nearest")):
         assert len(found) == wanted.get(function, 9 if who == "reader" else 10)
+    if function == "recommend":
+        assert {row["type"] for row in found} == {"personalized"}
+        assert not {3, 4} & {row["row_key"]["id"] for row in found}
     if who == "reader" and function == "near_duplicates":
         assert len(found) == 36
 

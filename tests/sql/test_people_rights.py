@@ -190,7 +190,8 @@ def test_no_function_does_anything_for_another_user(
                p.proargnames[1:p.pronargs - p.pronargdefaults] as names
           from pg_proc p
           cross join lateral (select has_function_privilege(%s, p.oid, 'execute') as allowed) a
-         where p.pronamespace = 'evervec'::regnamespace and pg_get_function_arguments(p.oid) ~ '\mp_users? text'
+         where p.pronamespace = 'evervec'::regnamespace
+           and pg_get_function_arguments(p.oid) ~ '\mp_users? text'
          order by 1
         """,
         somebody,

@@ -17,6 +17,20 @@ VECTOR = toy_vector("theirs 1003")
 THEIRS = re.compile(r"\b100\d\b|theirs")
 KEYS = "array['{\"id\": 1003}', '{\"id\": 3}']::jsonb[]"
 
+OF_USERS = {
+    "interaction",
+    "row_mark",
+    "user_preference",
+    "recommendation_cache",
+    "analysis_cache",
+    "trend",
+}
+
+PLAN = (
+    "('{}', 'doc', 10, 'personalized', 'default', null, '{{}}', null, null,"
+    " '@other@'::regrole, true)"
+)
+
 # Every function that a tenant who is reader and writer may execute → calls that try to get at the
 # other one's rows, and how many rows each gives (an SQLSTATE: it is refused).
 CASES: dict[str, list[tuple[str, int | str]]] = {
@@ -42,6 +56,7 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     "find_similar_among": [
         (f"('doc', 'above', '{{\"p_id\": 2}}', '{VECTOR}', 100)", 3),
         (f"('doc', 'above', '{{\"p_id\": 1000}}', '{VECTOR}', 100)", 0),
+        (f"('doc', 'above', '{{\"p_id\": 2}}', '{VECTOR}', p_exclude => {KEYS})", 2),
     ],
     "row_keys": [
         ("('doc', false)", 5),
@@ -98,6 +113,39 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     "hybrid_pool": [("('ours', 10, 1, 1, 60, '{}')", 1)],
     "may_search_exactly": [("(1, 10)", 1)],
     "diversify": [(f"(array['{VECTOR}']::vector[], '{{1}}', 'cosine', 1, 0.5)", 1)],
+    # Of a user of ours, and of one of theirs, who like rows 1 and 1003.
+    "recommend": [
+        ("('u-ours', 'doc', 100)", 4),
+        ("('u-ours', 'doc', 100, 'adventurous')", 4),
+        ("('u-ours', 'doc', 100, 'trending')", 0),
+        ("('u-ours', 'doc', 100, 'similar_users')", 0),
+        ("('u-theirs', 'doc', 100)", "VE501"),
+    ],
+    "recommendation_plan": [
+        (PLAN.format("u-ours"), 1),
+        (PLAN.format("u-theirs"), "VE501"),
+    ],
+    "keep_recommendation": [
+        ("('u-theirs', 1, '', null, '{}', '{}', '{}', '{}')", "VE501"),
+    ],
+    "liked_nearby": [
+        ("('u-ours', 'doc', 'default', '{}', 100)", 0),
+        ("('u-theirs', 'doc', 'default', '{}', 100)", "VE501"),
+    ],
+    "record_interaction": [("('u-theirs', 'doc', '{\"id\": 3}', 'view')", "VE501")],
+    "record_interactions": [
+        ('(\'[{"user": "u-theirs", "source": "doc", "type": "search"}]\')', "VE501"),
+    ],
+    "clear_mark": [("('u-theirs', 'doc', '{\"id\": 1003}')", "VE501")],
+    "check_user": [("('u-theirs')", "VE501"), ("('u-ours')", 1)],
+    "current_user_id": [("()", 1)],
+    "acts_for_all": [("()", 1)],
+    "cache_put": [("('u-theirs', 'taste', '1')", "VE501")],
+    "cache_get": [("('u-theirs', 'taste')", "VE501")],
+    "cache_forget": [("('u-theirs')", "VE501")],
+    "open_sources": [("()", 1)],
+    "presence_query": [("(1)", 1)],
+    "sees_row": [("(1, '{\"id\": 1003}')", 1)],
 }
 
 
@@ -131,6 +179,13 @@ def doc(conn: psycopg.Connection, tenants: tuple[str, str]) -> psycopg.Connectio
         "select evervec.put_embeddings('poster', array_agg(jsonb_build_object('id', d.id)),"
         " array_agg(e.embedding)) from doc d join doc_embedding e using (id)"
     )
+    for user, row in (("u-ours", 1), ("u-theirs", 1003)):
+        conn.execute(
+            "select evervec.record_interaction(%s, 'doc', jsonb_build_object('id', %s::integer),"
+            " 'favorite'), evervec.update_user_embedding(%s, 'doc')",
+            [user, row, user],
+        )
+    conn.execute("select evervec.update_trends()")
     for name in tenants:
         for kind in ("reader", "writer"):
             conn.execute("select evervec.grant_access(%s, %s)", [name, kind])
@@ -165,7 +220,7 @@ def test_two_tenants_nothing_crosses(
         session.execute("select * from evervec.search('doc', 'words of theirs')")
     before = all_of_theirs(doc)
     with session_of(database, ours) as session:
-        session.execute("set hnsw.iterative_scan = strict_order")
+        session.execute("set hnsw.iterative_scan = strict_order; set evervec.user_id = 'u-ours'")
         for arguments, expected in CASES[function]:
             call = arguments.replace("@job@", str(job)).replace("@other@", theirs)
             call = call.replace("@kept@", "'{1,1}', '{0,0}'")
@@ -204,7 +259,12 @@ def test_two_tenants_no_view_and_no_table_is_open_to_them(
     )
     assert len(relations) > 25
     with session_of(database, tenants[0]) as session:
+        session.execute("set evervec.user_id = 'u-ours'")
         for relation in relations:
+            # Each user sees what is kept of him, and the trends of rows that he sees.
+            if relation["name"].removeprefix("evervec.") in OF_USERS:
+                assert not THEIRS.search(str(rows(session, f"select * from {relation['name']}")))
+                continue
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 session.execute(f"select * from {relation['name']}".encode())
         for table in ("doc_embedding", "poster_embedding"):

@@ -16,12 +16,16 @@ as $$
          'duplicates_of vector_lookup vectors_lookup'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
-        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user user_inputs update_user_embedding'),
+        ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
+        ('reader', 'function', 'execute',
+         'recommend recommendation_plan keep_recommendation liked_nearby open_sources presence_query sees_row cache_get'),
+        ('reader', 'relation', 'select', 'trend'),
         ('reader', 'relation', 'select', 'interaction row_mark user_preference recommendation_cache analysis_cache'),
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
         ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'cache_put cache_get cache_forget'),
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
@@ -41,7 +45,8 @@ as $$
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
          'maintenance model model_call processing_queue push retry_policy schema_version setting source spending '
          'interaction row_mark user_preference recommendation_cache analysis_cache interaction_type weighting signal preference trend user_relation'),
-        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user add_preference user_inputs update_user_embedding update_user_embeddings'),
+        ('admin', 'function', 'execute', 'current_user_id acts_for_all check_user add_preference update_user_embedding update_user_embeddings'),
+        ('admin', 'function', 'execute', 'update_trends open_sources presence_query sees_row cache_put cache_get cache_forget'),
         ('admin', 'relation', 'update', 'model retry_policy setting interaction_type weighting'),
         ('admin', 'relation', 'insert', 'retry_policy'),
         ('admin', 'relation', 'delete', 'retry_policy')

@@ -1,11 +1,7 @@
 -- result_hash: what the result of a search is known by: the SHA-256 of all that decides it; NULL where none is kept.
 --
--- None is kept where row-level security decides what is found, nor where an answer may be cut (evervec.exact_search), which is said but once,
--- nor where nothing can be written. Under REPEATABLE READ and SERIALIZABLE,
--- to write or even to read what others write would make a search fail that is only a search. The start of the server is in it, because the
--- transactions of another one, where a dump comes from, say nothing here. p_user is the caller's word; who is logged in, and as which role,
--- is not: at worst somebody spoils what he himself gets. The settings are those that decide how far an index is searched.
 -- Locks:  none.
+-- needs: functions/cache/caller_context.sql
 -- needs: functions/control/setting_interval.sql
 create or replace function evervec.result_hash(
     p_source         evervec.source,
@@ -19,22 +15,14 @@ returns bytea
 language plpgsql stable
 set search_path from current
 as $$
+declare
+    v_context jsonb := evervec.caller_context(p_source, p_user);
 begin
-    if current_setting('transaction_read_only')::boolean
-       or current_setting('transaction_isolation') in ('repeatable read', 'serializable')
-       or not coalesce(nullif(current_setting('evervec.exact_search', true), '')::boolean, true)
-       or evervec.setting_interval('search_cache_keep', '24 hours') <= '0'
-       -- There rows may come, and keys change, with their vectors: nothing is stored then.
-       or p_source.storage = 'column' or p_source.foreign_key
-       -- Whose rights a function lends cannot be told from what its caller says.
-       or p_user is distinct from coalesce(nullif(current_setting('role'), 'none'), session_user)
-       or exists (select from pg_class c where c.oid in (p_source.relation, p_source.target) and c.relrowsecurity) then
+    if v_context is null or evervec.setting_interval('search_cache_keep', '24 hours') <= '0' then
         return null;
     end if;
-    return sha256(convert_to(jsonb_build_array(
-        p_source.source_id, pg_postmaster_start_time(), session_user, current_setting('role'), p_user, sha256(vector_send(p_query)),
-        p_limit, p_min_similarity, p_exclude, current_setting('hnsw.ef_search', true), current_setting('hnsw.iterative_scan', true),
-        current_setting('hnsw.max_scan_tuples', true))::text, 'UTF8'));
+    return sha256(convert_to(
+        jsonb_build_array(v_context, sha256(vector_send(p_query)), p_limit, p_min_similarity, p_exclude)::text, 'UTF8'));
 end
 $$;
 

@@ -78,8 +78,10 @@ begin
         case when p_typed then v_columns.names else 'row_key jsonb' end,
         evervec.search_body(
             p_source, v_limit,
-            case when v_plain then format('e.%I %s any ($%s)', p_source.target_key_columns[1], p_source.key_operators[1], v_limit + 2)
-                 else format('%s = any ($%s)', evervec.key_call(p_source, 'e', true), v_limit + 2) end,
+            -- A subquery is hashed, so that many are left out as fast as few; those of an array would be compared one by one.
+            format('%s any (select x.key from unnest($%s) as x (key))',
+                   case when v_plain then format('e.%I %s', p_source.target_key_columns[1], p_source.key_operators[1])
+                        else evervec.key_call(p_source, 'e', true) || ' =' end, v_limit + 2),
             v_join, v_visits,
             case when p_typed then v_columns.found else (
                 select format('evervec.%I(%s)', 'key_' || p_source.name, string_agg(format('n.key_%s::%s', k.ordinality, k.type), ', ' order by k.ordinality))
