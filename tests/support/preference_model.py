@@ -143,7 +143,8 @@ def rounded(weights: Mapping[int, float]) -> dict[int, float]:
 def centre(vectors: Mapping[int, Vector]) -> Vector:
     """The mean of the source's vectors, each of length 1."""
     unit = [v / np.linalg.norm(v) for v in vectors.values() if v.any()]
-    return np.stack(unit).mean(axis=0)
+    mean: Vector = np.stack(unit).mean(axis=0)
+    return mean
 
 
 def prefer(weights: Mapping[int, float], vectors: Mapping[int, Vector]) -> Preference | None:
