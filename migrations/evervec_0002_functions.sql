@@ -55,7 +55,7 @@ as $$
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
-        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark update_user_embedding current_user_id acts_for_all check_user'),
         ('writer', 'function', 'execute', 'cache_put cache_get cache_forget'),
 
         ('worker', 'function', 'execute',
@@ -16003,4 +16003,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'bae28009e6fd16e01d513a60428ed448d3428a6f899916a11110e15e88211501');
+values ('evervec_0002_functions', 'a68035ee7cdb0728303fcc3a6a83163213ae35c79f228b1c1ed5350e7cb906af');
