@@ -826,6 +826,8 @@ create table evervec.user_preference (
     constraint user_preference_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
 );
 create index user_preference_user_id_idx on evervec.user_preference (user_id);
+-- In the row and uncompressed where they fit into a page, as in embedding_cache.
+alter table evervec.user_preference set (toast_tuple_target = 8160);
 comment on table evervec.user_preference is
 $$What users like, as vectors among those of the rows: one a kind of preference and taste. share: of all that is liked; liked: keys of the rows that weigh most.$$;
 comment on column evervec.user_preference.embedding is
@@ -921,4 +923,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '64fef4cea3ebb756efd2d6020c9cced4d7802325780ca81d576befd7ebdd5d45');
+values ('evervec_0001_tables', '6711f057a2f6ccd92ffd12b20a10bba21afe64e3dcc3633569148d068405b282');

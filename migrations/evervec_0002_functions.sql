@@ -5389,7 +5389,7 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_centre     vector := evervec.centre_of(p_source);
+    v_centre     double precision[] := evervec.centre_of(p_source)::real[];
     v_preference evervec.preference;
     v_query      text;
     v_weighed    record;
@@ -5418,7 +5418,7 @@ begin
             $sql$
             with summed as materialized (
                 select t.person, t.taste, t.sample_size as n, vector_norm(t.total) / t.weight as agreement, t.weight, t.length / t.weight as length, t.total,
-                       case when t.balance <> 0 and $7 is not null then t.total - vector_avg(array_prepend(1 / t.balance, $7::real[]::float8[])) end as centred,
+                       case when t.balance <> 0 and $7 is not null then t.total - vector_avg(1 / t.balance || $7) end as centred,
                        array(select k.row_key
                                from unnest(t.row_keys, t.levels) as k (row_key, level)
                               order by k.level, k.row_key
@@ -5563,6 +5563,7 @@ declare
     v_definitions numeric;
     v_chunk       integer;
     v_users       text[];
+    v_last        bigint[];
     v_hashes      bytea[];
     v_gone        text[];
     v_left        bigint := p_limit;
@@ -5580,11 +5581,13 @@ begin
     loop
         exit when v_left <= 0;
         v_definitions := evervec.definitions_hash(v_source);
+        -- Dynamic, because several processes may share what EXECUTE reads.
+        execute 'select array_agg(i.user_id), array_agg(i.last) from (select user_id, max(interaction_id) as last from evervec.interaction '
+                'where source_id = $1 group by user_id) i'
+           into v_users, v_last using v_source.source_id;
         with input as (
-            select i.user_id, max(i.interaction_id) as last, null::numeric as signals
-              from evervec.interaction i
-             where i.source_id = v_source.source_id
-             group by i.user_id
+            select i.user_id, i.last, null::numeric as signals
+              from unnest(v_users, v_last) as i (user_id, last)
             union all
             select s.user_id, null, sum(hash_record_extended(s, 0))
               from evervec.user_signals(v_source, null) s
@@ -15220,4 +15223,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors: 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '9c5e6090a30df690bdd39d07b4bf80dd351a9607e6b5913ffbe36f885318408a');
+values ('evervec_0002_functions', 'c135910075756d85d90203223e8720049a0f883026d0ebc801196c1bd6a1856f');
