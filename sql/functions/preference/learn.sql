@@ -14,7 +14,7 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_centre     vector := evervec.centre_of(p_source);
+    v_centre     double precision[] := evervec.centre_of(p_source)::real[];
     v_preference evervec.preference;
     v_query      text;
     v_weighed    record;
@@ -43,7 +43,7 @@ begin
             $sql$
             with summed as materialized (
                 select t.person, t.taste, t.sample_size as n, vector_norm(t.total) / t.weight as agreement, t.weight, t.length / t.weight as length, t.total,
-                       case when t.balance <> 0 and $7 is not null then t.total - vector_avg(array_prepend(1 / t.balance, $7::real[]::float8[])) end as centred,
+                       case when t.balance <> 0 and $7 is not null then t.total - vector_avg(1 / t.balance || $7) end as centred,
                        array(select k.row_key
                                from unnest(t.row_keys, t.levels) as k (row_key, level)
                               order by k.level, k.row_key

@@ -18,6 +18,7 @@ declare
     v_definitions numeric;
     v_chunk       integer;
     v_users       text[];
+    v_last        bigint[];
     v_hashes      bytea[];
     v_gone        text[];
     v_left        bigint := p_limit;
@@ -35,11 +36,13 @@ begin
     loop
         exit when v_left <= 0;
         v_definitions := evervec.definitions_hash(v_source);
+        -- Dynamic, because several processes may share what EXECUTE reads.
+        execute 'select array_agg(i.user_id), array_agg(i.last) from (select user_id, max(interaction_id) as last from evervec.interaction '
+                'where source_id = $1 group by user_id) i'
+           into v_users, v_last using v_source.source_id;
         with input as (
-            select i.user_id, max(i.interaction_id) as last, null::numeric as signals
-              from evervec.interaction i
-             where i.source_id = v_source.source_id
-             group by i.user_id
+            select i.user_id, i.last, null::numeric as signals
+              from unnest(v_users, v_last) as i (user_id, last)
             union all
             select s.user_id, null, sum(hash_record_extended(s, 0))
               from evervec.user_signals(v_source, null) s
