@@ -932,4 +932,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', 'd0309620f5fac5b06813eabcdd1412ed34f2f577ea745c23d8910f6f9c103fd2');
+values ('evervec_0001_tables', 'fee4b3e28d378cbfd2e88ede9df8e1974a171959547e89b4dc4e0d5c03f720d4');

@@ -55,12 +55,12 @@ as $$
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
-        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark update_user_embedding current_user_id acts_for_all check_user'),
         ('writer', 'function', 'execute', 'cache_put cache_get cache_forget'),
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
-         'get_source get_model index_of estimated_rows partitions_of check_ring check_token'),
+         'get_source get_model index_of estimated_rows archived_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
         ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user update_user_embedding update_user_embeddings'),
 
@@ -69,7 +69,7 @@ as $$
          'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
          'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
-         'index_of index_due estimated_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
+         'archive restore apply_retention index_of index_due estimated_rows archived_rows doctor_budget doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token '
          'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals forget_user'),
         ('admin', 'relation', 'select',
@@ -149,7 +149,7 @@ as $$
                  join evervec.signal g using (source_id)
                 where s.name = p_source)
       from (
-        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'taste', 'taste_of', 'centre', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
+        select unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'archive', 'taste', 'taste_of', 'centre', 'slice', 'orphans', 'sample', 'priority', 'document', 'redocument', 'hybrid_search', 'put', 'remove', 'log_insert', 'log_update',
                             'log_rekey', 'log_delete', 'log_truncate', 'erase_rows', 'erase_row', 'erase_all'])
         union all
         select format(f.form, d.ordinal)
@@ -357,6 +357,26 @@ $$Internal. Drops those of the named policies that the embedding table of a sour
 
 revoke execute on function evervec.drop_policies(evervec.source, text[]) from public;
 
+-- file: functions/access/forget_roles.sql
+-- forget_roles: forgets which rights were given to roles that are gone.
+--
+-- Locks:  what is forgotten.
+create or replace function evervec.forget_roles()
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role) returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_roles() is
+$$Internal. Removes what evervec.access has about roles that are gone; returns how many rows.$$;
+
+revoke execute on function evervec.forget_roles() from public;
+
 -- file: functions/access/missing_rights.sql
 -- missing_rights: what grant_access promised and a role has not.
 --
@@ -388,6 +408,7 @@ revoke execute on function evervec.missing_rights() from public;
 --
 -- track and retrack call it for what they make, and so does a migration that makes functions anew. A role that is gone is forgotten.
 -- Locks:  none that matter; GRANT on functions and relations of evervec and on embedding tables, where a right is missing.
+-- needs: functions/access/forget_roles.sql
 -- needs: functions/access/missing_rights.sql
 create or replace function evervec.renew_access()
 returns integer
@@ -398,7 +419,7 @@ declare
     v_right   record;
     v_renewed integer := 0;
 begin
-    delete from evervec.access a where not exists (select from pg_roles o where o.oid = a.role);
+    perform evervec.forget_roles();
     for v_right in select m.object, m.privilege, m.role from evervec.missing_rights() m
     loop
         execute format('grant %s on %s to %s', v_right.privilege, v_right.object, v_right.role);
@@ -564,6 +585,699 @@ comment on function evervec.unprotect(text) is
 $$Takes the policies of protect off the embedding table of a source, so that who may select from it sees every key and vector; false when there were none. doctor and alerts tell of it while the source's table has row-level security, and retrack protects it again. Locks the embedding table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
 
 revoke execute on function evervec.unprotect(text) from public;
+
+-- file: functions/archive/add_views.sql
+-- add_views: the rows of a source that are archived, and those that are not, as two views.
+--
+-- Not by track: a view names every column of the table, and PostgreSQL then refuses to drop or retype any of them.
+-- Locks:  ACCESS SHARE on the table and its embedding table; ACCESS EXCLUSIVE on former views.
+-- Raises: VE101 unknown source · VE602 a relation of that name exists · 2BP01 something else uses a former view
+create or replace function evervec.add_views(p_source text)
+returns regclass[]
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.discard_views(v_source);
+    return evervec.create_views(v_source);
+end
+$$;
+
+comment on function evervec.add_views(text) is
+$$Makes the views <source>_active and <source>_archived beside the table, of its rows that are not archived and of those that are, and returns their names; called again, it makes them anew, as after ADD COLUMN. Whoever reads them needs SELECT on them, on the table and on its embedding table, and sees there what he sees in the table. They name all of its columns: before one is dropped or retyped, suspend takes them away, and retrack brings them back. Raises VE101, VE602, 2BP01.$$;
+
+revoke execute on function evervec.add_views(text) from public;
+
+-- file: functions/archive/apply_retention.sql
+-- apply_retention: archives what has settled, a slice of each source that has a retention.
+--
+-- A source whose retention fails is told by doctor and alerts, and keeps none of the others from theirs.
+-- Locks:  those of archive.
+-- Raises: VE601 bad limit
+create or replace function evervec.apply_retention(p_limit integer default 10000)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source   evervec.source;
+    v_archived bigint := 0;
+begin
+    perform evervec.check_slice(p_limit);
+    for v_source in
+        select * from evervec.source s where s.retention is not null and s.state <> 'suspended' order by s.source_id
+    loop
+        begin
+            v_archived := v_archived + evervec.drop_vectors(v_source, p_limit);
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                update evervec.source s set last_error = sqlerrm where s.source_id = v_source.source_id;
+        end;
+    end loop;
+    return v_archived;
+end
+$$;
+
+comment on function evervec.apply_retention(integer) is
+$$Archives rows of every source that has a retention (see track), as archive does, up to p_limit (default 10,000) of each, and returns how many. Maintenance runs it every 10 minutes; call it until 0 to have all done now. Raises VE601.$$;
+
+revoke execute on function evervec.apply_retention(integer) from public;
+
+-- file: functions/archive/archive.sql
+-- archive: drops the vectors of settled rows, a slice of them; they are still found by their words.
+--
+-- Locks:  the rows of the embedding table, SKIP LOCKED; in column storage those of the table itself: who writes one of these rows waits to the
+--         end of the transaction.
+-- Raises: VE101 unknown source · VE103 unknown column · VE104 p_where is no condition over the row · VE110 not permitted ·
+--         VE213 row-level security applies to the caller · VE601 neither an age nor a condition, or a bad age, column or limit
+create or replace function evervec.archive(
+    p_source     text,
+    p_older_than interval default null,
+    p_where      text default null,
+    p_column     text default null,
+    p_limit      integer default 10000
+)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.check_sees_all(v_source);
+    perform evervec.check_slice(p_limit);
+    if p_where is not null then
+        perform evervec.check_owns(v_source, 'p_where');
+    end if;
+    if num_nonnulls(p_older_than, p_where, p_column) > 0 then
+        v_source := evervec.with_retention(
+            v_source, jsonb_strip_nulls(jsonb_build_object('older_than', p_older_than::text, 'column', p_column, 'where', p_where)));
+    elsif v_source.retention is null then
+        raise exception using
+            errcode = 'VE601',
+            message = format('which rows of "%s" are settled was not told', p_source),
+            detail  = 'There is neither p_older_than nor p_where, and the source has no retention.',
+            hint    = 'Give one of them, or p_where => ''true'' to archive every row.';
+    end if;
+    return evervec.drop_vectors(v_source, p_limit);
+end
+$$;
+
+comment on function evervec.archive(text, interval, text, text, integer) is
+$$Archives settled rows of a source: drops their vectors, up to p_limit (default 10,000), and returns how many those were; call it until 0. Searches by vectors do not find an archived row, those by words (p_text_search) do; coverage and reconcile know that nothing is missing. Once its text changes it is embedded again, and so is what restore names. p_older_than: rows older than that, by p_column, a date or timestamp (without time zone: UTC); default: by when the vector was stored. p_where: a condition over the row, for those who have the rights of the table's owner. With neither: by the source's retention (see track). Raises VE101, VE103, VE104, VE110, VE213, VE601.$$;
+
+revoke execute on function evervec.archive(text, interval, text, text, integer) from public;
+
+-- file: functions/queue/estimated_rows.sql
+-- estimated_rows: about how many rows a table has, partitions included, without reading it.
+--
+-- As the planner estimates it: the rows a page at the last ANALYZE or VACUUM, or as many as are likely by the types of the columns, on as
+-- many pages as there are now. Without EXPLAIN: planning runs functions that the table's owner has put into its indexes, constraints and
+-- policies, with the rights of whoever asks.
+-- Locks:  none.
+create or replace function evervec.estimated_rows(p_relation regclass)
+returns bigint
+language sql stable
+set search_path from current
+as $$
+    select sum(case when t.relkind = 'p' then 0
+                    when t.relkind = 'f' then greatest(t.reltuples, 0)
+                    when t.reltuples >= 0 and t.relpages > 0 then round(t.pages * t.reltuples::numeric / t.relpages)
+                    else t.pages * greatest((current_setting('block_size')::integer - 24) / (28 + w.bytes), 1) end)::bigint
+      from (
+        select c.oid, c.relkind, c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer as pages
+          from (select p_relation::oid union select p.relid from pg_partition_tree(p_relation) p) as r (relation)
+          join pg_class c on c.oid = r.relation
+      ) t
+      cross join lateral (
+        select coalesce(sum(case when a.attlen > 0 then a.attlen else 32 end), 0) as bytes
+          from pg_attribute a
+         where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+      ) w
+$$;
+
+comment on function evervec.estimated_rows(regclass) is
+$$Internal. Estimated number of rows of a table; NULL when it does not exist.$$;
+
+revoke execute on function evervec.estimated_rows(regclass) from public;
+
+-- file: functions/archive/archived_rows.sql
+-- archived_rows: about how many rows of a source are archived, by the planner's statistics, without reading any.
+--
+-- With the rights of evervec's owner, to whom PostgreSQL shows the statistics.
+-- Locks:  none.
+-- needs: functions/queue/estimated_rows.sql
+create or replace function evervec.archived_rows(p_source evervec.source)
+returns bigint
+language sql stable security definer
+set search_path from current
+as $$
+    select round(evervec.estimated_rows(p_source.target) * coalesce((
+        select case p_source.storage
+                   when 'column' then s.most_common_freqs[array_position(s.most_common_vals::text::text[], 'archived')]
+                   else s.null_frac end
+          from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+          join pg_stats s on s.schemaname = n.nspname and s.tablename = c.relname
+         where c.oid = p_source.target
+           and s.attname = case p_source.storage when 'column' then p_source.model_column else p_source.vector_column end
+         order by s.inherited desc
+         limit 1), 0))::bigint
+$$;
+
+comment on function evervec.archived_rows(evervec.source) is
+$$Internal. Estimated number of archived rows of a source, as of the last ANALYZE; NULL when its embedding table does not exist.$$;
+
+revoke execute on function evervec.archived_rows(evervec.source) from public;
+
+-- file: functions/archive/check_owns.sql
+-- check_owns: refuses SQL of a caller who has not the rights with which it would run: those of the owner of the source's table.
+--
+-- Asked by functions that run with other rights than their caller's: who that is, is the role that the session has set, or else its user.
+-- Locks:  none.
+-- Raises: VE110 not permitted
+create or replace function evervec.check_owns(p_source evervec.source, p_parameter text)
+returns void
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    v_owner  regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+begin
+    if not pg_has_role(v_caller, v_owner, 'usage') then
+        raise exception using
+            errcode = 'VE110',
+            message = format('%s is not for %I to give', p_parameter, v_caller),
+            detail  = format('It is SQL that runs with the rights of %s, to whom %s belongs.', v_owner, p_source.relation_name),
+            hint    = format('Call it as a member of %s, or leave %s out.', v_owner, p_parameter);
+    end if;
+end
+$$;
+
+comment on function evervec.check_owns(evervec.source, text) is
+$$Internal. Raises VE110 where the session's role has not the rights of the owner of the source's table; p_parameter: what it gave.$$;
+
+revoke execute on function evervec.check_owns(evervec.source, text) from public;
+
+-- file: functions/archive/check_slice.sql
+-- check_slice: refuses a number of rows with which a caller who repeats until 0 would stop at once.
+--
+-- Locks:  none.
+-- Raises: VE601 not 1 or more
+create or replace function evervec.check_slice(p_limit bigint)
+returns void
+language plpgsql immutable
+set search_path from current
+as $$
+begin
+    if coalesce(p_limit < 1, true) then
+        raise exception using
+            errcode = 'VE601', message = 'a slice has 1 row or more',
+            detail  = format('p_limit is %s.', coalesce(p_limit::text, 'NULL')),
+            hint    = 'Leave it out for its default, and call again until 0.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_slice(bigint) is
+$$Internal. Raises VE601 where p_limit is NULL or less than 1.$$;
+
+revoke execute on function evervec.check_slice(bigint) from public;
+
+-- file: functions/track/fragments.sql
+-- fragments: the pieces of SQL that several generated functions of a source share.
+--
+-- relation    its table; plain inheritance is left out: children of a table are tables of their own
+-- content     the text of row s; NULL when it has none
+-- stored_hash, stored_model   of the vector e, NULL when there is none
+-- archived    whether e is an archived row: one that keeps its place, its hash and its words, but has no vector. Of evervec's own table that is
+--             a row without one, except that restore gives it a model_id of 0, so that it is embedded again. In a user's table, where NULL means
+--             "embed again", the column of the model says so.
+-- Locks:  none.
+create or replace function evervec.fragments(
+    p_source         evervec.source,
+    out relation     text,
+    out target       text,
+    out content      text,
+    out stored_hash  text,
+    out stored_model text,
+    out archived     text
+)
+language sql stable
+set search_path from current
+as $$
+    select case when p_source.relation_kind = 'p' then '' else 'only ' end || evervec.qualified_name(p_source.relation),
+           evervec.qualified_name(p_source.target),
+           format(E'(select case when r.content collate "default" ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
+           case p_source.storage
+               when 'column' then format('case when e.%1$I is not null then coalesce(e.%2$I, ''''::bytea) when e.%3$I = ''archived'' then e.%2$I end',
+                                         p_source.vector_column, p_source.hash_column, p_source.model_column)
+               when 'manual' then 'e.content_hash'
+               else 'e.content_hash' end,
+           case p_source.storage
+               when 'column' then (
+                    select format('case when e.%1$I = %2$L %3$s or e.%4$I is null and e.%1$I = ''archived'' then %5$s end', p_source.model_column, m.name,
+                                  case when p_source.version_column is not null
+                                       then format('and e.%I = %s', p_source.version_column, p_source.version) end,
+                                  p_source.vector_column, m.model_id)
+                      from evervec.model m where m.model_id = p_source.model_id)
+               else 'e.model_id' end,
+           case p_source.storage
+               when 'column' then format('(e.%I is null and e.%I is not null and coalesce(e.%I = ''archived'', false))',
+                                         p_source.vector_column, p_source.hash_column, p_source.model_column)
+               else format('(e.%I is null and coalesce(e.model_id, 0) <> 0)', p_source.vector_column) end
+$$;
+
+comment on function evervec.fragments(evervec.source) is
+$$Internal. SQL fragments for the generated functions of a source: its table, its vectors' table, the text of row s, hash and model of vector e, and whether e is an archived row.$$;
+
+revoke execute on function evervec.fragments(evervec.source) from public;
+
+-- file: functions/archive/create_archive_function.sql
+-- create_archive_function: archive_<source>(condition over s, condition over e, limit, restore), which drops vectors of settled rows, or has archived ones embedded again.
+--
+-- An archived row of evervec's own table keeps its place there, with the hash and the words of its text, so that it is still found by words; no
+-- index of vectors has it. How it is marked in a user's table, see fragments. The time of its vector stays as it was.
+-- With the rights of the table's owner, for it is that role's SQL; nobody but evervec's owner may execute it.
+-- Locks:  the rows of the embedding table FOR UPDATE SKIP LOCKED; in column storage those of the table itself, FOR NO KEY UPDATE SKIP LOCKED.
+-- needs: functions/track/fragments.sql
+create or replace function evervec.create_archive_function(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_sql    record;
+    v_column boolean := p_source.storage = 'column';
+begin
+    select * into v_sql from evervec.fragments(p_source);
+    perform evervec.create_row_function(
+        p_source, 'archive', 'p_row text, p_vector text, p_limit bigint, p_restore boolean', 'setof jsonb', false,
+        format(
+            $body$
+        declare
+            v_former text := current_setting('evervec.bypass', true);
+        begin
+            -- Triggers of ours on a user's table must not take this for a change.
+            perform set_config('evervec.bypass', 'on', true);
+            return query execute
+                'with found as materialized (
+                    select %1$s
+                      from (select s.*, s.tableoid as "evervec partition", s.ctid as "evervec address" from ' || %2$L || ' s where ' || $1 || ') s
+                      ' || %10$L || '
+                     where ' || case when $4 then %3$L else %4$L end || ' and ' || $2 || '
+                     limit $1
+                       for %5$s skip locked
+                )
+                update ' || %6$L || ' d
+                   set ' || case when $4 then %7$L else %8$L end || '
+                  from found f
+                 where d.tableoid = f.partition and d.ctid = f.address
+                returning ' || %9$L
+            using $3;
+            perform set_config('evervec.bypass', coalesce(v_former, ''), true);
+        end
+            $body$,
+            case when v_column then 's."evervec partition" as partition, s."evervec address" as address'
+                 else 'e.tableoid as partition, e.ctid as address' end,
+            v_sql.relation,
+            v_sql.archived, format('e.%I is not null', p_source.vector_column),
+            case when v_column then 'no key update of s' else 'update of e' end,
+            case when v_column then v_sql.relation else v_sql.target end,
+            case when v_column then format('%I = null, %I = null', p_source.hash_column, p_source.model_column) else 'model_id = 0' end,
+            format('%I = null', p_source.vector_column) || case when v_column then format(', %I = %L', p_source.model_column, 'archived') else '' end,
+            evervec.key_call(p_source, 'd', not v_column),
+            case when v_column then 'cross join lateral (select s.*) e'
+                 else format('join %s e on %s', v_sql.target, evervec.key_match(p_source, 'e', true, 's', false)) end));
+end
+$$;
+
+comment on function evervec.create_archive_function(evervec.source) is
+$$Internal. Creates or replaces archive_<source>.$$;
+
+revoke execute on function evervec.create_archive_function(evervec.source) from public;
+
+-- file: functions/archive/create_views.sql
+-- create_views: <source>_active and <source>_archived, beside the table and owned by the same role.
+--
+-- As the caller sees the rows: policies and privileges of the table, and of the vectors' table, hold.
+-- Locks:  ACCESS SHARE on both tables.
+-- Raises: VE602 a relation of that name exists
+create or replace function evervec.create_views(p_source evervec.source)
+returns regclass[]
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_schema   name := (select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = p_source.relation);
+    v_owner    regrole := (select c.relowner from pg_class c where c.oid = p_source.relation);
+    v_sql      record;
+    v_archived text;
+    v_view     record;
+    v_views    regclass[] := array[]::regclass[];
+begin
+    select * into v_sql from evervec.fragments(p_source);
+    v_archived := format('exists (select from %s e where %s)',
+                         case p_source.storage when 'column' then '(select s.*)' else v_sql.target end,
+                         concat_ws(' and ', case when p_source.storage <> 'column' then evervec.key_match(p_source, 'e', true, 's', false) end,
+                                   v_sql.archived));
+    for v_view in
+        select format('%I.%I', v_schema, p_source.name || '_' || v.suffix) as name, v.condition, v.meaning
+          from (values ('active', 'not ' || v_archived, 'that are not archived'),
+                       ('archived', v_archived, 'that are archived')) as v (suffix, condition, meaning)
+    loop
+        if to_regclass(v_view.name) is not null then
+            raise exception using
+                errcode = 'VE602',
+                message = format('relation %s exists already', v_view.name),
+                detail  = format('The view of the rows of "%s" %s would have that name.', p_source.name, v_view.meaning),
+                hint    = 'Rename or drop that relation.';
+        end if;
+        execute format('create view %s with (security_invoker) as select s.* from %s s where %s', v_view.name, v_sql.relation, v_view.condition);
+        execute format('comment on view %s is %L', v_view.name,
+                       format('Rows of %s %s; made by evervec.add_views.', p_source.relation, v_view.meaning));
+        if v_owner <> current_user::regrole then
+            execute format('alter view %s owner to %s', v_view.name, v_owner);
+        end if;
+        v_views := v_views || v_view.name::regclass;
+    end loop;
+    update evervec.source s set views = v_views where s.source_id = p_source.source_id;
+    return v_views;
+end
+$$;
+
+comment on function evervec.create_views(evervec.source) is
+$$Internal. Creates the views <source>_active and <source>_archived and returns them. Raises VE602.$$;
+
+revoke execute on function evervec.create_views(evervec.source) from public;
+
+-- file: functions/archive/discard_views.sql
+-- discard_views: drops the views that add_views made, where they still are, and remembers that there were some.
+--
+-- Locks:  ACCESS EXCLUSIVE on the views.
+-- Raises: 2BP01 something else, such as a view of a user's, uses one of them
+create or replace function evervec.discard_views(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_view regclass;
+begin
+    for v_view in select c.oid from pg_class c where c.oid = any (p_source.views) and c.relkind = 'v' loop
+        execute format('drop view %s', evervec.qualified_name(v_view));
+    end loop;
+    update evervec.source s set views = '{}' where s.source_id = p_source.source_id and s.views is not null;
+end
+$$;
+
+comment on function evervec.discard_views(evervec.source) is
+$$Internal. Drops the views of a source; retrack makes them again. Raises 2BP01.$$;
+
+revoke execute on function evervec.discard_views(evervec.source) from public;
+
+-- file: functions/archive/drop_vectors.sql
+-- drop_vectors: archives a slice of the rows that the source's retention calls settled.
+--
+-- What was kept of searches and recommendations may hold them: it is not used any more.
+-- Locks:  those of archive_<source>, see create_archive_function.
+create or replace function evervec.drop_vectors(p_source evervec.source, p_limit bigint)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_settled  record;
+    v_archived bigint;
+begin
+    select * into v_settled from evervec.settled_condition(p_source);
+    execute format('select count(*) from evervec.%I($1, $2, $3, false)', 'archive_' || p_source.name)
+    into v_archived
+    using v_settled.of_row, v_settled.of_vector, p_limit;
+    if v_archived > 0 then
+        perform evervec.note_change(p_source.source_id);
+    end if;
+    return v_archived;
+end
+$$;
+
+comment on function evervec.drop_vectors(evervec.source, bigint) is
+$$Internal. Drops the vectors of up to p_limit rows that are settled by the source's retention; returns how many.$$;
+
+revoke execute on function evervec.drop_vectors(evervec.source, bigint) from public;
+
+-- file: functions/archive/drop_views.sql
+-- drop_views: takes back what add_views made.
+--
+-- Locks:  ACCESS EXCLUSIVE on the views.
+-- Raises: VE101 unknown source · 2BP01 something else uses a view
+create or replace function evervec.drop_views(p_source text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    perform evervec.discard_views(v_source);
+    update evervec.source s set views = null where s.source_id = v_source.source_id;
+end
+$$;
+
+comment on function evervec.drop_views(text) is
+$$Drops the views that add_views made. Raises VE101, 2BP01.$$;
+
+revoke execute on function evervec.drop_views(text) from public;
+
+-- file: functions/archive/restore.sql
+-- restore: queues archived rows to be embedded again, a slice of them.
+--
+-- The row is marked as well: whatever becomes of its job, a backfill or reconcile finds it. Its words stay meanwhile.
+-- Locks:  those of archive; rows of processing_queue in (source_id, task_type, row_key) order.
+-- Raises: VE101 unknown source · VE104 p_where is no condition over the row · VE110 not permitted · VE111 a manual source ·
+--         VE213 row-level security applies to the caller · VE601 bad limit
+create or replace function evervec.restore(
+    p_source text,
+    p_where  text default null,
+    p_limit  integer default 10000
+)
+returns bigint
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+    v_keys   jsonb[];
+begin
+    perform evervec.check_sees_all(v_source);
+    perform evervec.check_option(format('the storage of "%s", to restore rows,', v_source.name), v_source.storage, array['table', 'column']);
+    perform evervec.check_slice(p_limit);
+    if p_where is not null then
+        perform evervec.check_owns(v_source, 'p_where');
+        perform evervec.analyse_sql(v_source.relation, 'p_where', format(E'(%s\n) is true', p_where));
+    end if;
+    execute format('select array_agg(k) from evervec.%I($1, ''true'', $2, true) k', 'archive_' || v_source.name)
+    into v_keys
+    using case when p_where is null then 'true' else evervec.over_row(v_source.relation, p_where) end, p_limit::bigint;
+    if v_keys is null then
+        return 0;
+    end if;
+    perform evervec.queue_rows(
+        v_source, v_keys, array_fill(0::bigint, array[cardinality(v_keys)]), array_fill(8::smallint, array[cardinality(v_keys)]),
+        array_fill(jsonb_build_object('operation', 'restore', 'triggered_by', 'restore', 'triggered_at', now()), array[cardinality(v_keys)]));
+    return cardinality(v_keys);
+end
+$$;
+
+comment on function evervec.restore(text, text, integer) is
+$$Queues archived rows of a source to be embedded again, up to p_limit (default 10,000), at priority 8, and returns how many; call it until 0. Texts that the cache has are not paid for again. p_where: a condition over the row, for those who have the rights of the table's owner; default: all that are archived. What the source's retention still calls settled is archived again in its turn: change that first (see retrack). Raises VE101, VE104, VE110, VE111, VE213, VE601.$$;
+
+revoke execute on function evervec.restore(text, text, integer) from public;
+
+-- file: functions/archive/retention_columns.sql
+-- retention_columns: the columns that a source's retention reads.
+--
+-- Locks:  those of analyse_sql.
+-- Raises: VE104, VE110 as analyse_sql
+create or replace function evervec.retention_columns(p_source evervec.source)
+returns text[]
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_where   text := p_source.retention ->> 'where';
+    v_columns text[] := array_remove(array[p_source.retention ->> 'column'], null);
+begin
+    if v_where is not null then
+        v_columns := v_columns || (select a.columns from evervec.analyse_sql(p_source.relation, 'where', format(E'(%s\n) is true', v_where)) a);
+    end if;
+    return v_columns;
+end
+$$;
+
+comment on function evervec.retention_columns(evervec.source) is
+$$Internal. Columns whose changes may unsettle a row of the source; {} without a retention. Raises VE104, VE110.$$;
+
+revoke execute on function evervec.retention_columns(evervec.source) from public;
+
+-- file: functions/track/over_row.sql
+-- over_row: an SQL expression of a user's, which calls the row by its table's name, as an expression over row s.
+--
+-- Locks:  none.
+create or replace function evervec.over_row(p_relation regclass, p_sql text)
+returns text
+language sql stable
+set search_path from current
+as $$
+    select format(E'(select (%s\n) from (select s.*) as %I)', p_sql, c.relname)
+      from pg_class c
+     where c.oid = p_relation
+$$;
+
+comment on function evervec.over_row(regclass, text) is
+$$Internal. A user's SQL expression wrapped so that it can stand where the row is called s.$$;
+
+revoke execute on function evervec.over_row(regclass, text) from public;
+
+-- file: functions/archive/settled_condition.sql
+-- settled_condition: a source's retention as SQL: a condition over its row s, and one over that row's vector e.
+--
+-- Two, so that a user's SQL never stands where e can be seen, whose columns it might take for its own once one of its own is renamed.
+-- Locks:  none.
+-- needs: functions/track/over_row.sql
+create or replace function evervec.settled_condition(
+    p_source      evervec.source,
+    out of_row    text,
+    out of_vector text
+)
+language sql stable
+set search_path from current
+as $$
+    select coalesce(nullif(concat_ws(' and ',
+               case when p_source.retention ? 'column' then
+                   format('s.%I < now() - interval %L', p_source.retention ->> 'column', p_source.retention ->> 'older_than') end,
+               case when p_source.retention ? 'where' then evervec.over_row(p_source.relation, p_source.retention ->> 'where') end), ''), 'true'),
+           case when p_source.retention ? 'older_than' and not p_source.retention ? 'column' then
+               format('e.%I < now() - interval %L', p_source.time_column, p_source.retention ->> 'older_than') else 'true' end
+$$;
+
+comment on function evervec.settled_condition(evervec.source) is
+$$Internal. SQL conditions that together say, by the source's retention, that a row is settled: one over the row s, one over its vector e.$$;
+
+revoke execute on function evervec.settled_condition(evervec.source) from public;
+
+-- file: functions/track/base_type.sql
+-- base_type: the type below a domain, or below a domain over domains.
+--
+-- Locks:  none.
+create or replace function evervec.base_type(p_type oid)
+returns oid
+language sql stable
+set search_path from current
+as $$
+    with recursive up (type, depth) as (
+        select p_type, 0
+        union all
+        select t.typbasetype, up.depth + 1
+          from up
+          join pg_type t on t.oid = up.type and t.typtype = 'd'
+    )
+    select up.type from up order by up.depth desc limit 1
+$$;
+
+comment on function evervec.base_type(oid) is
+$$Internal. The type below a domain; the type itself when it is none.$$;
+
+revoke execute on function evervec.base_type(oid) from public;
+
+-- file: functions/archive/with_retention.sql
+-- with_retention: a source with what p_retention says about which of its rows are settled, and may be archived.
+--
+-- NULL keeps what it has, {} is none.
+-- Locks:  those of analyse_sql.
+-- Raises: VE103 unknown column · VE104 where is no condition over the row · VE110 unsafe SQL · VE601 not a retention
+-- needs: functions/track/base_type.sql
+create or replace function evervec.with_retention(p_source evervec.source, p_retention jsonb)
+returns evervec.source
+language plpgsql
+set search_path from current
+as $$
+declare
+    c_hint   constant text := 'Give older_than (an interval above 0), where (a condition over the row) or both, and with older_than perhaps column, from which it counts: '
+                              '{"older_than": "90 days", "column": "closed_at", "where": "status = ''closed''"}.';
+    c_times  constant oid[] := array['date', 'timestamp', 'timestamptz']::regtype[]::oid[];
+    v_column text := p_retention ->> 'column';
+    v_wrong  text;
+    v_age    interval;
+    v_type   oid;
+begin
+    if p_retention is null then
+        return p_source;
+    elsif p_retention = '{}' then
+        p_source.retention := null;
+        return p_source;
+    elsif jsonb_typeof(p_retention) <> 'object' then
+        v_wrong := format('It is %s, not an object.', left(p_retention::text, 100));
+    else
+        select format('Its member "%s" is %s.', m.key, left(m.value::text, 100)) into v_wrong
+          from jsonb_each(p_retention) m
+         where m.key not in ('older_than', 'column', 'where') or jsonb_typeof(m.value) <> 'string' or m.value #>> '{}' !~ '\S'
+         order by m.key
+         limit 1;
+    end if;
+    if v_wrong is null and not p_retention ?| array['older_than', 'where'] then
+        v_wrong := 'There is neither an older_than nor a where.';
+    elsif v_wrong is null and v_column is not null and not p_retention ? 'older_than' then
+        v_wrong := 'There is a column, but no older_than to count from it.';
+    elsif v_wrong is null and p_retention ? 'older_than' then
+        begin
+            v_age := (p_retention ->> 'older_than')::interval;
+        exception when data_exception then
+            null;
+        end;
+        if (v_age > interval '0' and isfinite(v_age)) is not true then
+            v_wrong := format('older_than is %L.', p_retention ->> 'older_than');
+        end if;
+    end if;
+    if v_wrong is null and v_column is not null then
+        select evervec.base_type(a.atttypid) into v_type
+          from pg_attribute a
+         where a.attrelid = p_source.relation and a.attname = v_column and a.attnum > 0 and not a.attisdropped;
+        if not found then
+            raise exception using
+                errcode = 'VE103',
+                message = format('column "%s" of %s does not exist', v_column, p_source.relation),
+                detail  = format('Columns that older_than could count from: %s.', coalesce((
+                    select string_agg(a.attname, ', ' order by a.attnum)
+                      from pg_attribute a
+                     where a.attrelid = p_source.relation and a.attnum > 0 and not a.attisdropped and evervec.base_type(a.atttypid) = any (c_times)), 'none')),
+                hint    = 'Names are case-sensitive and written without quotes. Without a column, it counts from when the vector was stored.';
+        elsif v_type <> all (c_times) then
+            v_wrong := format('Column "%s" has type %s, and is neither a date nor a timestamp.', v_column, format_type(v_type, null));
+        end if;
+    end if;
+    if v_wrong is not null then
+        raise exception using
+            errcode = 'VE601',
+            message = format('that does not tell which rows of "%s" are settled', p_source.name),
+            detail  = v_wrong,
+            hint    = c_hint;
+    end if;
+    p_source.retention := p_retention;
+    perform evervec.retention_columns(p_source);
+    return p_source;
+end
+$$;
+
+comment on function evervec.with_retention(evervec.source, jsonb) is
+$$Internal. The source with retention set; NULL keeps what it has, {} is none. Raises VE103, VE104, VE110, VE601.$$;
+
+revoke execute on function evervec.with_retention(evervec.source, jsonb) from public;
 
 -- file: functions/auth/hmac_sha256.sql
 -- hmac_sha256: HMAC-SHA256 (RFC 2104) of nothing but pg_catalog's sha256, so that no extension is needed.
@@ -843,6 +1557,55 @@ comment on function evervec.forget_secrets() is
 $$Internal. Removes the secrets whose time is over, from the vault too; returns how many.$$;
 
 revoke execute on function evervec.forget_secrets() from public;
+
+-- file: functions/control/setting_interval.sql
+-- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
+--
+-- Locks:  none.
+create or replace function evervec.setting_interval(p_name text, p_default interval)
+returns interval
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
+exception when data_exception then
+    return p_default;
+end
+$$;
+
+comment on function evervec.setting_interval(text, interval) is
+$$Internal. An interval from evervec.setting, or the default.$$;
+
+revoke execute on function evervec.setting_interval(text, interval) from public;
+
+-- file: functions/auth/forget_tokens.sql
+-- forget_tokens: removes tokens that were revoked, or expired, longer ago than the setting token_keep.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.forget_tokens(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.api_token d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.api_token o
+             where least(o.revoked_at, o.expires_at) < (select now() - evervec.setting_interval('token_keep', '90 days'))
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_tokens(integer) is
+$$Internal. Removes up to p_limit tokens that ended long ago; returns how many.$$;
+
+revoke execute on function evervec.forget_tokens(integer) from public;
 
 -- file: functions/auth/keep_secret.sql
 -- keep_secret: puts a secret in the place of the one of its name, which stays good for the overlap.
@@ -1160,27 +1923,6 @@ $$Internal. Caller, source and settings of a search, as JSON; NULL where its res
 
 revoke execute on function evervec.caller_context(evervec.source, name) from public;
 
--- file: functions/control/setting_interval.sql
--- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
---
--- Locks:  none.
-create or replace function evervec.setting_interval(p_name text, p_default interval)
-returns interval
-language plpgsql stable
-set search_path from current
-as $$
-begin
-    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
-exception when data_exception then
-    return p_default;
-end
-$$;
-
-comment on function evervec.setting_interval(text, interval) is
-$$Internal. An interval from evervec.setting, or the default.$$;
-
-revoke execute on function evervec.setting_interval(text, interval) from public;
-
 -- file: functions/cache/fill_cache.sql
 -- fill_cache: keeps the vectors of leased jobs for the next time that one of these texts comes.
 --
@@ -1228,7 +1970,7 @@ as $$
          where c.ctid = any (array(
             select o.ctid
               from evervec.embedding_cache o
-             where o.used_at < now() - evervec.setting_interval('cache_keep', '30 days')
+             where o.used_at < (select now() - evervec.setting_interval('cache_keep', '30 days'))
              limit p_limit
                for update skip locked))
         returning 1
@@ -1281,7 +2023,7 @@ as $$
          where c.ctid = any (array(
             select o.ctid
               from evervec.query_cache o
-             where o.created_at <= now() - evervec.setting_interval('query_cache_keep', '24 hours')
+             where o.created_at <= (select now() - evervec.setting_interval('query_cache_keep', '24 hours'))
                 or o.ctid in (
                     select n.ctid from evervec.query_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
              limit p_limit
@@ -1318,7 +2060,7 @@ as $$
          where d.ctid = any (array(
             select o.ctid
               from evervec.search_cache o
-             where o.created_at <= now() - evervec.setting_interval('search_cache_keep', '24 hours')
+             where o.created_at <= (select now() - evervec.setting_interval('search_cache_keep', '24 hours'))
                 or o.ctid in (
                     select n.ctid from evervec.search_cache n order by n.created_at limit (select least(s.entries, p_limit) from surplus s))
                 or exists (
@@ -1775,6 +2517,7 @@ as $$
         'p_return_columns => ' || quote_literal(nullif(p_source.return_columns, '{}')),
         'p_text_search => ' || quote_literal(p_source.text_search),
         case when p_source.text_search is not null then 'p_bm25 => ' || nullif(p_source.bm25, evervec.bm25_schema() is not null) end,
+        'p_retention => ' || quote_literal(p_source.retention),
         case when p_source.storage = 'column' then 'p_storage_columns => ' || quote_literal(jsonb_strip_nulls(jsonb_build_object(
             'embedding', p_source.vector_column, 'model', p_source.model_column, 'version', p_source.version_column,
             'hash', p_source.hash_column, 'time', p_source.time_column))) end,
@@ -1995,39 +2738,6 @@ $$Internal. Column of the index of a source that is missing or invalid, that ind
 
 revoke execute on function evervec.wanted_index(evervec.source) from public;
 
--- file: functions/queue/estimated_rows.sql
--- estimated_rows: about how many rows a table has, partitions included, without reading it.
---
--- As the planner estimates it: the rows a page at the last ANALYZE or VACUUM, or as many as are likely by the types of the columns, on as
--- many pages as there are now. Without EXPLAIN: planning runs functions that the table's owner has put into its indexes, constraints and
--- policies, with the rights of whoever asks.
--- Locks:  none.
-create or replace function evervec.estimated_rows(p_relation regclass)
-returns bigint
-language sql stable
-set search_path from current
-as $$
-    select sum(case when t.relkind = 'p' then 0
-                    when t.relkind = 'f' then greatest(t.reltuples, 0)
-                    when t.reltuples >= 0 and t.relpages > 0 then round(t.pages * t.reltuples::numeric / t.relpages)
-                    else t.pages * greatest((current_setting('block_size')::integer - 24) / (28 + w.bytes), 1) end)::bigint
-      from (
-        select c.oid, c.relkind, c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer as pages
-          from (select p_relation::oid union select p.relid from pg_partition_tree(p_relation) p) as r (relation)
-          join pg_class c on c.oid = r.relation
-      ) t
-      cross join lateral (
-        select coalesce(sum(case when a.attlen > 0 then a.attlen else 32 end), 0) as bytes
-          from pg_attribute a
-         where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
-      ) w
-$$;
-
-comment on function evervec.estimated_rows(regclass) is
-$$Internal. Estimated number of rows of a table; NULL when it does not exist.$$;
-
-revoke execute on function evervec.estimated_rows(regclass) from public;
-
 -- file: functions/control/doctor_index.sql
 -- doctor_index: finding: an index that is missing although there is much to search, or that a killed build left invalid.
 --
@@ -2102,30 +2812,6 @@ comment on function evervec.attribute_numbers(regclass, text[]) is
 $$Internal. attnums of columns, in their order.$$;
 
 revoke execute on function evervec.attribute_numbers(regclass, text[]) from public;
-
--- file: functions/track/base_type.sql
--- base_type: the type below a domain, or below a domain over domains.
---
--- Locks:  none.
-create or replace function evervec.base_type(p_type oid)
-returns oid
-language sql stable
-set search_path from current
-as $$
-    with recursive up (type, depth) as (
-        select p_type, 0
-        union all
-        select t.typbasetype, up.depth + 1
-          from up
-          join pg_type t on t.oid = up.type and t.typtype = 'd'
-    )
-    select up.type from up order by up.depth desc limit 1
-$$;
-
-comment on function evervec.base_type(oid) is
-$$Internal. The type below a domain; the type itself when it is none.$$;
-
-revoke execute on function evervec.base_type(oid) from public;
 
 -- file: functions/track/primary_key.sql
 -- primary_key: the columns of a table's primary key, in its order, and how each is written and compared.
@@ -2569,7 +3255,7 @@ begin
       into v_error
       from (
         select f.prefix || '_' || p_source.name
-          from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'slice', 'orphans', 'sample']
+          from unnest(array['nearest', 'find_similar', 'similar', 'key', 'canonical', 'render', 'write', 'erase', 'hashes', 'clear', 'archive', 'slice', 'orphans', 'sample']
                       || case when p_source.storage = 'manual' then array['put', 'remove'] end
                       || case when p_source.text_search is not null then array['document', 'redocument', 'hybrid_search'] end
                       || case when p_source.priority_sql is not null then array['priority'] end) as f (prefix)
@@ -2605,6 +3291,7 @@ begin
                     'p_template => ' || quote_literal(p_source.template),
                     'p_text_sql => ' || quote_literal(p_source.text_sql),
                     'p_where => ' || quote_literal(p_source.condition),
+                    'p_retention => ' || quote_literal(p_source.retention),
                     'p_depends_on => ' || quote_literal(nullif(p_source.depends_on, '{}'))));
     end if;
 end
@@ -3441,7 +4128,7 @@ as $$
          target_key_columns, columns, template, text_sql, condition, depends_on, watched_columns, watched_attributes,
          text_expression, model_id, storage, foreign_key, target, target_name, vector_column, hash_column, model_column, time_column,
          version_column, distance, index_method, priority, priority_sql, too_long, cache,
-         return_columns, return_attributes, text_search, bm25)
+         return_columns, return_attributes, text_search, bm25, retention)
     select p_source.name, p_source.relation, p_source.relation_kind, p_source.relation_name, p_source.partitions,
            p_source.key_columns, p_source.key_attributes, p_source.key_types, p_source.key_operators,
            p_source.target_key_columns, p_source.columns, p_source.template, p_source.text_sql, p_source.condition,
@@ -3453,7 +4140,7 @@ as $$
            p_source.version_column, p_source.distance, p_source.index_method, p_source.priority, p_source.priority_sql,
            coalesce(p_source.too_long, 'cut'), coalesce(p_source.cache, true),
            coalesce(p_source.return_columns, '{}'), coalesce(p_source.return_attributes, '{}'), p_source.text_search,
-           coalesce(p_source.bm25, false)
+           coalesce(p_source.bm25, false), p_source.retention
     returning *
 $$;
 
@@ -3673,6 +4360,34 @@ comment on function evervec.drop_signal(text, text) is
 $$Removes a signal of a source, and its function. Raises VE101, VE506, 2BP01.$$;
 
 revoke execute on function evervec.drop_signal(text, text) from public;
+
+-- file: functions/interaction/forget_interaction_keys.sql
+-- forget_interaction_keys: removes the keys of interactions that are older than the setting interaction_key_keep.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+-- needs: functions/control/setting_interval.sql
+create or replace function evervec.forget_interaction_keys(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.interaction_key d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.interaction_key o
+             where o.created_at < (select now() - evervec.setting_interval('interaction_key_keep', '30 days'))
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_interaction_keys(integer) is
+$$Internal. Removes up to p_limit old keys of interactions; returns how many.$$;
+
+revoke execute on function evervec.forget_interaction_keys(integer) from public;
 
 -- file: functions/interaction/keep_interactions.sql
 -- keep_interactions: checks interactions, and records those whose key was not seen before; the one place where that is done.
@@ -5190,14 +5905,17 @@ declare
     v_nearest  text := format('select array_agg(n.taste order by k.n) as tastes, array_agg(n.similarity order by k.n) as similarities '
                               'from unnest($1) with ordinality as k (person, n) left join evervec.%I($1, $2, $3, $4, $5) n on n.ordinal = k.n',
                               'taste_of_' || p_source.name);
-    v_liked    record;
-    v_seed     record;
-    v_centre   record;
-    v_found    record;
-    v_persons  integer[] := '{}';
-    v_tastes   integer[] := '{}';
-    v_totals   vector[] := '{}';
-    v_former   integer[];
+    v_liked          record;
+    v_seed           record;
+    v_centre_persons integer[];
+    v_centre_tastes  integer[];
+    v_centre_totals  vector[];
+    v_found_tastes   integer[];
+    v_similarities   double precision[];
+    v_persons        integer[] := array[]::integer[];
+    v_tastes         integer[] := array[]::integer[];
+    v_totals         vector[] := array[]::vector[];
+    v_former         integer[];
 begin
     select array_agg(k.person order by k.n) as persons, array_agg(k.row_key order by k.n) as row_keys, array_agg(k.level order by k.n) as levels
       into v_liked
@@ -5207,38 +5925,38 @@ begin
         return array_fill(1, array[cardinality(p_persons)]);
     end if;
 
-    execute v_sum into v_centre
+    execute v_sum into v_centre_persons, v_centre_tastes, v_centre_totals
       using v_liked.persons, v_liked.row_keys, v_liked.levels, array_fill(1, array[cardinality(v_liked.persons)]);
     for v_taste in 1 .. p_tastes loop
-        execute v_nearest into v_found
-          using v_liked.persons, v_liked.row_keys, coalesce(v_centre.persons, '{}'), coalesce(v_centre.tastes, '{}'), coalesce(v_centre.totals, '{}');
+        execute v_nearest into v_found_tastes, v_similarities
+          using v_liked.persons, v_liked.row_keys, coalesce(v_centre_persons, '{}'), coalesce(v_centre_tastes, '{}'), coalesce(v_centre_totals, '{}');
         select array_agg(s.person) as persons, array_agg(s.row_key) as row_keys, array_agg(1) as levels, array_agg(v_taste) as tastes
           into v_seed
           from (select distinct on (k.person) k.person, k.row_key
-                  from unnest(v_liked.persons, v_liked.row_keys, v_found.similarities) with ordinality as k (person, row_key, similarity, n)
+                  from unnest(v_liked.persons, v_liked.row_keys, v_similarities) with ordinality as k (person, row_key, similarity, n)
                  where v_taste = 1 and k.similarity is not null or k.similarity < 0.999
                  order by k.person, case when v_taste = 1 then -k.similarity else k.similarity end, k.n) s;
         exit when v_seed.persons is null;
-        execute v_sum into v_centre using v_seed.persons, v_seed.row_keys, v_seed.levels, v_seed.tastes;
-        v_persons := v_persons || v_centre.persons;
-        v_tastes := v_tastes || v_centre.tastes;
-        v_totals := v_totals || v_centre.totals;
-        v_centre.persons := v_persons;
-        v_centre.tastes := v_tastes;
-        v_centre.totals := v_totals;
+        execute v_sum into v_centre_persons, v_centre_tastes, v_centre_totals using v_seed.persons, v_seed.row_keys, v_seed.levels, v_seed.tastes;
+        v_persons := v_persons || v_centre_persons;
+        v_tastes := v_tastes || v_centre_tastes;
+        v_totals := v_totals || v_centre_totals;
+        v_centre_persons := v_persons;
+        v_centre_tastes := v_tastes;
+        v_centre_totals := v_totals;
     end loop;
 
     for v_round in 1 .. 10 loop
-        execute v_nearest into v_found using v_liked.persons, v_liked.row_keys, v_persons, v_tastes, v_totals;
-        exit when v_found.tastes = v_former;
-        v_former := v_found.tastes;
-        execute v_sum into v_centre using v_liked.persons, v_liked.row_keys, v_liked.levels, v_found.tastes;
-        v_persons := coalesce(v_centre.persons, '{}');
-        v_tastes := coalesce(v_centre.tastes, '{}');
-        v_totals := coalesce(v_centre.totals, '{}');
+        execute v_nearest into v_found_tastes, v_similarities using v_liked.persons, v_liked.row_keys, v_persons, v_tastes, v_totals;
+        exit when v_found_tastes = v_former;
+        v_former := v_found_tastes;
+        execute v_sum into v_centre_persons, v_centre_tastes, v_centre_totals using v_liked.persons, v_liked.row_keys, v_liked.levels, v_found_tastes;
+        v_persons := coalesce(v_centre_persons, '{}');
+        v_tastes := coalesce(v_centre_tastes, '{}');
+        v_totals := coalesce(v_centre_totals, '{}');
     end loop;
-    execute v_nearest into v_found using p_persons, p_row_keys, v_persons, v_tastes, v_totals;
-    return array(select coalesce(t.taste, 1) from unnest(v_found.tastes) with ordinality as t (taste, n) order by t.n);
+    execute v_nearest into v_found_tastes, v_similarities using p_persons, p_row_keys, v_persons, v_tastes, v_totals;
+    return array(select coalesce(t.taste, 1) from unnest(v_found_tastes) with ordinality as t (taste, n) order by t.n);
 end
 $$;
 
@@ -5392,7 +6110,9 @@ declare
     v_centre     double precision[] := evervec.centre_of(p_source)::real[];
     v_preference evervec.preference;
     v_query      text;
-    v_weighed    record;
+    v_persons    integer[];
+    v_row_keys   jsonb[];
+    v_levels     integer[];
     v_tastes     integer[];
     v_learned    integer;
     v_most       integer := 0;
@@ -5411,9 +6131,9 @@ begin
                      %s) as l (person, row_key, level)
             $sql$,
             v_query, case when v_preference.tastes > 1 then 'order by w.person, abs(w.weight) desc, w.row_key' end)
-            into v_weighed using p_users, p_source;
-        v_tastes := case when v_preference.tastes = 1 then array_fill(1, array[cardinality(v_weighed.persons)])
-                         else evervec.find_tastes(p_source, v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_preference.tastes) end;
+            into v_persons, v_row_keys, v_levels using p_users, p_source;
+        v_tastes := case when v_preference.tastes = 1 then array_fill(1, array[cardinality(v_persons)])
+                         else evervec.find_tastes(p_source, v_persons, v_row_keys, v_levels, v_preference.tastes) end;
         execute format(
             $sql$
             with summed as materialized (
@@ -5463,7 +6183,7 @@ begin
             case when p_source.distance in ('cosine', 'inner_product') then 'l.direction'
                  else 'case when l.n > 0 then vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[])) end' end)
             into v_learned
-            using v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
+            using v_persons, v_row_keys, v_levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
                   p_users, p_hashes, p_source.model_id;
         v_most := greatest(v_most, v_learned);
     end loop;
@@ -5597,7 +6317,9 @@ begin
               from input i
              group by i.user_id
         ), known as (
-            select p.user_id, min(p.inputs_hash) as inputs_hash, max(p.inputs_hash) as other_hash, min(p.updated_at) as updated_at,
+            -- As text: bytea has no least and greatest before PostgreSQL 18.
+            select p.user_id, min(encode(p.inputs_hash, 'hex')) as inputs_hash, max(encode(p.inputs_hash, 'hex')) as other_hash,
+                   min(p.updated_at) as updated_at,
                    count(distinct p.preference_type) as kinds
               from evervec.user_preference p
              where p.source_id = v_source.source_id
@@ -5606,7 +6328,8 @@ begin
             select user_id, i.inputs_hash
               from person i
               full join known k using (user_id)
-             where k.user_id is null or i.user_id is null or k.inputs_hash is distinct from i.inputs_hash or k.other_hash <> k.inputs_hash
+             where k.user_id is null or i.user_id is null or k.inputs_hash is distinct from encode(i.inputs_hash, 'hex')
+                or k.other_hash <> k.inputs_hash
                 or k.updated_at < now() - interval '1 day'
                 or k.kinds < (select count(*) from evervec.preferences_of(v_source.source_id))
              order by user_id
@@ -5768,7 +6491,7 @@ end
 $$;
 
 comment on function evervec.ring_once() is
-$$Internal. Rings the webhook by pg_net, at most once a transaction; raises nothing.$$;
+$$Internal. Rings the webhook by pg_net, once a transaction, for ring_after_change; raises nothing.$$;
 
 revoke execute on function evervec.ring_once() from public;
 
@@ -5778,17 +6501,28 @@ revoke execute on function evervec.ring_once() from public;
 -- It fires once a logged statement, which is once a row of an UPDATE. So it does next to nothing: no condition of the trigger, which PostgreSQL would
 -- prepare each time, no SET clause, every name and operator qualified instead. It runs as the function that logged, which is evervec's.
 -- A transaction rings once by a setting that is local to it. Rings of all sessions are kept apart by the value of a sequence, for which
--- nobody ever waits; a ring that a rollback takes along is made up for by ring().
+-- nobody waits in a transaction; but its one page is locked to be read, so a session that comes too soon remembers for up to a second that it need not
+-- look, in a setting, compared as text so that no value of it can fail a write. ring() makes up for a ring that a rollback takes along.
 -- Locks:  none.
 -- needs: functions/push/ring_once.sql
 create or replace function evervec.ring_after_change()
 returns trigger
 language plpgsql
 as $$
+declare
+    v_now  bigint;
+    v_next bigint;
+    v_done text;  -- what set_config returns: an assignment is cheaper than PERFORM
 begin
     if pg_catalog.current_setting('evervec.rung', true) operator(pg_catalog.=) 'on'
-       or pg_catalog.pg_sequence_last_value('evervec.next_ring')
-          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000) then
+       or pg_catalog.current_setting('evervec.no_ring_before', true) collate pg_catalog."C"
+          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000)::bigint::text then
+        return null;
+    end if;
+    v_now := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000;
+    v_next := pg_catalog.pg_sequence_last_value('evervec.next_ring');
+    if v_next operator(pg_catalog.>) v_now then
+        v_done := pg_catalog.set_config('evervec.no_ring_before', least(v_next, v_now operator(pg_catalog.+) 1000)::text, false);
         return null;
     end if;
     perform evervec.ring_once();
@@ -5873,6 +6607,7 @@ begin
     perform evervec.push_off();
     insert into evervec.push (url, transport, debounce, search)
     values (rtrim(p_url, '/'), p_transport, p_debounce, p_search);
+    perform setval('evervec.next_ring', 1), set_config('evervec.no_ring_before', '', false);
     v_transport := evervec.push_transport();
     if p_transport not in ('auto', v_transport) or p_search and evervec.pgsql_http() is null then
         raise exception using
@@ -6492,7 +7227,7 @@ revoke execute on function evervec.complete_jobs(uuid, bigint[], vector[], text[
 -- Locks:  ACCESS SHARE on the table and its embedding table.
 -- Raises: VE101 unknown source
 create or replace function evervec.coverage(p_source text)
-returns table (source text, total bigint, embedded bigint, missing bigint, percent numeric)
+returns table (source text, total bigint, embedded bigint, archived bigint, missing bigint, percent numeric)
 language plpgsql stable security definer
 set search_path from current
 as $$
@@ -6501,11 +7236,12 @@ declare
 begin
     return query execute format(
         $sql$
-        select $1, c.total, c.embedded, c.total - c.embedded,
-               case when c.total = 0 then 100.0 else trunc(100.0 * c.embedded / c.total, 1) end
+        select $1, c.total, c.embedded, c.archived, c.total - c.embedded - c.archived,
+               case when c.total = 0 then 100.0 else trunc(100.0 * (c.embedded + c.archived) / c.total, 1) end
           from (
             select count(*) filter (where x.state <> 'empty') as total,
-                   count(*) filter (where x.state = 'ok') as embedded
+                   count(*) filter (where x.state = 'ok') as embedded,
+                   count(*) filter (where x.state = 'archived') as archived
               from evervec.%I(null, null, true) x
           ) c
         $sql$, 'slice_' || v_source.name)
@@ -6514,7 +7250,7 @@ end
 $$;
 
 comment on function evervec.coverage(text) is
-$$total: rows that have a text; embedded: those whose vector is of the source's model and of that very text; missing: the others; percent: rounded down to one decimal, so that 100.0 means all. Reads the whole table. Raises VE101.$$;
+$$total: rows that have a text; embedded: those whose vector is of the source's model and of that very text; archived: those whose vector was dropped by archive, and whose text is still that one; missing: the others; percent: of those that are not missing, rounded down to one decimal, so that 100.0 means all. Reads the whole table. Raises VE101.$$;
 
 revoke execute on function evervec.coverage(text) from public;
 
@@ -7358,8 +8094,8 @@ as $$
     ), forgotten as (
         select d.dead_letter_id
           from evervec.dead_letter d
-         where d.resolved_at < now() - evervec.setting_interval('dead_letter_keep_resolved', '7 days')
-            or d.last_failed_at < now() - evervec.setting_interval('dead_letter_keep', '90 days')
+         where d.resolved_at < (select now() - evervec.setting_interval('dead_letter_keep_resolved', '7 days'))
+            or d.last_failed_at < (select now() - evervec.setting_interval('dead_letter_keep', '90 days'))
             or d.dead_letter_id in (
                 select o.dead_letter_id
                   from evervec.dead_letter o
@@ -7579,8 +8315,8 @@ begin
         v_keys.names,
         case when p_after is null then 'true'
              else format('(%s) > (%s)', v_keys.list, evervec.key_decoded(v_source, '$2')) end,
-        case when p_missing then format('not exists (select from %s e where %s and e.%I is not null and %s = %s)',
-                                        v_sql.target, v_keys.match, v_source.vector_column, v_sql.stored_model, v_source.model_id)
+        case when p_missing then format('not exists (select from %s e where %s and (e.%I is not null or %s) and %s = %s)',
+                                        v_sql.target, v_keys.match, v_source.vector_column, v_sql.archived, v_sql.stored_model, v_source.model_id)
              else 'true' end);
 end
 $$;
@@ -8478,7 +9214,7 @@ end
 $$;
 
 comment on function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer) is
-$$Keys of rows, in their order, to be given to enqueue. p_missing: only of rows without a vector of the source's model (default); one whose text is empty is among them. p_filter: among the rows that this filter (see add_filter) leaves, such as one user's; p_arguments: a JSON object with a member for each of its parameters. p_after: the key behind which to begin; NULL: at the first row. p_limit: how many at most, default 100; where there are as many, give the last as p_after next. Runs with the caller's privileges: SELECT on the table is yours to grant. Raises VE101, VE111, VE202, VE204, VE208.$$;
+$$Keys of rows, in their order, to be given to enqueue. p_missing: only of rows without a vector of the source's model (default); one whose text is empty is among them, an archived one is not. p_filter: among the rows that this filter (see add_filter) leaves, such as one user's; p_arguments: a JSON object with a member for each of its parameters. p_after: the key behind which to begin; NULL: at the first row. p_limit: how many at most, default 100; where there are as many, give the last as p_after next. Runs with the caller's privileges: SELECT on the table is yours to grant. Raises VE101, VE111, VE202, VE204, VE208.$$;
 
 revoke execute on function evervec.row_keys(text, boolean, text, jsonb, jsonb, integer) from public;
 
@@ -9004,6 +9740,60 @@ $$Keeps p_value, an analysis of a user that was dear to make, under p_name; in t
 
 revoke execute on function evervec.cache_put(text, text, jsonb, real, text, interval) from public;
 
+-- file: functions/recommend/forget_analyses.sql
+-- forget_analyses: removes what applications kept about users, once its time is over.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_analyses(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.analysis_cache d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.analysis_cache o
+             where o.expires_at <= now()
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_analyses(integer) is
+$$Internal. Removes up to p_limit expired analyses; returns how many.$$;
+
+revoke execute on function evervec.forget_analyses(integer) from public;
+
+-- file: functions/recommend/forget_recommendations.sql
+-- forget_recommendations: removes recommendations that were kept and are past their time.
+--
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_recommendations(p_limit integer default 10000)
+returns bigint
+language sql
+set search_path from current
+as $$
+    with removed as (
+        delete from evervec.recommendation_cache d
+         where d.ctid = any (array(
+            select o.ctid
+              from evervec.recommendation_cache o
+             where o.expires_at <= now()
+             limit p_limit
+               for update skip locked))
+        returning 1
+    )
+    select count(*) from removed
+$$;
+
+comment on function evervec.forget_recommendations(integer) is
+$$Internal. Removes up to p_limit expired recommendations; returns how many.$$;
+
+revoke execute on function evervec.forget_recommendations(integer) from public;
+
 -- file: functions/recommend/keep_recommendation.sql
 -- keep_recommendation: keeps what was recommended to a user, for the next time.
 --
@@ -9456,7 +10246,7 @@ declare
     v_seen       pg_snapshot;
     v_pool       integer;
     v_skipped    integer;
-    v_keys       jsonb[] := '{}';
+    v_keys       jsonb[] := array[]::jsonb[];
     v_scores     real[];
     v_similarity real[];
     v_popularity real[];
@@ -9685,36 +10475,55 @@ $$Counts what people did with rows in the last 30 days (setting trend_period) fo
 revoke execute on function evervec.update_trends() from public;
 
 -- file: functions/schedule/cleanup_expired.sql
--- cleanup_expired: forgets what is past its time, a slice of each kind; each kind has a function that says when that is.
+-- cleanup_expired: forgets what is past its time, a slice of it; each kind has a function that says when that is.
 --
+-- One number for all kinds together bounds the transaction, and so how long anybody could wait for a row that it removes. In no order, so that
+-- no kind, however much of it there is, keeps the others from their turn; but interactions last, whose lock on the whole table is held to the end.
 -- Locks:  what is forgotten, SKIP LOCKED.
--- needs: functions/auth/forget_nonces.sql
--- needs: functions/auth/forget_secrets.sql
--- needs: functions/cache/forget_cached.sql
--- needs: functions/cache/forget_queries.sql
--- needs: functions/cache/forget_results.sql
--- needs: functions/cost/forget_batches.sql
--- needs: functions/model/forget_calls.sql
--- needs: functions/queue/forget_letters.sql
--- needs: functions/queue/forget_receipts.sql
-create or replace function evervec.cleanup_expired(p_limit integer default 50000)
-returns bigint
-language sql volatile security definer
+-- Raises: VE601 bad limit
+create or replace function evervec.cleanup_expired(p_limit integer default 5000)
+returns table (kind text, removed bigint)
+language plpgsql volatile security definer
 set search_path from current
 as $$
-    select evervec.forget_receipts(p_limit)
-         + evervec.forget_batches(p_limit)
-         + evervec.forget_calls(p_limit)
-         + evervec.forget_letters(p_limit)
-         + evervec.forget_cached(p_limit)
-         + evervec.forget_queries(p_limit)
-         + evervec.forget_results(p_limit)
-         + evervec.forget_nonces(p_limit)
-         + evervec.forget_secrets()
+declare
+    v_call text;
+    v_left bigint := p_limit;
+begin
+    perform evervec.check_slice(p_limit);
+    for kind, v_call in
+        select k.kind, k.call
+          from (values
+            ('access',               'forget_roles()'),
+            ('analysis_cache',       'forget_analyses($1)'),
+            ('api_token',            'forget_tokens($1)'),
+            ('batch_log',            'forget_batches($1)'),
+            ('dead_letter',          'forget_letters($1)'),
+            ('embedding_cache',      'forget_cached($1)'),
+            ('interaction',          'drop_partitions()'),
+            ('interaction_key',      'forget_interaction_keys($1)'),
+            ('job_receipt',          'forget_receipts($1)'),
+            ('model_call',           'forget_calls($1)'),
+            ('query_cache',          'forget_queries($1)'),
+            ('recommendation_cache', 'forget_recommendations($1)'),
+            ('ring_nonce',           'forget_nonces($1)'),
+            ('search_cache',         'forget_results($1)'),
+            ('secret',               'forget_secrets()')
+          ) as k (kind, call)
+         order by k.kind = 'interaction', random()
+    loop
+        removed := 0;
+        if v_left > 0 then
+            execute format('select evervec.%s', v_call) into removed using v_left::integer;
+            v_left := v_left - removed;
+        end if;
+        return next;
+    end loop;
+end
 $$;
 
 comment on function evervec.cleanup_expired(integer) is
-$$Forgets what is past its time, and returns how many rows that were: receipts of jobs older than 24 hours; batches, and days of the view cost, older than 400 days (batch_log_keep); calls to limited models older than an hour; dead letters resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); cached vectors that were not used for 30 days (cache_keep); vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); results of searches likewise (search_cache_keep, search_cache_most); nonces of rings older than 10 minutes, and secrets that are no longer good. The names are those of evervec.setting. p_limit: at most so many of each kind (default 50,000); call it again while it returns anything but 0.$$;
+$$Forgets what is past its time, up to p_limit rows in all (default 5,000), and returns how many of each kind, by the name of its table; call it again until all are 0. job_receipt: of jobs older than 24 hours; batch_log: batches, and days of the view cost, older than 400 days (batch_log_keep); model_call: older than an hour; dead_letter: resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); embedding_cache: vectors of texts not used for 30 days (cache_keep); query_cache: vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); search_cache: results of searches likewise (search_cache_keep, search_cache_most); recommendation_cache, analysis_cache: past the time that they were kept for; interaction: partitions older than a year (interaction_keep); interaction_key: older than 30 days (interaction_key_keep); ring_nonce: older than 10 minutes; secret: no longer good; api_token: ended for 90 days (token_keep); access: of roles that are gone. The names are those of evervec.setting. Raises VE601.$$;
 
 revoke execute on function evervec.cleanup_expired(integer) from public;
 
@@ -9793,7 +10602,12 @@ begin
         return;
     end if;
     begin
-        execute format('select to_jsonb(r) from (select * from evervec.%I()) r', job) into result;
+        execute (
+            select format(case when p.proretset then 'select jsonb_object_agg(r.kind, r.removed) from evervec.%I() r'
+                               else 'select to_jsonb(r) from (select * from evervec.%I()) r' end, p.proname)
+              from pg_proc p
+             where p.pronamespace = 'evervec'::regnamespace and p.proname = job)
+        into result;
     exception when others then
         error := sqlerrm;
     end;
@@ -9802,7 +10616,7 @@ end
 $$;
 
 comment on function evervec.maintain() is
-$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every minute), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
+$$Runs one piece of upkeep, if one is due (evervec.maintenance: tick every 15 seconds, cleanup_expired every 5 seconds, apply_retention every 10 minutes), once whoever else calls this. job: which one; NULL: nothing is due. result: what it returned, by its columns, and of cleanup_expired by kinds. error: why it failed; it is tried again in its next turn. Call it again while it names a job.$$;
 
 revoke execute on function evervec.maintain() from public;
 
@@ -10456,7 +11270,7 @@ begin
         raise exception using
             errcode = 'VE203',
             message = format('row %s of source "%s" has no vector', v_lookup.row_key, p_source),
-            detail  = 'The row does not exist, has no text, waits for a worker, or is hidden from you.',
+            detail  = 'The row does not exist, has no text, is archived, waits for a worker, or is hidden from you.',
             hint    = format('See what is under way: SELECT * FROM evervec.pending(%L);', p_source);
     end if;
     return query
@@ -11016,47 +11830,6 @@ comment on function evervec.check_vectors(evervec.source, vector[]) is
 $$Internal. Raises VE201 for the first vector that the source cannot hold.$$;
 
 revoke execute on function evervec.check_vectors(evervec.source, vector[]) from public;
-
--- file: functions/track/fragments.sql
--- fragments: the pieces of SQL that several generated functions of a source share.
---
--- relation    its table; plain inheritance is left out: children of a table are tables of their own
--- content     the text of row s; NULL when it has none
--- vector_held, stored_hash, stored_model   of the vector e, NULL when there is none
--- Locks:  none.
-create or replace function evervec.fragments(
-    p_source         evervec.source,
-    out relation     text,
-    out target       text,
-    out content      text,
-    out stored_hash  text,
-    out stored_model text
-)
-language sql stable
-set search_path from current
-as $$
-    select case when p_source.relation_kind = 'p' then '' else 'only ' end || evervec.qualified_name(p_source.relation),
-           evervec.qualified_name(p_source.target),
-           format(E'(select case when r.content collate "default" ~ ''\\S'' then r.content end from (select %s) as r (content))', p_source.text_expression),
-           case p_source.storage
-               when 'column' then format('case when e.%I is not null then coalesce(e.%I, ''''::bytea) end',
-                                         p_source.vector_column, p_source.hash_column)
-               when 'manual' then 'e.content_hash'
-               else 'e.content_hash' end,
-           case p_source.storage
-               when 'column' then (
-                    select format('case when e.%I = %L %s then %s end', p_source.model_column, m.name,
-                                  case when p_source.version_column is not null
-                                       then format('and e.%I = %s', p_source.version_column, p_source.version) end,
-                                  m.model_id)
-                      from evervec.model m where m.model_id = p_source.model_id)
-               else 'e.model_id' end
-$$;
-
-comment on function evervec.fragments(evervec.source) is
-$$Internal. SQL fragments for the generated functions of a source: its table, its vectors' table, the text of row s, hash and model of vector e.$$;
-
-revoke execute on function evervec.fragments(evervec.source) from public;
 
 -- file: functions/storage/create_manual_functions.sql
 -- create_manual_functions: put_<source> and remove_<source>, through which an application brings and takes away its own vectors.
@@ -12058,20 +12831,20 @@ begin
         begin
             %1$s
             with held as materialized (
-                select e.ctid as address
+                select e.tableoid as partition, e.ctid as address
                   from unnest($1) as k (row_key)
                   join %2$s e on %3$s
-                 where e.%4$I is not null
+                 where num_nonnulls(e.%4$I, e.%5$I) > 0
                    for no key update of e skip locked
             )
             update %2$s t
                set %4$I = null, %5$I = null
               from held h
-             where t.ctid = h.address;
+             where t.tableoid = h.partition and t.ctid = h.address;
             v_held := array(
                 select k.ordinality::integer
                   from unnest($1) with ordinality as k (row_key, ordinality)
-                 where exists (select from %2$s e where %3$s and e.%4$I is not null));
+                 where exists (select from %2$s e where %3$s and num_nonnulls(e.%4$I, e.%5$I) > 0));
             %6$s
             return v_held;
         end
@@ -12670,7 +13443,7 @@ revoke execute on function evervec.create_partition_triggers(evervec.source) fro
 -- create_pass_functions: the generated functions that a pass walks over a source with, slice by slice.
 --
 -- slice_<source>(after, limit, by hash) → the next rows in key order: ok, missing (no vector), stale (of another model or text, or without its
--- words), empty (neither text nor vector)
+-- words), archived (its vector was dropped on purpose), empty (neither text nor vector)
 -- orphans_<source>(after, limit) → the next vectors in key order: ok or orphan (no row)
 --
 -- Two branches instead of one condition with OR: each is a plain range scan of the primary key.
@@ -12704,20 +13477,22 @@ begin
                     when e.stored_model is distinct from %3$s then 'stale'
                     %12$s
                     when $3 and sha256(convert_to(s."evervec content", 'UTF8')) is distinct from e.stored_hash then 'stale'
+                    when e.archived then 'archived'
                     else 'ok' end
           from (select %4$s, case when $3 then %5$s end as "evervec content"
                   from %6$s s
                  where @condition@
                  order by %4$s
                  limit $2) s
-          left join lateral (select %7$s as stored_hash, %8$s as stored_model %13$s from %9$s e where %10$s) e on true
+          left join lateral (select %7$s as stored_hash, %8$s as stored_model, %14$s as archived %13$s from %9$s e where %10$s) e on true
          order by %4$s
         $query$,
         evervec.key_call(p_source, 's'), v_missing, p_source.model_id,
         evervec.key_list(p_source, 's'), v_sql.content, v_sql.relation, v_sql.stored_hash, v_sql.stored_model, v_sql.target,
         evervec.key_match(p_source, 'e', true, 's', false), case p_source.storage when 'manual' then 'missing' else 'empty' end,
         case when p_source.text_search is not null then 'when not e.documented then ''stale''' end,
-        case when p_source.text_search is not null then format(', e.document is not null %s as documented', case when p_source.bm25 then 'and e.document_text is not null' end) end);
+        case when p_source.text_search is not null then format(', e.document is not null %s as documented', case when p_source.bm25 then 'and e.document_text is not null' end) end,
+        v_sql.archived);
     v_orphans := format(
         $query$
         select %1$s, case when exists (select from %2$s s where %3$s) then 'ok' else 'orphan' end
@@ -12783,16 +13558,23 @@ revoke execute on function evervec.create_priority_function(evervec.source) from
 -- A text is hashed whole and then cut (p_characters NULL: not), here already, so that nobody ever holds many great texts at once.
 -- A session keeps the plan that it made while a table was empty, and rows are looked up by their keys all the same: LIMIT keeps the
 -- planner from joining whole tables, the settings from scanning them.
+-- An archived row that the source's retention does not call settled any more has no hash here: it is embedded again, though its text is the same.
 -- Locks:  none that matter.
+-- needs: functions/archive/settled_condition.sql
 create or replace function evervec.create_render_function(p_source evervec.source)
 returns void
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_sql record;
+    v_sql     record;
+    v_settled record;
 begin
     select * into v_sql from evervec.fragments(p_source);
+    select * into v_settled from evervec.settled_condition(p_source);
+    if p_source.retention is not null then
+        v_sql.stored_hash := format('case when not %s or s.settled and %s then %s end', v_sql.archived, v_settled.of_vector, v_sql.stored_hash);
+    end if;
     perform evervec.create_row_function(
         p_source, 'render', 'p_row_keys jsonb[], p_characters integer',
         'table (ordinal integer, present boolean, content text, content_hash bytea, stored_hash bytea, stored_model_id integer)', true,
@@ -12803,12 +13585,13 @@ begin
             select k.ordinality::integer, s.present is not null, left(s.content, coalesce($2, 2147483647)),
                    sha256(convert_to(s.content, 'UTF8')), %1$s, %2$s
               from unnest($1) with ordinality as k (row_key, ordinality)
-              left join lateral (select true, %3$s from %4$s s where %5$s limit 1) as s (present, content) on true
+              left join lateral (select true, %3$s, %8$s from %4$s s where %5$s limit 1) as s (present, content, settled) on true
               left join lateral (select e.* from %6$s e where %7$s limit 1) as e on true;
         end
             $body$,
             v_sql.stored_hash, v_sql.stored_model, v_sql.content, v_sql.relation, evervec.key_match(p_source, 's', false),
-            v_sql.target, evervec.key_match(p_source, 'e', true)),
+            v_sql.target, evervec.key_match(p_source, 'e', true),
+            v_settled.of_row),
         'set enable_seqscan = off set jit = off');
 end
 $$;
@@ -12871,6 +13654,7 @@ revoke execute on function evervec.create_row_function(evervec.source, text, tex
 -- erase_<source>(row_keys) → drops vectors; gives back the positions that a user's transaction holds
 -- slice_<source>, orphans_<source> → see create_pass_functions
 -- hashes_<source>, clear_<source> → see create_vector_functions
+-- archive_<source> → see create_archive_function
 -- taste_<source>, taste_of_<source>, centre_<source> → see create_taste_functions
 -- sample_<source>(percent, characters) → see create_sample_function
 -- document_<source>, redocument_<source> → see create_document_functions
@@ -12898,6 +13682,7 @@ begin
         perform evervec.create_document_functions(p_source);
     end if;
     perform evervec.create_vector_functions(p_source);
+    perform evervec.create_archive_function(p_source);
     perform evervec.create_taste_functions(p_source);
     perform evervec.create_pass_functions(p_source);
     perform evervec.create_sample_function(p_source);
@@ -12908,7 +13693,7 @@ end
 $$;
 
 comment on function evervec.create_row_functions(evervec.source) is
-$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, taste_, taste_of_, centre_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
+$$Internal. Creates or replaces the functions key_, canonical_, render_, write_, erase_, hashes_, clear_, archive_, taste_, taste_of_, centre_, slice_, orphans_, sample_, document_, redocument_ and priority_<source>.$$;
 
 revoke execute on function evervec.create_row_functions(evervec.source) from public;
 
@@ -13112,7 +13897,7 @@ begin
            from unnest(p_source.target_key_columns) with ordinality as k (name, ordinality)
            join unnest(p_source.key_types) with ordinality as t (type, ordinality) on t.ordinality = k.ordinality),
         evervec.key_list(p_source, 'e', true), v_distance, evervec.qualified_name(p_source.target), v_dimensions,
-        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end,
+        format('e.%I is not null and', p_source.vector_column),
         case when p_source.storage = 'column' then 'as $nearest$' else 'begin atomic' end,
         case when p_source.storage = 'column' then '$nearest$' else 'end' end,
         p_source.distance, (select n.nspname from pg_extension x join pg_namespace n on n.oid = x.extnamespace where x.extname = 'vector'));
@@ -13296,7 +14081,7 @@ begin
             %3$s,
             content_hash bytea%6$s,
             model_id     integer     not null,
-            embedding    vector(%4$s) not null,
+            embedding    vector(%4$s),
             note         text,
             %7$s
             created_at   timestamptz not null default now(),
@@ -13315,7 +14100,7 @@ begin
     -- index answers at once; they also take four times as long to write. What fits into a page stays in the row, uncompressed.
     execute format('alter table %s.%I set (toast_tuple_target = 8160)', v_schema, v_target);
     execute format('comment on table %s.%I is %L', v_schema, v_target, format(
-        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text.', p_source.relation));
+        'Vectors of %s, kept by evervec. content_hash: SHA-256 of the text that the vector stands for. note: where it does not stand for the whole text. embedding: NULL where the row is archived.', p_source.relation));
     if v_owner <> current_user::regrole then
         execute format('alter table %s.%I owner to %s', v_schema, v_target, v_owner);
         execute format('grant select, insert, update, delete on %s.%I to current_user', v_schema, v_target);
@@ -13567,8 +14352,8 @@ revoke execute on function evervec.create_triggers(evervec.source) from public;
 -- file: functions/track/create_vector_functions.sql
 -- create_vector_functions: the generated functions that read and remove the vectors of a source as a whole.
 --
--- hashes_<source>(limit) → hashes of the texts that vectors stand for, of as many vectors (NULL: all)
--- clear_<source>() → removes every vector, returns how many there were
+-- hashes_<source>(limit) → hashes of the texts that vectors stand for, or stood for before they were archived, of as many rows (NULL: all)
+-- clear_<source>() → removes every vector, returns how many there were; archived rows stay as they are
 --
 -- With the rights of the table's owner, as all else that touches the table: even to plan a query runs functions that its owner has put
 -- into indexes and policies.
@@ -13587,10 +14372,10 @@ begin
         format(
             $body$
         begin
-            return query select %s from %s e where e.%I is not null limit $1;
+            return query select %s from %s e where e.%I is not null or %s limit $1;
         end
             $body$,
-            v_sql.stored_hash, v_sql.target, p_source.vector_column));
+            v_sql.stored_hash, v_sql.target, p_source.vector_column, v_sql.archived));
     perform evervec.create_row_function(
         p_source, 'clear', '', 'bigint', false,
         case p_source.storage
@@ -13611,13 +14396,17 @@ begin
             else format(
                 $body$
         declare
-            v_cleared bigint := (select count(*) from %1$s);
+            v_cleared bigint := (select count(*) from %1$s e where e.%2$I is not null);
         begin
-            truncate %1$s;
+            if exists (select from %1$s e where %3$s) then
+                delete from %1$s e where not %3$s;
+            else
+                truncate %1$s;
+            end if;
             return v_cleared;
         end
                 $body$,
-                v_sql.target)
+                v_sql.target, p_source.vector_column, v_sql.archived)
         end);
 end
 $$;
@@ -13954,25 +14743,6 @@ $$Internal. ALTER COLUMN TYPE on the embedding table where the type of a key col
 
 revoke execute on function evervec.match_key_types(evervec.source) from public;
 
--- file: functions/track/over_row.sql
--- over_row: an SQL expression of a user's, which calls the row by its table's name, as an expression over row s.
---
--- Locks:  none.
-create or replace function evervec.over_row(p_relation regclass, p_sql text)
-returns text
-language sql stable
-set search_path from current
-as $$
-    select format(E'(select (%s\n) from (select s.*) as %I)', p_sql, c.relname)
-      from pg_class c
-     where c.oid = p_relation
-$$;
-
-comment on function evervec.over_row(regclass, text) is
-$$Internal. A user's SQL expression wrapped so that it can stand where the row is called s.$$;
-
-revoke execute on function evervec.over_row(regclass, text) from public;
-
 -- file: functions/track/pinned_settings.sql
 -- pinned_settings: SET clauses under which a value prints, and reads, the same in every session.
 --
@@ -14016,7 +14786,7 @@ revoke execute on function evervec.result_name(text, evervec.filter) from public
 --
 -- For what suspend made possible, and to change a recipe. The key's types are carried over to the embedding table.
 -- Locks:  those of track and untrack; with another p_text_search or p_bm25, ACCESS EXCLUSIVE on the embedding table.
--- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · 55P03 the table stays locked
+-- Raises: VE101 unknown source · VE103, VE104, VE105, VE110, VE111 as track · VE210 as add_filter, of a filter that it has · VE601 bad retention · VE602 as add_views · 55P03 the table stays locked
 create or replace function evervec.retrack(
     p_source         text,
     p_columns        text[] default null,
@@ -14028,7 +14798,8 @@ create or replace function evervec.retrack(
     p_cache          boolean default null,
     p_return_columns text[] default null,
     p_text_search    text default null,
-    p_bm25           boolean default null
+    p_bm25           boolean default null,
+    p_retention      jsonb default null
 )
 returns void
 language plpgsql
@@ -14041,6 +14812,7 @@ declare
 begin
     perform evervec.check_relation(v_source.relation);
     perform evervec.drop_triggers(v_source);
+    perform evervec.discard_views(v_source);
     perform evervec.drop_functions(v_source);
     perform evervec.lock_relation(v_source.relation, 'share row exclusive');
     v_source := evervec.with_present_names(v_source);
@@ -14059,6 +14831,7 @@ begin
     end if;
     v_source.condition := nullif(coalesce(p_where, v_source.condition), '');
     v_source.depends_on := coalesce(p_depends_on, v_source.depends_on);
+    v_source := evervec.with_retention(v_source, p_retention);
     v_source := evervec.with_recipe(v_source);
     v_source.too_long := coalesce(p_too_long, v_source.too_long);
     v_source.cache := coalesce(p_cache, v_source.cache);
@@ -14096,6 +14869,9 @@ begin
     if v_protected then
         perform evervec.create_policies(v_source);
     end if;
+    if v_former.views is not null then
+        perform evervec.create_views(v_source);
+    end if;
     perform evervec.renew_access();
     perform evervec.start_pass(v_source.source_id, 'reconcile');
     -- Keys of kept results may be of another type now.
@@ -14103,10 +14879,10 @@ begin
 end
 $$;
 
-comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean) is
-$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25 as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, 55P03.$$;
+comment on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, jsonb) is
+$$Brings a suspended source back, or gives a source another recipe: p_columns, p_template or p_text_sql, p_where, p_depends_on, p_too_long, p_cache, p_return_columns, p_text_search, p_bm25, p_retention as in track; NULL keeps what it has (p_bm25 with a p_text_search: what track would choose), p_where => '' wants every row, p_text_search => '' no words any more, p_retention => '{}' no retention. Where the words are to be kept by other rules than before, workers write them anew without asking the model, and hybrid_search has only the vectors of a row until then. Vectors stay and are served until their rows have been compared. Raises VE101, VE103, VE104, VE105, VE110, VE111, VE210, VE601, VE602, 55P03.$$;
 
-revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean) from public;
+revoke execute on function evervec.retrack(text, text[], text, text, text, jsonb, text, boolean, text[], text, boolean, jsonb) from public;
 
 -- file: functions/track/row_differs.sql
 -- row_differs: the WHEN condition of a trigger: some of the columns are not the same bytes as before.
@@ -14218,7 +14994,7 @@ begin
                  where %7$s ($%8$s is null or (%9$s) is not true)
         $sql$,
         v_keys.collected, v_keys.variables, v_keys.fetched, v_distance, v_target, p_filter,
-        case when p_source.storage = 'column' then format('e.%I is not null and', p_source.vector_column) end, p_limit + 2, p_excluded);
+        format('e.%I is not null and', p_source.vector_column), p_limit + 2, p_excluded);
     v_found := format(
         $sql$
                 select n.*, (%1$s)::real as similarity
@@ -14325,6 +15101,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     perform evervec.drop_triggers(v_source);
+    perform evervec.discard_views(v_source);
     if evervec.is_protected(v_source) then
         perform evervec.drop_policies(v_source, array['evervec_visible']);
     end if;
@@ -14333,7 +15110,7 @@ end
 $$;
 
 comment on function evervec.suspend(text) is
-$$Takes the triggers of a source away, so that columns which they name can be dropped or retyped; vectors stay and are served, those that are protected (see protect) only to their owner. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
+$$Takes the triggers of a source, and the views of add_views, away, so that columns which they name can be dropped or retyped; vectors stay and are served, those that are protected (see protect) only to their owner. evervec.retrack brings them back. Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03.$$;
 
 revoke execute on function evervec.suspend(text) from public;
 
@@ -14446,7 +15223,7 @@ revoke execute on function evervec.template_text(regclass, text) from public;
 --         table where columns are added. Nothing is read from the table.
 -- Raises: VE102 name taken · VE103 unknown column · VE104 bad recipe · VE105 not a table with a primary key ·
 --         VE106 name too long · VE107 embedding table exists, or a column of that name has another type · VE108 unknown model ·
---         VE110 not permitted · VE111 unknown option · 55P03 the table stays locked
+--         VE110 not permitted · VE111 unknown option · VE601 bad retention · 55P03 the table stays locked
 create or replace function evervec.track(
     p_relation        regclass,
     p_columns         text[] default null,
@@ -14467,7 +15244,8 @@ create or replace function evervec.track(
     p_cache           boolean default true,
     p_return_columns  text[] default null,
     p_text_search     text default null,
-    p_bm25            boolean default null
+    p_bm25            boolean default null,
+    p_retention       jsonb default null
 )
 returns text
 language plpgsql
@@ -14507,6 +15285,7 @@ begin
     v_source.index_method := p_index;
     v_source := evervec.with_priority(v_source, p_priority::text);
     v_source := evervec.with_text_search(v_source, p_text_search, p_bm25);
+    v_source := evervec.with_retention(v_source, p_retention);
     v_source := evervec.with_recipe(v_source);
 
     perform evervec.lock_relation(p_relation, 'share row exclusive');
@@ -14541,13 +15320,13 @@ begin
 end
 $$;
 
-comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean) is
-$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. p_bm25: whether pg_textsearch ranks what the words find, for which the texts are kept too; default where that extension is installed. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, 55P03.$$;
+comment on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, jsonb) is
+$$Tracks a table and returns the name of the source. The text of a row, one of: p_columns, joined as "Name: value" lines; p_template, a text with {column} or {column|default} holes; p_text_sql, an SQL expression or query over the row, which is called by its table's name. p_model: see add_model. p_name: default the table's name. p_distance: cosine, l2, inner_product or l1. p_index: hnsw (up to 2,000 dimensions) or none; built once the first vectors are there. p_backfill: also embed the rows that are there already. p_priority: 1 (highest) to 10, or an SQL expression over the row. p_where: condition over the row; rows that do not meet it have no vector. p_depends_on: other tables that the recipe reads and how their rows lead to ours. p_storage: table, column (columns of the table itself, named by p_storage_columns) or manual (vectors come by put_embedding). p_foreign_key: vectors go by ON DELETE CASCADE instead of triggers. p_too_long: what becomes of a text beyond the model's limit: cut, with a note beside the vector, or dead_letter. p_cache: whether vectors of its texts are kept by hash, apart from the row, so that the same text is not paid for again (see cache_delete). p_return_columns: columns of the table that find_similar_<source> returns beside the key. p_text_search: a configuration of full text search, such as english or simple: the words of each text are kept beside its vector, for hybrid_search; who may read the embedding table can read them. p_bm25: whether pg_textsearch ranks what the words find, for which the texts are kept too; default where that extension is installed. p_retention: which rows are archived by themselves, an object of older_than (an interval), column (the column of the table that it counts from; default: since the vector was stored) and where (a condition over the row); see archive. Locks the table SHARE ROW EXCLUSIVE for a moment. Raises VE102 to VE108, VE110, VE111, VE601, 55P03.$$;
 
-revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean) from public;
+revoke execute on function evervec.track(regclass, text[], text, text, text, text, text, boolean, anycompatible, text, text, jsonb, text, jsonb, boolean, text, boolean, text[], text, boolean, jsonb) from public;
 
 -- file: functions/track/untrack.sql
--- untrack: takes back all that track made; the vectors stay unless they are to go.
+-- untrack: takes back all that track made, and the views of add_views; the vectors stay unless they are to go.
 --
 -- Locks:  ACCESS EXCLUSIVE on the table, taken in attempts of half a second with pauses between them: DROP TRIGGER needs it.
 -- Raises: VE101 unknown source · 55P03 the table stays locked · 2BP01 something else uses a generated function
@@ -14560,6 +15339,7 @@ declare
     v_source evervec.source := evervec.source_named(p_source);
 begin
     perform evervec.drop_triggers(v_source);
+    perform evervec.discard_views(v_source);
     perform evervec.drop_functions(v_source);
     if p_drop_vectors and exists (select from pg_class c where c.oid = v_source.target) then
         if v_source.storage = 'column' then
@@ -14582,7 +15362,7 @@ end
 $$;
 
 comment on function evervec.untrack(text, boolean) is
-$$Removes triggers, generated functions and jobs of a source. p_drop_vectors: its embedding table, or the columns of column storage, too (default: they stay). Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03, 2BP01.$$;
+$$Removes triggers, generated functions, views and jobs of a source. p_drop_vectors: its embedding table, or the columns of column storage, too (default: they stay). Locks the table ACCESS EXCLUSIVE for a moment. Raises VE101, 55P03, 2BP01.$$;
 
 revoke execute on function evervec.untrack(text, boolean) from public;
 
@@ -14618,6 +15398,7 @@ as $$
            return_attributes  = p_source.return_attributes,
            text_search        = p_source.text_search,
            bm25               = p_source.bm25,
+           retention          = p_source.retention,
            state              = p_source.state,
            last_error         = p_source.last_error
      where s.source_id = p_source.source_id
@@ -14778,6 +15559,11 @@ begin
               from evervec.template_parts(p_source.template) t
               left join unnest(v_former, v_now) as n (former, now) on n.former = t.hole;
         end if;
+        if p_source.retention ? 'column' then
+            p_source.retention := p_source.retention || jsonb_build_object(
+                'column', coalesce((select n.now from unnest(v_former, v_now) as n (former, now) where n.former = p_source.retention ->> 'column'),
+                                   p_source.retention ->> 'column'));
+        end if;
         p_source.watched_columns := v_now;
     end if;
     return evervec.with_return_columns(evervec.with_key(p_source), evervec.attribute_names(p_source.relation, p_source.return_attributes));
@@ -14821,7 +15607,7 @@ revoke execute on function evervec.with_priority(evervec.source, text) from publ
 -- with_recipe: a source with its recipe compiled and the columns whose changes count.
 --
 -- Locks:  those of analyse_sql.
--- Raises: VE103, VE104, VE110 as compile_recipe · VE104 a manual source with a recipe
+-- Raises: VE103, VE104, VE110 as compile_recipe and with_retention · VE104 a manual source with a recipe
 create or replace function evervec.with_recipe(p_source evervec.source)
 returns evervec.source
 language plpgsql
@@ -14844,7 +15630,9 @@ begin
         select * into v_recipe
           from evervec.compile_recipe(p_source.relation, p_source.columns, p_source.template, p_source.text_sql, p_source.condition);
         p_source.text_expression := v_recipe.text_expression;
-        p_source.watched_columns := v_recipe.watched;
+        -- A row that is not settled any more has to be noticed, too.
+        p_source.watched_columns := array(
+            select distinct w from unnest(v_recipe.watched || evervec.retention_columns(p_source)) w order by w);
         select string_agg(t.relation::text, ', ') into v_alien
           from unnest(v_recipe.tables) as t (relation)
          where t.relation not in (select to_regclass(d.name) from jsonb_object_keys(p_source.depends_on) as d (name)
@@ -15131,7 +15919,7 @@ comment on column evervec.egress.leaves is $$Whether it leaves the worker's mach
 -- status: one row a source: what it is, and how much of its work is not done yet.
 --
 -- needs: views/budget_status.sql
--- vectors is the planner's estimate, backfill the share of a pass that is still ahead; the other counts are exact.
+-- vectors and archived are the planner's estimates, backfill the share of a pass that is still ahead; the other counts are exact.
 create or replace view evervec.status as
 select s.name as source,
        s.relation::text as relation,
@@ -15145,17 +15933,19 @@ select s.name as source,
        coalesce(q.processing, 0) as processing,
        coalesce(q.retrying, 0) as retrying,
        coalesce(d.letters, 0) as dead,
-       evervec.estimated_rows(s.target) as vectors,
+       e.row_count - e.archived as vectors,
        case when s.index_method = 'none' then 'none'
             when i.index is null then 'not built'
             when i.valid then 'valid'
             when i.building then 'building'
             else 'invalid' end as index_state,
        s.pass_kind is not null as backfill,
-       round(i.progress::numeric, 2) as index_progress
+       round(i.progress::numeric, 2) as index_progress,
+       coalesce(e.archived, 0) as archived
   from evervec.source s
   join evervec.model m using (model_id)
   cross join lateral evervec.index_of(s) i
+  cross join lateral (select evervec.estimated_rows(s.target) as row_count, evervec.archived_rows(s) as archived) e
   left join (
     select source_id, count(*) as changes from evervec.change_log group by source_id
   ) l using (source_id)
@@ -15172,7 +15962,7 @@ select s.name as source,
   ) d using (source_id);
 
 comment on view evervec.status is
-$$One row a source. state: active, paused, suspended, model paused, or budget spent (until midnight UTC, see budget_status). pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors: the planner's estimate; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
+$$One row a source. state: active, paused, suspended, model paused, or budget spent (until midnight UTC, see budget_status). pending: changes not folded and jobs not tried yet; processing; retrying: jobs waiting for their next attempt; dead: open dead letters; these are exact, however many. vectors, archived: the planner's estimates, of rows with a vector and of those whose vector archive has dropped; index_state: none, not built, building (concurrently), invalid, valid; backfill: whether a pass over all rows is under way; index_progress: of building, 0 to 0.99, NULL where your role may not see it.$$;
 
 -- file: views/queue_health.sql
 -- queue_health: one row a source: what waits, since when, and how fast it is worked off; for monitoring.
@@ -15196,7 +15986,8 @@ select s.name as source,
        b.complete_ms,
        least(l.since, j.since) as oldest,
        case when w.work = 0 then interval '0'
-            when b.rows_a_minute > 0 then make_interval(secs => ceil(60 * w.work / b.rows_a_minute)) end as eta
+            when b.rows_a_minute > 0 then make_interval(secs => ceil(60 * w.work / b.rows_a_minute)) end as eta,
+       coalesce(t.archived, 0) as archived
   from evervec.source s
   join evervec.status t on s.name = t.source
   cross join lateral (select evervec.estimated_rows(s.relation) as row_count) r
@@ -15218,9 +16009,9 @@ select s.name as source,
   ) b on s.name = b.source;
 
 comment on view evervec.queue_health is
-$$One row a source. model, state, pending, processing, retrying, dead, vectors: as in status. backfill: an estimate of the rows that a pass under way has not looked at. oldest: since when the oldest change or job waits. rows: the planner's estimate for the table. rows_a_minute: settled in the last five minutes, by all workers; NULL: none. eta: until all that waits is done at that rate; NULL: nobody works. claim_ms, embed_ms, complete_ms: milliseconds a row, the mean of these minutes.$$;
+$$One row a source. model, state, pending, processing, retrying, dead, vectors, archived: as in status. backfill: an estimate of the rows that a pass under way has not looked at. oldest: since when the oldest change or job waits. rows: the planner's estimate for the table. rows_a_minute: settled in the last five minutes, by all workers; NULL: none. eta: until all that waits is done at that rate; NULL: nobody works. claim_ms, embed_ms, complete_ms: milliseconds a row, the mean of these minutes.$$;
 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'c135910075756d85d90203223e8720049a0f883026d0ebc801196c1bd6a1856f');
+values ('evervec_0002_functions', '735a6ec0bfb3a3e35c0478545a96dca83cb52ef2125eae3c92dfcbcd2218a20d');

@@ -52,7 +52,9 @@ begin
               from input i
              group by i.user_id
         ), known as (
-            select p.user_id, min(p.inputs_hash) as inputs_hash, max(p.inputs_hash) as other_hash, min(p.updated_at) as updated_at,
+            -- As text: bytea has no least and greatest before PostgreSQL 18.
+            select p.user_id, min(encode(p.inputs_hash, 'hex')) as inputs_hash, max(encode(p.inputs_hash, 'hex')) as other_hash,
+                   min(p.updated_at) as updated_at,
                    count(distinct p.preference_type) as kinds
               from evervec.user_preference p
              where p.source_id = v_source.source_id
@@ -61,7 +63,8 @@ begin
             select user_id, i.inputs_hash
               from person i
               full join known k using (user_id)
-             where k.user_id is null or i.user_id is null or k.inputs_hash is distinct from i.inputs_hash or k.other_hash <> k.inputs_hash
+             where k.user_id is null or i.user_id is null or k.inputs_hash is distinct from encode(i.inputs_hash, 'hex')
+                or k.other_hash <> k.inputs_hash
                 or k.updated_at < now() - interval '1 day'
                 or k.kinds < (select count(*) from evervec.preferences_of(v_source.source_id))
              order by user_id
