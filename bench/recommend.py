@@ -65,7 +65,7 @@ CASTS: Mapping[str, LiteralString] = {"p_popularity": "::real"}
 WAYS = (
     Way(POPULAR, {"p_type": "trending"}),
     Way(SIMILAR, {"p_popularity": 0}),
-    Way(PRIOR),
+    Way(PRIOR, {"p_popularity": 1}),
     *(Way(f"… {k} tastes", {"p_preference": f"tastes_{k}"}) for k in TASTES),
 )
 

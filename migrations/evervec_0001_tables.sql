@@ -853,6 +853,8 @@ create table evervec.user_preference (
     constraint user_preference_source_id_fkey foreign key (source_id) references evervec.source (source_id) on delete cascade
 );
 create index user_preference_user_id_idx on evervec.user_preference (user_id);
+-- In the row and uncompressed where they fit into a page, as in embedding_cache.
+alter table evervec.user_preference set (toast_tuple_target = 8160);
 comment on table evervec.user_preference is
 $$What users like, as vectors among those of the rows: one a kind of preference and taste. share: of all that is liked; liked: keys of the rows that weigh most.$$;
 comment on column evervec.user_preference.embedding is
@@ -948,4 +950,4 @@ comment on table evervec.leaver is
 $$Users who were deleted and are yet to be forgotten, by maintenance.$$;
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0001_tables', '7ab464f7956e870636cf77172381572737a19a11131d83d4b614075ab246fcb4');
+values ('evervec_0001_tables', '58bbfd1df062fdee47b21d2de491c5a08572523595a01ec0dc87cb453515d320');

@@ -144,6 +144,7 @@ drop function evervec.maintain();
 drop function evervec.has_cron();
 drop function evervec.cron_schedule(interval);
 drop function evervec.cleanup_expired(integer);
+drop function evervec.forget_rows(text, text, integer);
 drop function evervec.update_trends();
 drop function evervec.sees_row(integer, jsonb);
 drop function evervec.recommend(text, text, integer, text, text, text, jsonb, real, real);
@@ -154,8 +155,6 @@ drop function evervec.key_match(evervec.source, text, boolean, text, boolean);
 drop function evervec.open_sources();
 drop function evervec.liked_nearby(text, text, text, jsonb[], integer, jsonb[]);
 drop function evervec.keep_recommendation(text, integer, bytea, pg_snapshot, jsonb[], real[], real[], jsonb[]);
-drop function evervec.forget_recommendations(integer);
-drop function evervec.forget_analyses(integer);
 drop function evervec.cache_put(text, text, jsonb, real, text, interval);
 drop function evervec.cache_get(text, text);
 drop function evervec.user_state(text, text);
@@ -197,7 +196,6 @@ drop function evervec.keys_query(text, boolean, text, jsonb, jsonb);
 drop function evervec.job_status(bigint);
 drop function evervec.task_progress(evervec.processing_queue);
 drop function evervec.policy_of(integer, text);
-drop function evervec.forget_receipts(integer);
 drop function evervec.forget_letters(integer);
 drop function evervec.fold_source(evervec.source, jsonb[], bigint[], jsonb[], jsonb[], boolean);
 drop function evervec.fold(integer);
@@ -242,6 +240,7 @@ drop function evervec.weights_query(evervec.source, evervec.preference);
 drop function evervec.inputs_hash(numeric, numeric, bigint);
 drop function evervec.find_tastes(evervec.source, integer[], jsonb[], integer[], integer);
 drop function evervec.definitions_hash(evervec.source);
+drop function evervec.check_preference(evervec.source, text);
 drop function evervec.preferences_of(integer);
 drop function evervec.centre_of(evervec.source);
 drop function evervec.add_preference(text, text, text, text[], text[], integer);
@@ -261,7 +260,6 @@ drop function evervec.hold_model(integer, timestamptz, text, text);
 drop function evervec.get_model(text);
 drop function evervec.model_named(text);
 drop function evervec.free_model(integer);
-drop function evervec.forget_calls(integer);
 drop function evervec.end_call(bigint, bigint);
 drop function evervec.begin_call(text, bigint, interval);
 drop function evervec.add_model(text, text, integer, text, integer, numeric, text, text, jsonb, integer, integer, integer, integer, integer);
@@ -278,7 +276,6 @@ drop function evervec.confine_to_user(regclass);
 drop function evervec.acts_for_all();
 drop function evervec.current_user_id();
 drop function evervec.keep_interactions(jsonb);
-drop function evervec.forget_interaction_keys(integer);
 drop function evervec.drop_signal(text, text);
 drop function evervec.drop_partitions();
 drop function evervec.create_signal(evervec.source, evervec.signal);
@@ -292,7 +289,6 @@ drop function evervec.index_definition(evervec.source, text, text);
 drop function evervec.due_indexes(text[]);
 drop function evervec.build_index(text);
 drop function evervec.set_budget(text, text, bigint, numeric);
-drop function evervec.forget_batches(integer);
 drop function evervec.estimate(text);
 drop function evervec.source_named(text);
 drop function evervec.lock_relation(regclass, text, integer, interval);
@@ -354,8 +350,8 @@ drop function evervec.keep_cached(integer, bytea[]);
 drop function evervec.forget_results(integer);
 drop function evervec.forget_queries(integer);
 drop function evervec.setting_number(text, numeric);
-drop function evervec.forget_cached(integer);
 drop function evervec.fill_cache(integer[], bytea[], vector[], text[]);
+drop function evervec.setting_interval(text, interval);
 drop function evervec.caller_context(evervec.source, name);
 drop function evervec.cached_query(text, text, text);
 drop function evervec.cache_query(text, text, vector, text);
@@ -365,10 +361,7 @@ drop function evervec.sign_ring(bytea);
 drop function evervec.rotate_secret(interval);
 drop function evervec.revoke_token(text);
 drop function evervec.keep_secret(text, text, interval);
-drop function evervec.forget_tokens(integer);
-drop function evervec.setting_interval(text, interval);
 drop function evervec.forget_secrets();
-drop function evervec.forget_nonces(integer);
 drop function evervec.create_token(text, text[], text, interval);
 drop function evervec.random_key();
 drop function evervec.check_token(bytea);
@@ -480,11 +473,7 @@ drop function evervec.kind_rights();
 
 -- removed: functions/auth/create_token.sql
 
--- removed: functions/auth/forget_nonces.sql
-
 -- removed: functions/auth/forget_secrets.sql
-
--- removed: functions/auth/forget_tokens.sql
 
 -- removed: functions/auth/hmac_sha256.sql
 
@@ -513,8 +502,6 @@ drop function evervec.kind_rights();
 -- removed: functions/cache/caller_context.sql
 
 -- removed: functions/cache/fill_cache.sql
-
--- removed: functions/cache/forget_cached.sql
 
 -- removed: functions/cache/forget_queries.sql
 
@@ -608,8 +595,6 @@ drop function evervec.kind_rights();
 
 -- removed: functions/cost/estimate.sql
 
--- removed: functions/cost/forget_batches.sql
-
 -- removed: functions/cost/set_budget.sql
 
 -- removed: functions/index/build_index.sql
@@ -644,8 +629,6 @@ drop function evervec.kind_rights();
 
 -- removed: functions/interaction/drop_signal.sql
 
--- removed: functions/interaction/forget_interaction_keys.sql
-
 -- removed: functions/interaction/keep_interactions.sql
 
 -- removed: functions/interaction/make_partition.sql
@@ -671,8 +654,6 @@ drop function evervec.kind_rights();
 -- removed: functions/model/begin_call.sql
 
 -- removed: functions/model/end_call.sql
-
--- removed: functions/model/forget_calls.sql
 
 -- removed: functions/model/free_model.sql
 
@@ -715,6 +696,8 @@ drop function evervec.kind_rights();
 -- removed: functions/preference/add_preference.sql
 
 -- removed: functions/preference/centre_of.sql
+
+-- removed: functions/preference/check_preference.sql
 
 -- removed: functions/preference/definitions_hash.sql
 
@@ -810,8 +793,6 @@ drop function evervec.kind_rights();
 
 -- removed: functions/queue/forget_letters.sql
 
--- removed: functions/queue/forget_receipts.sql
-
 -- removed: functions/queue/job_status.sql
 
 -- removed: functions/queue/keys_query.sql
@@ -892,10 +873,6 @@ drop function evervec.kind_rights();
 
 -- removed: functions/recommend/cache_put.sql
 
--- removed: functions/recommend/forget_analyses.sql
-
--- removed: functions/recommend/forget_recommendations.sql
-
 -- removed: functions/recommend/keep_recommendation.sql
 
 -- removed: functions/recommend/liked_nearby.sql
@@ -919,6 +896,8 @@ drop function evervec.kind_rights();
 -- removed: functions/schedule/cleanup_expired.sql
 
 -- removed: functions/schedule/cron_schedule.sql
+
+-- removed: functions/schedule/forget_rows.sql
 
 -- removed: functions/schedule/has_cron.sql
 

@@ -55,7 +55,7 @@ as $$
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
-        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark update_user_embedding current_user_id acts_for_all check_user'),
         ('writer', 'function', 'execute', 'cache_put cache_get cache_forget'),
 
         ('worker', 'function', 'execute',
@@ -939,7 +939,7 @@ declare
     v_sql      record;
     v_archived text;
     v_view     record;
-    v_views    regclass[] := '{}';
+    v_views    regclass[] := array[]::regclass[];
 begin
     select * into v_sql from evervec.fragments(p_source);
     v_archived := format('exists (select from %s e where %s)',
@@ -1505,30 +1505,6 @@ $$Makes a bearer token for the webhook and returns it, this once: only a hash of
 
 revoke execute on function evervec.create_token(text, text[], text, interval) from public;
 
--- file: functions/auth/forget_nonces.sql
--- forget_nonces: removes nonces of rings that are too old to be accepted again.
---
--- A ring may be dated up to 5 minutes ahead, and is good until 5 minutes after its date.
--- Locks:  what is forgotten, SKIP LOCKED.
-create or replace function evervec.forget_nonces(p_limit integer default 10000)
-returns bigint
-language sql
-set search_path from current
-as $$
-    with removed as (
-        delete from evervec.ring_nonce n
-         where n.ctid = any (array(
-            select o.ctid from evervec.ring_nonce o where o.seen_at < now() - interval '10 minutes' limit p_limit for update skip locked))
-        returning 1
-    )
-    select count(*) from removed
-$$;
-
-comment on function evervec.forget_nonces(integer) is
-$$Internal. Removes up to p_limit nonces of rings that are past their time; returns how many.$$;
-
-revoke execute on function evervec.forget_nonces(integer) from public;
-
 -- file: functions/auth/forget_secrets.sql
 -- forget_secrets: removes secrets that are no longer good.
 --
@@ -1557,55 +1533,6 @@ comment on function evervec.forget_secrets() is
 $$Internal. Removes the secrets whose time is over, from the vault too; returns how many.$$;
 
 revoke execute on function evervec.forget_secrets() from public;
-
--- file: functions/control/setting_interval.sql
--- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
---
--- Locks:  none.
-create or replace function evervec.setting_interval(p_name text, p_default interval)
-returns interval
-language plpgsql stable
-set search_path from current
-as $$
-begin
-    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
-exception when data_exception then
-    return p_default;
-end
-$$;
-
-comment on function evervec.setting_interval(text, interval) is
-$$Internal. An interval from evervec.setting, or the default.$$;
-
-revoke execute on function evervec.setting_interval(text, interval) from public;
-
--- file: functions/auth/forget_tokens.sql
--- forget_tokens: removes tokens that were revoked, or expired, longer ago than the setting token_keep.
---
--- Locks:  what is forgotten, SKIP LOCKED.
--- needs: functions/control/setting_interval.sql
-create or replace function evervec.forget_tokens(p_limit integer default 10000)
-returns bigint
-language sql
-set search_path from current
-as $$
-    with removed as (
-        delete from evervec.api_token d
-         where d.ctid = any (array(
-            select o.ctid
-              from evervec.api_token o
-             where least(o.revoked_at, o.expires_at) < (select now() - evervec.setting_interval('token_keep', '90 days'))
-             limit p_limit
-               for update skip locked))
-        returning 1
-    )
-    select count(*) from removed
-$$;
-
-comment on function evervec.forget_tokens(integer) is
-$$Internal. Removes up to p_limit tokens that ended long ago; returns how many.$$;
-
-revoke execute on function evervec.forget_tokens(integer) from public;
 
 -- file: functions/auth/keep_secret.sql
 -- keep_secret: puts a secret in the place of the one of its name, which stays good for the overlap.
@@ -1923,6 +1850,27 @@ $$Internal. Caller, source and settings of a search, as JSON; NULL where its res
 
 revoke execute on function evervec.caller_context(evervec.source, name) from public;
 
+-- file: functions/control/setting_interval.sql
+-- setting_interval: a threshold from evervec.setting; the default where it is missing or no interval, so that nothing fails for it.
+--
+-- Locks:  none.
+create or replace function evervec.setting_interval(p_name text, p_default interval)
+returns interval
+language plpgsql stable
+set search_path from current
+as $$
+begin
+    return coalesce((select (s.value #>> '{}')::interval from evervec.setting s where s.name = p_name), p_default);
+exception when data_exception then
+    return p_default;
+end
+$$;
+
+comment on function evervec.setting_interval(text, interval) is
+$$Internal. An interval from evervec.setting, or the default.$$;
+
+revoke execute on function evervec.setting_interval(text, interval) from public;
+
 -- file: functions/cache/fill_cache.sql
 -- fill_cache: keeps the vectors of leased jobs for the next time that one of these texts comes.
 --
@@ -1954,34 +1902,6 @@ comment on function evervec.fill_cache(integer[], bytea[], vector[], text[]) is
 $$Internal. Stores vectors of texts in the cache, those of sources that want it (a NULL source_id is passed over); entries that are there stay unless they have expired.$$;
 
 revoke execute on function evervec.fill_cache(integer[], bytea[], vector[], text[]) from public;
-
--- file: functions/cache/forget_cached.sql
--- forget_cached: removes what the cache has kept unused for longer than the setting cache_keep.
---
--- Locks:  what is forgotten, SKIP LOCKED.
--- needs: functions/control/setting_interval.sql
-create or replace function evervec.forget_cached(p_limit integer default 10000)
-returns bigint
-language sql
-set search_path from current
-as $$
-    with removed as (
-        delete from evervec.embedding_cache c
-         where c.ctid = any (array(
-            select o.ctid
-              from evervec.embedding_cache o
-             where o.used_at < (select now() - evervec.setting_interval('cache_keep', '30 days'))
-             limit p_limit
-               for update skip locked))
-        returning 1
-    )
-    select count(*) from removed
-$$;
-
-comment on function evervec.forget_cached(integer) is
-$$Internal. Removes up to p_limit expired entries of the cache; returns how many.$$;
-
-revoke execute on function evervec.forget_cached(integer) from public;
 
 -- file: functions/control/setting_number.sql
 -- setting_number: a threshold from evervec.setting; the default where it is missing or no number, so that nothing fails for it.
@@ -4084,41 +4004,6 @@ $$What it would cost to give every row its vector, without sending or queueing a
 
 revoke execute on function evervec.estimate(text) from public;
 
--- file: functions/cost/forget_batches.sql
--- forget_batches: removes batches, and the days that sum them up, that are older than the setting batch_log_keep.
---
--- Locks:  what is forgotten, SKIP LOCKED.
--- needs: functions/control/setting_interval.sql
-create or replace function evervec.forget_batches(p_limit integer default 10000)
-returns bigint
-language sql
-set search_path from current
-as $$
-    with oldest as (
-        select now() - evervec.setting_interval('batch_log_keep', '400 days') as kept_at
-    ), batches as (
-        delete from evervec.batch_log b
-         where b.ctid = any (array(
-            select o.ctid from evervec.batch_log o where o.finished_at < (select k.kept_at from oldest k) limit p_limit for update skip locked))
-        returning 1
-    ), days as (
-        delete from evervec.spending p
-         where p.ctid = any (array(
-            select o.ctid
-              from evervec.spending o
-             where o.day < (select (k.kept_at at time zone 'UTC')::date from oldest k)
-             limit p_limit
-               for update skip locked))
-        returning 1
-    )
-    select (select count(*) from batches) + (select count(*) from days)
-$$;
-
-comment on function evervec.forget_batches(integer) is
-$$Internal. Removes up to p_limit old batches, and as many old days of the view cost; returns how many of both.$$;
-
-revoke execute on function evervec.forget_batches(integer) from public;
-
 -- file: functions/cost/set_budget.sql
 -- set_budget: how much a model, or a source, may spend on a day.
 --
@@ -4654,34 +4539,6 @@ comment on function evervec.drop_signal(text, text) is
 $$Removes a signal of a source, and its function. Raises VE101, VE506, 2BP01.$$;
 
 revoke execute on function evervec.drop_signal(text, text) from public;
-
--- file: functions/interaction/forget_interaction_keys.sql
--- forget_interaction_keys: removes the keys of interactions that are older than the setting interaction_key_keep.
---
--- Locks:  what is forgotten, SKIP LOCKED.
--- needs: functions/control/setting_interval.sql
-create or replace function evervec.forget_interaction_keys(p_limit integer default 10000)
-returns bigint
-language sql
-set search_path from current
-as $$
-    with removed as (
-        delete from evervec.interaction_key d
-         where d.ctid = any (array(
-            select o.ctid
-              from evervec.interaction_key o
-             where o.created_at < (select now() - evervec.setting_interval('interaction_key_keep', '30 days'))
-             limit p_limit
-               for update skip locked))
-        returning 1
-    )
-    select count(*) from removed
-$$;
-
-comment on function evervec.forget_interaction_keys(integer) is
-$$Internal. Removes up to p_limit old keys of interactions; returns how many.$$;
-
-revoke execute on function evervec.forget_interaction_keys(integer) from public;
 
 -- file: functions/interaction/keep_interactions.sql
 -- keep_interactions: checks interactions, and records those whose key was not seen before; the one place where that is done.
@@ -5479,34 +5336,6 @@ $$Ends a call of begin_call; p_tokens: what it really had (NULL: what was said t
 
 revoke execute on function evervec.end_call(bigint, bigint) from public;
 
--- file: functions/model/forget_calls.sql
--- forget_calls: removes calls to limited models that ended, or expired, more than an hour ago.
---
--- begin_call does so for the model that it is asked about; this is for those that nobody uses any more.
--- Locks:  what is forgotten, SKIP LOCKED.
-create or replace function evervec.forget_calls(p_limit integer default 10000)
-returns bigint
-language sql
-set search_path from current
-as $$
-    with removed as (
-        delete from evervec.model_call c
-         where c.ctid = any (array(
-            select o.ctid
-              from evervec.model_call o
-             where coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour'
-             limit p_limit
-               for update skip locked))
-        returning 1
-    )
-    select count(*) from removed
-$$;
-
-comment on function evervec.forget_calls(integer) is
-$$Internal. Removes up to p_limit old calls to limited models; returns how many.$$;
-
-revoke execute on function evervec.forget_calls(integer) from public;
-
 -- file: functions/model/free_model.sql
 -- free_model: a success shows that what paused a model by an error is over.
 --
@@ -6152,6 +5981,40 @@ $$Internal. The kinds of preference of a source, default among them.$$;
 
 revoke execute on function evervec.preferences_of(integer) from public;
 
+-- file: functions/preference/check_preference.sql
+-- check_preference: refuses a kind of preference that a source has not.
+--
+-- Locks:  none.
+-- Raises: VE509 unknown kind of preference
+-- needs: functions/preference/preferences_of.sql
+create or replace function evervec.check_preference(p_source evervec.source, p_preference text)
+returns void
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_kinds text[];
+begin
+    -- The kind that every source has is the one that is asked for almost always.
+    if p_preference = 'default' then
+        return;
+    end if;
+    v_kinds := array(select p.name from evervec.preferences_of(p_source.source_id) p order by p.name);
+    if p_preference = any (v_kinds) is not true then
+        raise exception using
+            errcode = 'VE509',
+            message = format('source "%s" has no kind of preference %s', p_source.name, coalesce('"' || p_preference || '"', 'NULL')),
+            detail  = format('Its kinds are: %s.', array_to_string(v_kinds, ', ')),
+            hint    = 'Add it with evervec.add_preference(…), or leave p_preference out.';
+    end if;
+end
+$$;
+
+comment on function evervec.check_preference(evervec.source, text) is
+$$Internal. Raises VE509 for a kind of preference that the source has not.$$;
+
+revoke execute on function evervec.check_preference(evervec.source, text) from public;
+
 -- file: functions/preference/definitions_hash.sql
 -- definitions_hash: a number that changes with whatever decides how a source's inputs become preferences: types, weightings, model. (Signals
 -- say it themselves.)
@@ -6199,14 +6062,17 @@ declare
     v_nearest  text := format('select array_agg(n.taste order by k.n) as tastes, array_agg(n.similarity order by k.n) as similarities '
                               'from unnest($1) with ordinality as k (person, n) left join evervec.%I($1, $2, $3, $4, $5) n on n.ordinal = k.n',
                               'taste_of_' || p_source.name);
-    v_liked    record;
-    v_seed     record;
-    v_centre   record;
-    v_found    record;
-    v_persons  integer[] := '{}';
-    v_tastes   integer[] := '{}';
-    v_totals   vector[] := '{}';
-    v_former   integer[];
+    v_liked          record;
+    v_seed           record;
+    v_centre_persons integer[];
+    v_centre_tastes  integer[];
+    v_centre_totals  vector[];
+    v_found_tastes   integer[];
+    v_similarities   double precision[];
+    v_persons        integer[] := array[]::integer[];
+    v_tastes         integer[] := array[]::integer[];
+    v_totals         vector[] := array[]::vector[];
+    v_former         integer[];
 begin
     select array_agg(k.person order by k.n) as persons, array_agg(k.row_key order by k.n) as row_keys, array_agg(k.level order by k.n) as levels
       into v_liked
@@ -6216,38 +6082,38 @@ begin
         return array_fill(1, array[cardinality(p_persons)]);
     end if;
 
-    execute v_sum into v_centre
+    execute v_sum into v_centre_persons, v_centre_tastes, v_centre_totals
       using v_liked.persons, v_liked.row_keys, v_liked.levels, array_fill(1, array[cardinality(v_liked.persons)]);
     for v_taste in 1 .. p_tastes loop
-        execute v_nearest into v_found
-          using v_liked.persons, v_liked.row_keys, coalesce(v_centre.persons, '{}'), coalesce(v_centre.tastes, '{}'), coalesce(v_centre.totals, '{}');
+        execute v_nearest into v_found_tastes, v_similarities
+          using v_liked.persons, v_liked.row_keys, coalesce(v_centre_persons, '{}'), coalesce(v_centre_tastes, '{}'), coalesce(v_centre_totals, '{}');
         select array_agg(s.person) as persons, array_agg(s.row_key) as row_keys, array_agg(1) as levels, array_agg(v_taste) as tastes
           into v_seed
           from (select distinct on (k.person) k.person, k.row_key
-                  from unnest(v_liked.persons, v_liked.row_keys, v_found.similarities) with ordinality as k (person, row_key, similarity, n)
+                  from unnest(v_liked.persons, v_liked.row_keys, v_similarities) with ordinality as k (person, row_key, similarity, n)
                  where v_taste = 1 and k.similarity is not null or k.similarity < 0.999
                  order by k.person, case when v_taste = 1 then -k.similarity else k.similarity end, k.n) s;
         exit when v_seed.persons is null;
-        execute v_sum into v_centre using v_seed.persons, v_seed.row_keys, v_seed.levels, v_seed.tastes;
-        v_persons := v_persons || v_centre.persons;
-        v_tastes := v_tastes || v_centre.tastes;
-        v_totals := v_totals || v_centre.totals;
-        v_centre.persons := v_persons;
-        v_centre.tastes := v_tastes;
-        v_centre.totals := v_totals;
+        execute v_sum into v_centre_persons, v_centre_tastes, v_centre_totals using v_seed.persons, v_seed.row_keys, v_seed.levels, v_seed.tastes;
+        v_persons := v_persons || v_centre_persons;
+        v_tastes := v_tastes || v_centre_tastes;
+        v_totals := v_totals || v_centre_totals;
+        v_centre_persons := v_persons;
+        v_centre_tastes := v_tastes;
+        v_centre_totals := v_totals;
     end loop;
 
     for v_round in 1 .. 10 loop
-        execute v_nearest into v_found using v_liked.persons, v_liked.row_keys, v_persons, v_tastes, v_totals;
-        exit when v_found.tastes = v_former;
-        v_former := v_found.tastes;
-        execute v_sum into v_centre using v_liked.persons, v_liked.row_keys, v_liked.levels, v_found.tastes;
-        v_persons := coalesce(v_centre.persons, '{}');
-        v_tastes := coalesce(v_centre.tastes, '{}');
-        v_totals := coalesce(v_centre.totals, '{}');
+        execute v_nearest into v_found_tastes, v_similarities using v_liked.persons, v_liked.row_keys, v_persons, v_tastes, v_totals;
+        exit when v_found_tastes = v_former;
+        v_former := v_found_tastes;
+        execute v_sum into v_centre_persons, v_centre_tastes, v_centre_totals using v_liked.persons, v_liked.row_keys, v_liked.levels, v_found_tastes;
+        v_persons := coalesce(v_centre_persons, '{}');
+        v_tastes := coalesce(v_centre_tastes, '{}');
+        v_totals := coalesce(v_centre_totals, '{}');
     end loop;
-    execute v_nearest into v_found using p_persons, p_row_keys, v_persons, v_tastes, v_totals;
-    return array(select coalesce(t.taste, 1) from unnest(v_found.tastes) with ordinality as t (taste, n) order by t.n);
+    execute v_nearest into v_found_tastes, v_similarities using p_persons, p_row_keys, v_persons, v_tastes, v_totals;
+    return array(select coalesce(t.taste, 1) from unnest(v_found_tastes) with ordinality as t (taste, n) order by t.n);
 end
 $$;
 
@@ -6398,10 +6264,12 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_centre     vector := evervec.centre_of(p_source);
+    v_centre     double precision[] := evervec.centre_of(p_source)::real[];
     v_preference evervec.preference;
     v_query      text;
-    v_weighed    record;
+    v_persons    integer[];
+    v_row_keys   jsonb[];
+    v_levels     integer[];
     v_tastes     integer[];
     v_learned    integer;
     v_most       integer := 0;
@@ -6420,14 +6288,14 @@ begin
                      %s) as l (person, row_key, level)
             $sql$,
             v_query, case when v_preference.tastes > 1 then 'order by w.person, abs(w.weight) desc, w.row_key' end)
-            into v_weighed using p_users, p_source;
-        v_tastes := case when v_preference.tastes = 1 then array_fill(1, array[cardinality(v_weighed.persons)])
-                         else evervec.find_tastes(p_source, v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_preference.tastes) end;
+            into v_persons, v_row_keys, v_levels using p_users, p_source;
+        v_tastes := case when v_preference.tastes = 1 then array_fill(1, array[cardinality(v_persons)])
+                         else evervec.find_tastes(p_source, v_persons, v_row_keys, v_levels, v_preference.tastes) end;
         execute format(
             $sql$
             with summed as materialized (
                 select t.person, t.taste, t.sample_size as n, vector_norm(t.total) / t.weight as agreement, t.weight, t.length / t.weight as length, t.total,
-                       case when t.balance <> 0 and $7 is not null then t.total - vector_avg(array_prepend(1 / t.balance, $7::real[]::float8[])) end as centred,
+                       case when t.balance <> 0 and $7 is not null then t.total - vector_avg(1 / t.balance || $7) end as centred,
                        array(select k.row_key
                                from unnest(t.row_keys, t.levels) as k (row_key, level)
                               order by k.level, k.row_key
@@ -6472,7 +6340,7 @@ begin
             case when p_source.distance in ('cosine', 'inner_product') then 'l.direction'
                  else 'case when l.n > 0 then vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[])) end' end)
             into v_learned
-            using v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
+            using v_persons, v_row_keys, v_levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
                   p_users, p_hashes, p_source.model_id;
         v_most := greatest(v_most, v_learned);
     end loop;
@@ -6521,6 +6389,7 @@ revoke execute on function evervec.user_inputs(text, text) from public;
 --
 -- Locks:  the user's rows of evervec.user_preference.
 -- Raises: VE101 unknown source · VE501 another user's · VE502 no user · VE509 unknown kind of preference
+-- needs: functions/preference/check_preference.sql
 -- needs: functions/preference/learn.sql
 -- needs: functions/preference/user_inputs.sql
 create or replace function evervec.update_user_embedding(p_user text, p_source text, p_preference text default null)
@@ -6530,17 +6399,11 @@ set search_path from current
 as $$
 declare
     v_source evervec.source;
-    v_kinds  text[];
 begin
     perform evervec.check_user(p_user);
     v_source := evervec.source_named(p_source);
-    v_kinds := array(select p.name from evervec.preferences_of(v_source.source_id) p order by p.name);
-    if p_preference <> all (v_kinds) then
-        raise exception using
-            errcode = 'VE509',
-            message = format('source "%s" has no kind of preference "%s"', v_source.name, p_preference),
-            detail  = format('Its kinds are: %s.', array_to_string(v_kinds, ', ')),
-            hint    = 'Add it with evervec.add_preference(…), or give NULL for all.';
+    if p_preference is not null then
+        perform evervec.check_preference(v_source, p_preference);
     end if;
     return evervec.learn(v_source, array[p_user], array[evervec.user_inputs(p_user, p_source)], p_preference) > 0;
 end
@@ -6572,6 +6435,7 @@ declare
     v_definitions numeric;
     v_chunk       integer;
     v_users       text[];
+    v_last        bigint[];
     v_hashes      bytea[];
     v_gone        text[];
     v_left        bigint := p_limit;
@@ -6589,11 +6453,13 @@ begin
     loop
         exit when v_left <= 0;
         v_definitions := evervec.definitions_hash(v_source);
+        -- Dynamic, because several processes may share what EXECUTE reads.
+        execute 'select array_agg(i.user_id), array_agg(i.last) from (select user_id, max(interaction_id) as last from evervec.interaction '
+                'where source_id = $1 group by user_id) i'
+           into v_users, v_last using v_source.source_id;
         with input as (
-            select i.user_id, max(i.interaction_id) as last, null::numeric as signals
-              from evervec.interaction i
-             where i.source_id = v_source.source_id
-             group by i.user_id
+            select i.user_id, i.last, null::numeric as signals
+              from unnest(v_users, v_last) as i (user_id, last)
             union all
             select s.user_id, null, sum(hash_record_extended(s, 0))
               from evervec.user_signals(v_source, null) s
@@ -6603,7 +6469,9 @@ begin
               from input i
              group by i.user_id
         ), known as (
-            select p.user_id, min(p.inputs_hash) as inputs_hash, max(p.inputs_hash) as other_hash, min(p.updated_at) as updated_at,
+            -- As text: bytea has no least and greatest before PostgreSQL 18.
+            select p.user_id, min(encode(p.inputs_hash, 'hex')) as inputs_hash, max(encode(p.inputs_hash, 'hex')) as other_hash,
+                   min(p.updated_at) as updated_at,
                    count(distinct p.preference_type) as kinds
               from evervec.user_preference p
              where p.source_id = v_source.source_id
@@ -6612,7 +6480,8 @@ begin
             select user_id, i.inputs_hash
               from person i
               full join known k using (user_id)
-             where k.user_id is null or i.user_id is null or k.inputs_hash is distinct from i.inputs_hash or k.other_hash <> k.inputs_hash
+             where k.user_id is null or i.user_id is null or k.inputs_hash is distinct from encode(i.inputs_hash, 'hex')
+                or k.other_hash <> k.inputs_hash
                 or k.updated_at < now() - interval '1 day'
                 or k.kinds < (select count(*) from evervec.preferences_of(v_source.source_id))
              order by user_id
@@ -8397,29 +8266,6 @@ $$Internal. Removes up to p_limit dead letters that are past their time or beyon
 
 revoke execute on function evervec.forget_letters(integer) from public;
 
--- file: functions/queue/forget_receipts.sql
--- forget_receipts: removes receipts of jobs that ended more than 24 hours ago.
---
--- Locks:  what is forgotten, SKIP LOCKED.
-create or replace function evervec.forget_receipts(p_limit integer default 10000)
-returns bigint
-language sql
-set search_path from current
-as $$
-    with removed as (
-        delete from evervec.job_receipt r
-         where r.ctid = any (array(
-            select o.ctid from evervec.job_receipt o where o.finished_at < now() - interval '24 hours' limit p_limit for update skip locked))
-        returning 1
-    )
-    select count(*) from removed
-$$;
-
-comment on function evervec.forget_receipts(integer) is
-$$Internal. Removes up to p_limit old receipts; returns how many.$$;
-
-revoke execute on function evervec.forget_receipts(integer) from public;
-
 -- file: functions/queue/policy_of.sql
 -- policy_of: how an error of some class is retried for a source: by the source's own row, or by the one for all.
 --
@@ -10023,60 +9869,6 @@ $$Keeps p_value, an analysis of a user that was dear to make, under p_name; in t
 
 revoke execute on function evervec.cache_put(text, text, jsonb, real, text, interval) from public;
 
--- file: functions/recommend/forget_analyses.sql
--- forget_analyses: removes what applications kept about users, once its time is over.
---
--- Locks:  what is forgotten, SKIP LOCKED.
-create or replace function evervec.forget_analyses(p_limit integer default 10000)
-returns bigint
-language sql
-set search_path from current
-as $$
-    with removed as (
-        delete from evervec.analysis_cache d
-         where d.ctid = any (array(
-            select o.ctid
-              from evervec.analysis_cache o
-             where o.expires_at <= now()
-             limit p_limit
-               for update skip locked))
-        returning 1
-    )
-    select count(*) from removed
-$$;
-
-comment on function evervec.forget_analyses(integer) is
-$$Internal. Removes up to p_limit expired analyses; returns how many.$$;
-
-revoke execute on function evervec.forget_analyses(integer) from public;
-
--- file: functions/recommend/forget_recommendations.sql
--- forget_recommendations: removes recommendations that were kept and are past their time.
---
--- Locks:  what is forgotten, SKIP LOCKED.
-create or replace function evervec.forget_recommendations(p_limit integer default 10000)
-returns bigint
-language sql
-set search_path from current
-as $$
-    with removed as (
-        delete from evervec.recommendation_cache d
-         where d.ctid = any (array(
-            select o.ctid
-              from evervec.recommendation_cache o
-             where o.expires_at <= now()
-             limit p_limit
-               for update skip locked))
-        returning 1
-    )
-    select count(*) from removed
-$$;
-
-comment on function evervec.forget_recommendations(integer) is
-$$Internal. Removes up to p_limit expired recommendations; returns how many.$$;
-
-revoke execute on function evervec.forget_recommendations(integer) from public;
-
 -- file: functions/recommend/keep_recommendation.sql
 -- keep_recommendation: keeps what was recommended to a user, for the next time.
 --
@@ -10306,6 +10098,8 @@ revoke execute on function evervec.refresh_preference(text, evervec.source, text
 --         VE513 unknown type · VE514 bad weight of popularity
 -- needs: functions/cache/caller_context.sql
 -- needs: functions/people/check_user.sql
+-- needs: functions/preference/check_preference.sql
+-- needs: functions/recommend/presence_query.sql
 -- needs: functions/recommend/refresh_preference.sql
 -- needs: functions/recommend/user_state.sql
 create or replace function evervec.recommendation_plan(
@@ -10391,13 +10185,8 @@ begin
             errcode = 'VE514', message = format('popularity cannot count %s', popularity),
             detail  = 'p_popularity is what the most popular row gains beside its similarity, from 0 to 1000.',
             hint    = 'Give a number of 0 or more, or NULL for the setting recommendation_popularity.';
-    elsif p_preference is distinct from 'default' and not exists (select from evervec.preferences_of(source_id) p where p.name = p_preference) then
-        raise exception using
-            errcode = 'VE509', message = format('source "%s" has no kind of preference %s', p_source, coalesce(quote_literal(p_preference), 'NULL')),
-            detail  = format('Its kinds are: %s.',
-                             (select string_agg(p.name, ', ' order by p.name) from evervec.preferences_of(v_source.source_id) p)),
-            hint    = 'Add it with evervec.add_preference(…), or leave p_preference out.';
     end if;
+    perform evervec.check_preference(v_source, p_preference);
 
     -- What others do changes all the time: what is made from their preferences is not kept.
     if type <> 'similar_users' and evervec.setting_interval('recommendation_keep', '1 hour') > '0' then
@@ -10450,9 +10239,8 @@ begin
                   and (not pg_visible_in_snapshot(c.xid, r.seen) or c.xid = r.kept_by))
          limit 1;
     end if;
-    v_match := format('join %s e on %s', evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
     if row_keys is not null then
-        presence := format('select count(*) from unnest($1) as k (row_key) %s where e.%I is not null', v_match, v_source.vector_column);
+        presence := evervec.presence_query(source_id);
         return;
     end if;
 
@@ -10461,7 +10249,8 @@ begin
         union
         select s.row_key from evervec.user_signals(v_source, p_user) s);
 
-    vectors := format('select array_agg(e.%I order by k.ordinality) from unnest($1) with ordinality as k (row_key, ordinality) left %s',
+    v_match := format('join %s e on %s', evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
+    vectors := format('select array_agg(e.%I::vector order by k.ordinality) from unnest($1) with ordinality as k (row_key, ordinality) left %s',
                       v_source.vector_column, v_match);
     if v_filter is null then
         nearest := format('select f.row_key from evervec.%I($2, $3, null, $5) f', 'similar_' || p_source);
@@ -10529,7 +10318,7 @@ declare
     v_seen       pg_snapshot;
     v_pool       integer;
     v_skipped    integer;
-    v_keys       jsonb[] := '{}';
+    v_keys       jsonb[] := array[]::jsonb[];
     v_scores     real[];
     v_similarity real[];
     v_popularity real[];
@@ -10757,47 +10546,79 @@ $$Counts what people did with rows in the last 30 days (setting trend_period) fo
 
 revoke execute on function evervec.update_trends() from public;
 
+-- file: functions/schedule/forget_rows.sql
+-- forget_rows: removes rows of one of evervec's tables for which a condition holds, p_limit of them at most.
+--
+-- Rows that somebody holds stay for the next time: to clean up waits for nobody.
+-- Locks:  what is forgotten, SKIP LOCKED.
+create or replace function evervec.forget_rows(p_table text, p_condition text, p_limit integer)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_removed bigint;
+begin
+    execute format('delete from evervec.%1$I d where d.ctid = any (array(select o.ctid from evervec.%1$I o where %2$s limit $1 for update skip locked))',
+                   p_table, p_condition)
+      using p_limit;
+    get diagnostics v_removed = row_count;
+    return v_removed;
+end
+$$;
+
+comment on function evervec.forget_rows(text, text, integer) is
+$$Internal. Removes up to p_limit rows o of evervec's table p_table of which p_condition, an SQL condition of evervec's own, is true; returns how many.$$;
+
+revoke execute on function evervec.forget_rows(text, text, integer) from public;
+
 -- file: functions/schedule/cleanup_expired.sql
--- cleanup_expired: forgets what is past its time, a slice of it; each kind has a function that says when that is.
+-- cleanup_expired: forgets what is past its time, a slice of it; what has more to it than a condition has a function of its own.
 --
 -- One number for all kinds together bounds the transaction, and so how long anybody could wait for a row that it removes. In no order, so that
 -- no kind, however much of it there is, keeps the others from their turn; but interactions last, whose lock on the whole table is held to the end.
+-- The time before which rows are forgotten is a subquery, which is run once and not for each row.
 -- Locks:  what is forgotten, SKIP LOCKED.
 -- Raises: VE601 bad limit
+-- needs: functions/schedule/forget_rows.sql
 create or replace function evervec.cleanup_expired(p_limit integer default 5000)
 returns table (kind text, removed bigint)
 language plpgsql volatile security definer
 set search_path from current
 as $$
 declare
-    v_call text;
-    v_left bigint := p_limit;
+    v_forget text;
+    v_left   bigint := p_limit;
 begin
     perform evervec.check_slice(p_limit);
-    for kind, v_call in
-        select k.kind, k.call
+    for kind, v_forget in
+        select k.kind, coalesce(k.call, format('forget_rows(%L, %L, $1)', k.kind, k.condition))
           from (values
-            ('access',               'forget_roles()'),
-            ('analysis_cache',       'forget_analyses($1)'),
-            ('api_token',            'forget_tokens($1)'),
-            ('batch_log',            'forget_batches($1)'),
-            ('dead_letter',          'forget_letters($1)'),
-            ('embedding_cache',      'forget_cached($1)'),
-            ('interaction',          'drop_partitions()'),
-            ('interaction_key',      'forget_interaction_keys($1)'),
-            ('job_receipt',          'forget_receipts($1)'),
-            ('model_call',           'forget_calls($1)'),
-            ('query_cache',          'forget_queries($1)'),
-            ('recommendation_cache', 'forget_recommendations($1)'),
-            ('ring_nonce',           'forget_nonces($1)'),
-            ('search_cache',         'forget_results($1)'),
-            ('secret',               'forget_secrets()')
-          ) as k (kind, call)
+            ('access',               'forget_roles()', null),
+            ('analysis_cache',       null, 'o.expires_at <= now()'),
+            ('api_token',            null, $sql$least(o.revoked_at, o.expires_at) < (select now() - evervec.setting_interval('token_keep', '90 days'))$sql$),
+            ('batch_log',            null, $sql$o.finished_at < (select now() - evervec.setting_interval('batch_log_keep', '400 days'))$sql$),
+            ('dead_letter',          'forget_letters($1)', null),
+            ('embedding_cache',      null, $sql$o.used_at < (select now() - evervec.setting_interval('cache_keep', '30 days'))$sql$),
+            ('interaction',          'drop_partitions()', null),
+            ('interaction_key',      null, $sql$o.created_at < (select now() - evervec.setting_interval('interaction_key_keep', '30 days'))$sql$),
+            ('job_receipt',          null, $sql$o.finished_at < now() - interval '24 hours'$sql$),
+            -- begin_call forgets those of the model that it is asked about; these are of models that nobody uses any more.
+            ('model_call',           null, $sql$coalesce(o.finished_at, o.expires_at) < now() - interval '1 hour'$sql$),
+            ('query_cache',          'forget_queries($1)', null),
+            ('recommendation_cache', null, 'o.expires_at <= now()'),
+            -- A ring may be dated up to 5 minutes ahead, and is good until 5 minutes after its date.
+            ('ring_nonce',           null, $sql$o.seen_at < now() - interval '10 minutes'$sql$),
+            ('search_cache',         'forget_results($1)', null),
+            ('secret',               'forget_secrets()', null),
+            ('spending',             null,
+             $sql$o.day < (select ((now() - evervec.setting_interval('batch_log_keep', '400 days')) at time zone 'UTC')::date)$sql$)
+          ) as k (kind, call, condition)
          order by k.kind = 'interaction', random()
     loop
         removed := 0;
         if v_left > 0 then
-            execute format('select evervec.%s', v_call) into removed using v_left::integer;
+            execute format('select evervec.%s', v_forget) into removed using v_left::integer;
             v_left := v_left - removed;
         end if;
         return next;
@@ -10806,7 +10627,7 @@ end
 $$;
 
 comment on function evervec.cleanup_expired(integer) is
-$$Forgets what is past its time, up to p_limit rows in all (default 5,000), and returns how many of each kind, by the name of its table; call it again until all are 0. job_receipt: of jobs older than 24 hours; batch_log: batches, and days of the view cost, older than 400 days (batch_log_keep); model_call: older than an hour; dead_letter: resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); embedding_cache: vectors of texts not used for 30 days (cache_keep); query_cache: vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); search_cache: results of searches likewise (search_cache_keep, search_cache_most); recommendation_cache, analysis_cache: past the time that they were kept for; interaction: partitions older than a year (interaction_keep); interaction_key: older than 30 days (interaction_key_keep); ring_nonce: older than 10 minutes; secret: no longer good; api_token: ended for 90 days (token_keep); access: of roles that are gone. The names are those of evervec.setting. Raises VE601.$$;
+$$Forgets what is past its time, up to p_limit rows in all (default 5,000), and returns how many of each kind, by the name of its table; call it again until all are 0. job_receipt: of jobs older than 24 hours; batch_log, spending: batches, and days of the view cost, older than 400 days (batch_log_keep); model_call: older than an hour; dead_letter: resolved for 7 days, older than 90 days, and the oldest beyond 100,000 (dead_letter_keep_resolved, dead_letter_keep, dead_letter_most); embedding_cache: vectors of texts not used for 30 days (cache_keep); query_cache: vectors of queries older than 24 hours, and the oldest beyond 10,000 (query_cache_keep, query_cache_most); search_cache: results of searches likewise (search_cache_keep, search_cache_most); recommendation_cache, analysis_cache: past the time that they were kept for; interaction: partitions older than a year (interaction_keep); interaction_key: older than 30 days (interaction_key_keep); ring_nonce: older than 10 minutes; secret: no longer good; api_token: ended for 90 days (token_keep); access: of roles that are gone. The names are those of evervec.setting. Raises VE601.$$;
 
 revoke execute on function evervec.cleanup_expired(integer) from public;
 
@@ -14491,8 +14312,9 @@ revoke execute on function evervec.create_target(evervec.source, integer) from p
 --
 -- pgvector has no vector × scalar, and to build a vector of equal elements costs more than all else: so weights come as levels, 64 an
 -- octave, whose vectors are built once; level 1 stands for 2^24, and the last one, for 2^-64, is made 1 and not a fraction, which could take
--- an element below what a float holds. Each row is read once, for all who like it.
--- The planner takes vectors for short and would sort them by the gigabyte, where few sums are all that a hash table has to hold.
+-- an element below what a float holds.
+-- The planner takes vectors for short and would sort them by the gigabyte, where few sums are all that a hash table
+-- has to hold; for that it takes arrays for long, hence the room.
 -- Vectors whose length is 1 (to a ten-thousandth) are not made so again.
 -- Locks:  none that matter.
 create or replace function evervec.create_taste_functions(p_source evervec.source)
@@ -14505,14 +14327,7 @@ declare
     v_dimensions        integer := (select m.dimensions from evervec.model m where m.model_id = p_source.model_id);
     v_target            text := evervec.qualified_name(p_source.target);
     v_match             text := evervec.key_match(p_source, 'e', true);
-    v_key               record;
 begin
-    select string_agg(format('(k.row_key->>%L)::%s as key_%s', c.name, c.type, c.n), ', ' order by c.n) as columns,
-           string_agg(c.n::text, ', ' order by c.n) as numbers,
-           string_agg(format('e.%I %s k.key_%s', c.target, c.operator, c.n), ' and ' order by c.n) as match
-      into v_key
-      from unnest(p_source.key_columns, p_source.target_key_columns, p_source.key_types, p_source.key_operators)
-           with ordinality as c (name, target, type, operator, n);
     perform evervec.create_row_function(
         p_source, 'taste', 'p_persons integer[], p_row_keys jsonb[], p_levels integer[], p_tastes integer[]',
         'table (person integer, taste integer, total vector, weight double precision, balance double precision, length double precision, '
@@ -14526,29 +14341,25 @@ begin
                 select f.level, f.factor, array_fill(f.factor::real, array[%1$s])::vector as factors
                   from (select l.level, sign(l.level) * power(2::float8, (5633 - abs(l.level)) / 64.0::float8) as factor
                           from (select distinct l.level from unnest($3) as l (level)) l) f
-            ), liking as (
-                select %2$s, array_agg(k.person) as persons, array_agg(k.level) as levels, array_agg(k.taste) as tastes
-                  from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
-                 group by %3$s
             )
-            select p.person, p.taste, sum(v.unit * l.factors), sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * v.length), count(*)::integer,
+            select v.person, v.taste,
+                   sum(case when v.square between 0.9998 and 1.0002 then v.embedding else l2_normalize(v.embedding) end * l.factors),
+                   sum(abs(l.factor)), sum(l.factor), sum(abs(l.factor) * %5$s), count(*)::integer,
                    array_agg(v.row_key) filter (where l.level > 0), array_agg(l.level) filter (where l.level > 0)
-              from (select k.persons, k.levels, k.tastes, %4$s as row_key, %5$s as length,
-                           case when inner_product(e.%6$I::vector, e.%6$I::vector) between 0.9998 and 1.0002 then e.%6$I::vector
-                                else l2_normalize(e.%6$I::vector) end as unit
-                      from liking k
-                      join %7$s e on %8$s
-                     where vector_norm(e.%6$I::vector) > 0
+              from (select k.person, k.row_key, k.level, k.taste, e.%2$I::vector as embedding,
+                           inner_product(e.%2$I::vector, e.%2$I::vector) as square
+                      from unnest($1, $2, $3, $4) as k (person, row_key, level, taste)
+                      join %3$s e on %4$s
+                     where e.%2$I is not null
                     offset 0) v
-              cross join lateral unnest(v.persons, v.levels, v.tastes) as p (person, level, taste)
-              join level l on l.level = p.level
-             group by p.person, p.taste;
+              join level l on l.level = v.level
+             where v.square > 0
+             group by v.person, v.taste;
         end
             $body$,
-            v_dimensions, v_key.columns, v_key.numbers, evervec.key_call(p_source, 'e', true),
-            case when p_source.distance in ('l2', 'l1') then format('vector_norm(e.%I::vector)', p_source.vector_column) else '1' end,
-            p_source.vector_column, v_target, v_key.match),
-        v_settings || ' set enable_sort = off');
+            v_dimensions, p_source.vector_column, v_target, v_match,
+            case when p_source.distance in ('l2', 'l1') then 'vector_norm(v.embedding)' else '1' end),
+        v_settings || ' set enable_sort = off set hash_mem_multiplier = 4');
     perform evervec.create_row_function(
         p_source, 'taste_of', 'p_persons integer[], p_row_keys jsonb[], p_sum_persons integer[], p_sum_tastes integer[], p_sums vector[]',
         'table (ordinal integer, taste integer, similarity double precision)', true,
@@ -16549,4 +16360,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '768cdbb68325d378b3906523318f4a100a4e49b735d90403e729ee2b988df4cb');
+values ('evervec_0002_functions', '4f3ab5caa26952f6a91112de5886158dd1ab6bb0391e74dd404ea328416aefb5');

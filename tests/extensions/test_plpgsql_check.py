@@ -51,8 +51,6 @@ FINDINGS = """
 MEANT = {
     ("claim_jobs", 'unused parameter "p_worker"'),  # for the caller's own records
     ("due_jobs", 'composite OUT variable "job" is not single argument'),
-    # Looked up when such a task runs: it comes with the preferences of users.
-    ("task_step", "function evervec.update_user_embedding(text, text) does not exist"),
     # write_<source> has one signature for every kind of storage.
     ("write_own_column", 'unused parameter "p_model_id"'),
     ("write_own_column", 'unused parameter "p_notes"'),

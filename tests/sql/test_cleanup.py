@@ -33,8 +33,8 @@ LEFT = {
     ),
     "recommendation_cache": (
         "insert into evervec.recommendation_cache (user_id, source_id, context_hash, seen,"
-        " row_keys, scores, similarities, types, because, expires_at)"
-        " select 'ann', 1, 'x', pg_current_snapshot(), '{}', '{}', '{}', '{}', '{}', e"
+        " row_keys, scores, similarities, because, expires_at)"
+        " select 'ann', 1, 'x', pg_current_snapshot(), '{}', '{}', '{}', '{}', e"
         "   from unnest(array[now(), now() + interval '1 hour']) e"
     ),
     "ring_nonce": (

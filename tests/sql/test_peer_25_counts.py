@@ -70,7 +70,10 @@ def test_peer_25_coverage_counts_beyond_ten_thousand(many: psycopg.Connection) -
 @pytest.mark.parametrize(
     ("comment", "number"),
     [
-        ("obj_description('evervec.status'::regclass)", "vectors: the planner's estimate"),
+        (
+            "obj_description('evervec.status'::regclass)",
+            "vectors, archived: the planner's estimates",
+        ),
         ("obj_description('evervec.pending'::regproc)", "backfill: estimate"),
         ("obj_description('evervec.backfill'::regproc)", "the planner's estimate"),
     ],

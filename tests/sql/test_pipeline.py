@@ -29,7 +29,7 @@ def test_backfill_embeds_what_was_there_before(film: psycopg.Connection) -> None
     assert sorted(drained.texts) == sorted(f"Title: Film {i}" for i in range(1, 11))
     assert vectors(film) == expected(film)
     assert rows(film, "select * from evervec.coverage('film')") == [
-        {"source": "film", "total": 10, "embedded": 10, "missing": 0, "percent": 100}
+        {"source": "film", "total": 10, "embedded": 10, "archived": 0, "missing": 0, "percent": 100}
     ]
 
 

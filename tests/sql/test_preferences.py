@@ -303,25 +303,40 @@ def test_a_dislike_draws_only_from_the_taste_that_it_is_near(corners: psycopg.Co
 
 
 @pytest.fixture
-def reader(
+def somebody(
     shelf: psycopg.Connection, superuser_conn: psycopg.Connection, database: Database
-) -> Iterator[psycopg.Connection]:
-    with role(superuser_conn) as name:
-        shelf.execute("select evervec.grant_access(%s, 'reader')", [name])
-        with session_of(database, name) as session:
-            yield session
+) -> Iterator[tuple[str, psycopg.Connection]]:
+    """A role and its session."""
+    with role(superuser_conn) as name, session_of(database, name) as session:
+        yield name, session
 
 
-def test_a_reader_updates_who_it_is_and_nobody_else(reader: psycopg.Connection) -> None:
-    with raises(reader, "VE501", "another user's"):
-        update(reader, "ann")
-    reader.execute("set evervec.user_id = 'ann'")
-    assert update(reader, "ann")
-    assert len(inputs(reader)) == 32
-    with raises(reader, "VE501", "another user's"):
-        inputs(reader, "bob")
-    with raises(reader, "VE502", "no user"):
-        update(reader, " ")
+def test_a_worker_updates_everybody(
+    shelf: psycopg.Connection, somebody: tuple[str, psycopg.Connection]
+) -> None:
+    name, session = somebody
+    shelf.execute("select evervec.grant_access(%s, 'worker')", [name])
+    assert update(session, "ann")
+    assert update_all(session) == 0
+    with raises(session, "VE502", "no user"):
+        update(session, " ")
+
+
+def test_who_may_only_update_is_confined_to_who_it_is(
+    shelf: psycopg.Connection, somebody: tuple[str, psycopg.Connection]
+) -> None:
+    name, session = somebody
+    shelf.execute(
+        f"grant usage on schema evervec to {name};"
+        f" grant execute on function evervec.update_user_embedding, evervec.user_inputs to {name}"
+    )
+    with raises(session, "VE501", "another user's"):
+        update(session, "ann")
+    session.execute("set evervec.user_id = 'ann'")
+    assert update(session, "ann")
+    assert len(inputs(session)) == 32
+    with raises(session, "VE501", "another user's"):
+        inputs(session, "bob")
 
 
 def test_another_model_makes_every_user_due(shelf: psycopg.Connection) -> None:

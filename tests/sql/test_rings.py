@@ -271,7 +271,9 @@ def test_nonces_and_former_secrets_are_forgotten_after_their_time(
     ring = signed(ringing)
     assert checked(ringing, ring) == "ok"
     ringing.execute("select evervec.rotate_secret()")
-    forget = "select evervec.forget_nonces(), evervec.forget_secrets()"
+    forget = """select sum(c.removed) filter (where c.kind = 'ring_nonce'),
+                       sum(c.removed) filter (where c.kind = 'secret')
+                  from evervec.cleanup_expired() c"""
     ringing.execute("update evervec.ring_nonce set seen_at = now() - interval '599 seconds'")
     assert ringing.execute(forget).fetchone() == (0, 0)
 

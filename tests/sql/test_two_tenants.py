@@ -141,6 +141,7 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     "current_user_id": [("()", 1)],
     "acts_for_all": [("()", 1)],
     "cache_put": [("('u-theirs', 'taste', '1')", "VE501")],
+    "update_user_embedding": [("('u-theirs', 'doc')", "VE501")],
     "cache_get": [("('u-theirs', 'taste')", "VE501")],
     "cache_forget": [("('u-theirs')", "VE501")],
     "open_sources": [("()", 1)],

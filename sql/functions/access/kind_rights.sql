@@ -24,7 +24,7 @@ as $$
 
         ('writer', 'function', 'execute',
          'put_embedding put_embeddings delete_embedding delete_embeddings enqueue job_status cache_query get_source get_model parse_key'),
-        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark current_user_id acts_for_all check_user'),
+        ('writer', 'function', 'execute', 'record_interaction record_interactions clear_mark update_user_embedding current_user_id acts_for_all check_user'),
         ('writer', 'function', 'execute', 'cache_put cache_get cache_forget'),
 
         ('worker', 'function', 'execute',

@@ -14,7 +14,7 @@ declare
     v_sql      record;
     v_archived text;
     v_view     record;
-    v_views    regclass[] := '{}';
+    v_views    regclass[] := array[]::regclass[];
 begin
     select * into v_sql from evervec.fragments(p_source);
     v_archived := format('exists (select from %s e where %s)',

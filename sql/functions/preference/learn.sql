@@ -14,10 +14,12 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_centre     vector := evervec.centre_of(p_source);
+    v_centre     double precision[] := evervec.centre_of(p_source)::real[];
     v_preference evervec.preference;
     v_query      text;
-    v_weighed    record;
+    v_persons    integer[];
+    v_row_keys   jsonb[];
+    v_levels     integer[];
     v_tastes     integer[];
     v_learned    integer;
     v_most       integer := 0;
@@ -36,14 +38,14 @@ begin
                      %s) as l (person, row_key, level)
             $sql$,
             v_query, case when v_preference.tastes > 1 then 'order by w.person, abs(w.weight) desc, w.row_key' end)
-            into v_weighed using p_users, p_source;
-        v_tastes := case when v_preference.tastes = 1 then array_fill(1, array[cardinality(v_weighed.persons)])
-                         else evervec.find_tastes(p_source, v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_preference.tastes) end;
+            into v_persons, v_row_keys, v_levels using p_users, p_source;
+        v_tastes := case when v_preference.tastes = 1 then array_fill(1, array[cardinality(v_persons)])
+                         else evervec.find_tastes(p_source, v_persons, v_row_keys, v_levels, v_preference.tastes) end;
         execute format(
             $sql$
             with summed as materialized (
                 select t.person, t.taste, t.sample_size as n, vector_norm(t.total) / t.weight as agreement, t.weight, t.length / t.weight as length, t.total,
-                       case when t.balance <> 0 and $7 is not null then t.total - vector_avg(array_prepend(1 / t.balance, $7::real[]::float8[])) end as centred,
+                       case when t.balance <> 0 and $7 is not null then t.total - vector_avg(1 / t.balance || $7) end as centred,
                        array(select k.row_key
                                from unnest(t.row_keys, t.levels) as k (row_key, level)
                               order by k.level, k.row_key
@@ -88,7 +90,7 @@ begin
             case when p_source.distance in ('cosine', 'inner_product') then 'l.direction'
                  else 'case when l.n > 0 then vector_avg(array_prepend(1 / l.length, l.direction::real[]::float8[])) end' end)
             into v_learned
-            using v_weighed.persons, v_weighed.row_keys, v_weighed.levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
+            using v_persons, v_row_keys, v_levels, v_tastes, p_source.source_id, v_preference.name, v_centre,
                   p_users, p_hashes, p_source.model_id;
         v_most := greatest(v_most, v_learned);
     end loop;

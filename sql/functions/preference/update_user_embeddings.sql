@@ -18,6 +18,7 @@ declare
     v_definitions numeric;
     v_chunk       integer;
     v_users       text[];
+    v_last        bigint[];
     v_hashes      bytea[];
     v_gone        text[];
     v_left        bigint := p_limit;
@@ -35,11 +36,13 @@ begin
     loop
         exit when v_left <= 0;
         v_definitions := evervec.definitions_hash(v_source);
+        -- Dynamic, because several processes may share what EXECUTE reads.
+        execute 'select array_agg(i.user_id), array_agg(i.last) from (select user_id, max(interaction_id) as last from evervec.interaction '
+                'where source_id = $1 group by user_id) i'
+           into v_users, v_last using v_source.source_id;
         with input as (
-            select i.user_id, max(i.interaction_id) as last, null::numeric as signals
-              from evervec.interaction i
-             where i.source_id = v_source.source_id
-             group by i.user_id
+            select i.user_id, i.last, null::numeric as signals
+              from unnest(v_users, v_last) as i (user_id, last)
             union all
             select s.user_id, null, sum(hash_record_extended(s, 0))
               from evervec.user_signals(v_source, null) s
@@ -49,7 +52,9 @@ begin
               from input i
              group by i.user_id
         ), known as (
-            select p.user_id, min(p.inputs_hash) as inputs_hash, max(p.inputs_hash) as other_hash, min(p.updated_at) as updated_at,
+            -- As text: bytea has no least and greatest before PostgreSQL 18.
+            select p.user_id, min(encode(p.inputs_hash, 'hex')) as inputs_hash, max(encode(p.inputs_hash, 'hex')) as other_hash,
+                   min(p.updated_at) as updated_at,
                    count(distinct p.preference_type) as kinds
               from evervec.user_preference p
              where p.source_id = v_source.source_id
@@ -58,7 +63,8 @@ begin
             select user_id, i.inputs_hash
               from person i
               full join known k using (user_id)
-             where k.user_id is null or i.user_id is null or k.inputs_hash is distinct from i.inputs_hash or k.other_hash <> k.inputs_hash
+             where k.user_id is null or i.user_id is null or k.inputs_hash is distinct from encode(i.inputs_hash, 'hex')
+                or k.other_hash <> k.inputs_hash
                 or k.updated_at < now() - interval '1 day'
                 or k.kinds < (select count(*) from evervec.preferences_of(v_source.source_id))
              order by user_id

@@ -36,7 +36,7 @@ declare
     v_seen       pg_snapshot;
     v_pool       integer;
     v_skipped    integer;
-    v_keys       jsonb[] := '{}';
+    v_keys       jsonb[] := array[]::jsonb[];
     v_scores     real[];
     v_similarity real[];
     v_popularity real[];

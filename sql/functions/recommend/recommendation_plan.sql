@@ -6,6 +6,8 @@
 --         VE513 unknown type · VE514 bad weight of popularity
 -- needs: functions/cache/caller_context.sql
 -- needs: functions/people/check_user.sql
+-- needs: functions/preference/check_preference.sql
+-- needs: functions/recommend/presence_query.sql
 -- needs: functions/recommend/refresh_preference.sql
 -- needs: functions/recommend/user_state.sql
 create or replace function evervec.recommendation_plan(
@@ -91,13 +93,8 @@ begin
             errcode = 'VE514', message = format('popularity cannot count %s', popularity),
             detail  = 'p_popularity is what the most popular row gains beside its similarity, from 0 to 1000.',
             hint    = 'Give a number of 0 or more, or NULL for the setting recommendation_popularity.';
-    elsif p_preference is distinct from 'default' and not exists (select from evervec.preferences_of(source_id) p where p.name = p_preference) then
-        raise exception using
-            errcode = 'VE509', message = format('source "%s" has no kind of preference %s', p_source, coalesce(quote_literal(p_preference), 'NULL')),
-            detail  = format('Its kinds are: %s.',
-                             (select string_agg(p.name, ', ' order by p.name) from evervec.preferences_of(v_source.source_id) p)),
-            hint    = 'Add it with evervec.add_preference(…), or leave p_preference out.';
     end if;
+    perform evervec.check_preference(v_source, p_preference);
 
     -- What others do changes all the time: what is made from their preferences is not kept.
     if type <> 'similar_users' and evervec.setting_interval('recommendation_keep', '1 hour') > '0' then
@@ -150,9 +147,8 @@ begin
                   and (not pg_visible_in_snapshot(c.xid, r.seen) or c.xid = r.kept_by))
          limit 1;
     end if;
-    v_match := format('join %s e on %s', evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
     if row_keys is not null then
-        presence := format('select count(*) from unnest($1) as k (row_key) %s where e.%I is not null', v_match, v_source.vector_column);
+        presence := evervec.presence_query(source_id);
         return;
     end if;
 
@@ -161,7 +157,8 @@ begin
         union
         select s.row_key from evervec.user_signals(v_source, p_user) s);
 
-    vectors := format('select array_agg(e.%I order by k.ordinality) from unnest($1) with ordinality as k (row_key, ordinality) left %s',
+    v_match := format('join %s e on %s', evervec.qualified_name(v_source.target), evervec.key_match(v_source, 'e', true));
+    vectors := format('select array_agg(e.%I::vector order by k.ordinality) from unnest($1) with ordinality as k (row_key, ordinality) left %s',
                       v_source.vector_column, v_match);
     if v_filter is null then
         nearest := format('select f.row_key from evervec.%I($2, $3, null, $5) f', 'similar_' || p_source);
