@@ -3805,8 +3805,7 @@ begin
             select c.ctid from evervec.embedding_cache c
              where c.model_id = v_source.model_id and c.content_hash = any (v_hashes)
                for update skip locked));
-        perform evervec.queue_keys(v_source, v_keys, evervec.operation_priority('update', null),
-                                   jsonb_build_object('operation', 'update', 'triggered_by', 'reset', 'triggered_at', now()));
+        perform evervec.queue_keys(v_source, v_keys, 5, jsonb_build_object('operation', 'update', 'triggered_by', 'reset', 'triggered_at', now()));
         return v_dropped;
     end if;
     perform evervec.lock_relation(v_source.target, 'access exclusive');
@@ -16387,4 +16386,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '6bb71ade758f57209d58642566947b47bf6606c0bc77e517c281aa9a891c3296');
+values ('evervec_0002_functions', 'aa81cf13e6ee95ce7a6cf9fd578e4a0f6904eb01a2064596495ff38a2d221cd3');

@@ -37,8 +37,7 @@ begin
             select c.ctid from evervec.embedding_cache c
              where c.model_id = v_source.model_id and c.content_hash = any (v_hashes)
                for update skip locked));
-        perform evervec.queue_keys(v_source, v_keys, evervec.operation_priority('update', null),
-                                   jsonb_build_object('operation', 'update', 'triggered_by', 'reset', 'triggered_at', now()));
+        perform evervec.queue_keys(v_source, v_keys, 5, jsonb_build_object('operation', 'update', 'triggered_by', 'reset', 'triggered_at', now()));
         return v_dropped;
     end if;
     perform evervec.lock_relation(v_source.target, 'access exclusive');
