@@ -67,15 +67,19 @@ def roll_back(url: str, folder: Path, most: int | None = None) -> list[str]:
     return [migration.id for migration in applied]
 
 
+def program(name: str) -> str:
+    """A command beside this interpreter, for a shell."""
+    return shlex.quote(str(Path(sys.executable).with_name(name)))
+
+
 def how_to_go_on(console: Console, url: str, *lines: str) -> None:
     """Where the data are, and what else can be done with them."""
     console.print("\n[bold blue]→[/]  [bold]How to go on[/]")
-    evervec = shlex.quote(str(Path(sys.executable).with_name("evervec")))
     for line in (
         f"export EVERVEC_DATABASE_URL={shlex.quote(url)}",
         *lines,
-        f"{evervec} status",
-        f"{evervec} embedded stop    # the data stay in {embedded.default_data_dir()}",
+        f"{program('evervec')} status",
+        f"{program('evervec')} embedded stop    # the data stay in {embedded.default_data_dir()}",
     ):
         console.print(f"   {line}", markup=False, soft_wrap=True)
 

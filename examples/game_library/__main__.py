@@ -26,7 +26,7 @@ def main() -> int:
         console,
         url,
         f"GAME_LIBRARY_URL=$EVERVEC_DATABASE_URL EVERVEC_PROFILES={profiles} \\",
-        "    flask --app 'examples.game_library.app:create_app()' run",
+        f"    {stage.program('flask')} --app 'examples.game_library.app:create_app()' run",
     )
     return 0
 

@@ -100,8 +100,8 @@ def _search(console: Console, ann: FlaskClient) -> None:
     path = f"/user/library/search?q={_WORDS}"
     least = f"{path}&min_similarity={_THRESHOLD}"
     for asked, what in (
-        (path, "the model is loaded for the words"),
-        (least, "their vector is known"),
+        (path, "from 0.6 on, as always; the model is loaded for the words"),
+        (least, "the vector of the words is known"),
         (least, "so is the answer"),
     ):
         started = time.monotonic()

@@ -596,7 +596,10 @@ def test_the_same_seed_makes_the_same_catalogue(shop: Shop) -> None:
 
 
 def test_the_story_is_told_offline(
-    url: str, offline: None, monkeypatch: pytest.MonkeyPatch
+    url: str,
+    offline: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("EVERVEC_PROFILES", story.PROFILES["local"])
     told = io.StringIO()
@@ -605,6 +608,7 @@ def test_the_story_is_told_offline(
 
     text = told.getvalue()
     assert "\x1b" not in text
+    assert capfd.readouterr() == ("", "")
     for line in (
         '400: {"error": "not configured"}',
         '"generated": 20, "processed": 20',
