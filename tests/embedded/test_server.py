@@ -44,6 +44,10 @@ def test_it_starts_serves_and_stops(data_dir: Path, monkeypatch: pytest.MonkeyPa
     with psycopg.connect(url) as conn:
         assert conn.execute(query).fetchone() == (embedded.OWNER, False, 1)
         conn.execute("create table kept (i integer)")
+    other = embedded.prepare(embedded.start(data_dir), "a library")
+    with psycopg.connect(other) as conn:
+        assert conn.execute(query).fetchone() == (embedded.OWNER, False, 1)
+        assert conn.info.dbname == "a library"
 
     running = embedded.start(data_dir)  # already running: kept
     assert running.url() == url

@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
 
 import evervec
-from evervec import EvervecError, ProviderError, Search
+from evervec import EvervecError, Generate, ProviderError, Search
 from evervec.db import Database, Vector
 from evervec.providers import Providers
 from evervec.queries import text_vectors
@@ -149,6 +150,42 @@ def test_the_python_api_finds_rows_and_pays_for_new_words_only(
     nearest = notes("note", WORDS, limit=2, min_similarity=0.01, exclude=[found[0][0].row_key])
     assert 3 not in [row.key["id"] for row in nearest]
     assert service.provider.texts == [WORDS]
+
+
+def test_the_python_api_searches_among_what_a_filter_leaves(
+    notes: Search, service: Service
+) -> None:
+    service.conn.execute(
+        "select evervec.add_filter('note', 'up_to', 'id <= p_last', '{p_last integer}')"
+    )
+
+    def found(**options: Any) -> list[int]:
+        scope = {"scope": "up_to", "arguments": {"p_last": 2}}
+        return [row.key["id"] for row in notes("note", WORDS, **scope | options)]
+
+    assert sorted(found()) == [1, 2]
+    assert found(exclude=['{"id": 1}']) == [2]
+    assert found(min_similarity=0.99) == []
+    assert len(found(limit=1)) == 1
+    with pytest.raises(EvervecError) as caught:
+        found(arguments={})
+    assert caught.value.sqlstate == "VE111"
+
+
+def test_the_python_api_makes_vectors_in_slices(notes: Search, service: Service) -> None:
+    service.conn.execute("insert into note select g, 'note ' || g from generate_series(4, 8) g")
+
+    with Generate(service.config.database_url) as generate:
+        first = generate("note", batch_size=3)
+        second = generate("note", batch_size=3, after=first.next)
+        keys = generate("note", keys=[{"id": 1}, '{"id": 99}'])
+        none = generate("note", keys=[])
+
+    assert [(done.queued, done.generated) for done in (first, second)] == [(3, 3), (2, 2)]
+    assert (first.next, second.next) == ('{"id": 6}', None)
+    assert (keys.processed, keys.unchanged, keys.generated, keys.next) == (2, 1, 0, None)
+    assert (none.queued, none.processed) == (0, 0)
+    assert service.vectors() == set(range(1, 9))
 
 
 def test_the_python_api_gives_the_vector_for_sql_of_ones_own(

@@ -58,7 +58,7 @@ def generate(
     providers.model_of(tenant, db.get_model(db.get_source(source).model))
     rows, most = keys, batch_size
     if rows is not None:
-        most = len(rows)
+        most = max(len(rows), 1)
     else:
         rows = db.row_keys(
             source,
