@@ -12691,20 +12691,31 @@ $$Internal. Raises VE110 when a view reaches what anybody could replace.$$;
 revoke execute on function evervec.check_references(text, regclass) from public;
 
 -- file: functions/track/check_relation.sql
--- check_relation: refuses what cannot be tracked, with the reason.
+-- check_relation: refuses what cannot be tracked, or not by this role, with the reason.
 --
+-- What is made for a table has to be the property of evervec's owner, or of the table's where he may act for that one, as others have to run it and
+-- make it anew; which a superuser, who may do everything, would not notice.
 -- Locks:  none.
--- Raises: VE105 not an ordinary or partitioned table with a primary key · VE110 row-level security would hide rows
+-- Raises: VE105 not an ordinary or partitioned table with a primary key · VE110 not evervec's owner, or row-level
+--         security would hide rows
 create or replace function evervec.check_relation(p_relation regclass)
 returns void
 language plpgsql stable
 set search_path from current
 as $$
 declare
+    v_owner  regrole := (select n.nspowner from pg_namespace n where n.nspname = 'evervec');
     v_class  pg_class;
     v_reason text;
     v_hint   text;
 begin
+    if current_user::regrole <> v_owner then
+        raise exception using
+            errcode = 'VE110',
+            message = format('%s cannot be tracked by %s', coalesce(p_relation::text, 'NULL'), current_user),
+            detail  = format('What evervec makes for a table belongs to its own owner, %s, who has to be a member of the table''s.', v_owner),
+            hint    = format('SET ROLE %s; and try again.', v_owner);
+    end if;
     select c.* into v_class from pg_class c where c.oid = p_relation;
     case
         when p_relation is null then
@@ -16363,4 +16374,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'c71ee0d3be8dae852233b32c83b4624b3d58712c3df1e4b2e5f739527cba9e61');
+values ('evervec_0002_functions', 'b76781ab8d99566dc5cb4c5d1b90abd9c5d3e6de97259497c1b41a235532be39');
