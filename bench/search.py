@@ -61,7 +61,7 @@ class Way:
 
     name: str
     statement: LiteralString
-    settings: tuple[LiteralString, ...] = ()
+    settings: tuple[LiteralString | bytes, ...] = ()
     parameters: Mapping[str, int] = field(default_factory=dict)
     reader: bool = False  # as a role that sees a tenth of the rows
 
