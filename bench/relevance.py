@@ -203,10 +203,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.relevance", description=__doc__)
     parser.add_argument(
-        "models", nargs="*", choices=MODELS, help="only these (default both); writes no docs"
+        "models", nargs="*", help=f"only these of {', '.join(MODELS)}; writes no docs"
     )
     parser.add_argument("--no-docs", action="store_true", help="print only")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if unknown := set(options.models) - set(MODELS):
+        parser.error(f"no model: {', '.join(sorted(unknown))}")
+    return options
 
 
 if __name__ == "__main__":
