@@ -11696,7 +11696,7 @@ revoke execute on function evervec.hybrid_search(text, text, vector, integer, do
 -- index_visits: how many vectors a scan of the index has to look at to find enough that qualify; NULL where it is cheaper to read all that
 -- qualifies and to sort.
 --
--- As many that qualify as hnsw.ef_search, or twice those wanted: so what is found is as near as without a filter.
+-- As many that qualify as hnsw.ef_search, or twice those wanted.
 -- By the planner's estimate, made as the caller and for these very values. Pages are taken to be in memory, as the index has to be anyway;
 -- then a unit of the planner's cost is about six microseconds, reading a vector by its key 0.4 units, and a step of the index one.
 -- VOLATILE, because EXPLAIN may not stand in a function that is not.
@@ -16875,4 +16875,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '7e1f6d5f195794e37d5da87f61fa24acafbd969a2f9503bfc96c0c585ac7d79b');
+values ('evervec_0002_functions', '4b8aef08ea80f6169dd2d2a5214f5a3fcc1f5ca0a847fae2a2d01222a6df4cdd');
