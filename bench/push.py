@@ -1,7 +1,8 @@
 """What ringing a webhook costs the writer: `make bench NAME=push`.
 
-The same tracked table with push off and on, in turn. pg_net is not in the embedded server: a
-recorder takes requests into a queue, as pg_net does within the transaction. On Debian's server
+The same tracked table with push off and on, in turn: many short runs, as the speed of a machine
+drifts by more than what is measured. pg_net is not in the embedded server: a recorder takes
+requests into a queue, as pg_net does within the transaction. On Debian's server
 (`EVERVEC_TEST_DEBIAN=FOLDER`, a folder of tools/trixie in which pg_net was installed) it is pg_net
 itself, which rings a closed and a silent port.
 """
@@ -38,6 +39,7 @@ BARS: dict[str, float | None] = {
 }
 CLOSED = "http://127.0.0.1:9"  # nobody listens
 OFF = "off"
+AGAIN = "off, again"  # what noise alone makes of a ratio
 
 Seconds = Mapping[tuple[str, str], Sequence[float]]  # by case and state, one a round
 
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     real = debian.folder() is not None
     with _server() as server, _silent() as silent:
         webhooks = {"closed port": CLOSED, "silent port": silent} if real else {"on": CLOSED}
-        states = [OFF, *webhooks]
+        states = [OFF, AGAIN, *webhooks]
         contenders.install_evervec(server)
         with server.connect_superuser() as superuser, server.connect() as application:
             staging.fill(superuser, rows)
@@ -80,8 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tables=(
             Table(
                 "Ratios to push off: the median of the rounds, the lowest and the highest",
-                ("case", OFF, *webhooks, "bar", ""),
-                tuple(_line(case, list(webhooks), seconds) for case in cases),
+                ("case", OFF, AGAIN, *webhooks, "bar", ""),
+                tuple(_line(case, [AGAIN, *webhooks], seconds) for case in cases),
             ),
         ),
     )
@@ -152,7 +154,8 @@ def _line(case: Case, states: Sequence[str], seconds: Seconds) -> tuple[str, ...
     cells, worst = [], 0.0
     for state in states:
         ratios = [slow / fast for slow, fast in zip(seconds[case.name, state], off, strict=True)]
-        worst = max(worst, median(ratios))
+        if state != AGAIN:
+            worst = max(worst, median(ratios))
         cells.append(f"{ratio(median(ratios))} ({min(ratios):.2f} – {max(ratios):.2f})")
     bar = BARS[case.name]
     told = ("", "") if bar is None else (ratio(bar), "met" if worst <= bar else "MISSED")
@@ -162,11 +165,11 @@ def _line(case: Case, states: Sequence[str], seconds: Seconds) -> tuple[str, ...
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.push", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rows, few rounds; writes no docs")
-    parser.add_argument("--rounds", type=int, help="runs of each case in each state (default 9)")
-    parser.add_argument("--seconds", type=int, help="length of a pgbench run (default 5)")
+    parser.add_argument("--rounds", type=int, help="runs of each case in each state (default 31)")
+    parser.add_argument("--seconds", type=int, help="length of a pgbench run (default 1)")
     options = parser.parse_args(arguments)
-    options.rounds = options.rounds or (3 if options.quick else 9)
-    options.seconds = options.seconds or (1 if options.quick else 5)
+    options.rounds = options.rounds or (3 if options.quick else 31)
+    options.seconds = options.seconds or 1
     return options
 
 

@@ -283,7 +283,7 @@ def test_bad_arguments_are_told(
 
 def test_a_suspended_source_is_measured_as_it_serves(weak: Items) -> None:
     weak.conn.execute("select evervec.suspend('item')")
-    assert weak.check(samples=5)["effort"] == 40
+    assert weak.check(samples=5)["effort"] == 100
 
 
 def test_the_setting_of_the_session_is_as_before(weak: Items) -> None:

@@ -49,18 +49,17 @@ def test_the_upkeep_is_given_to_pg_cron_to_be_run_as_its_owner(cron: psycopg.Con
     cron.execute("select evervec.schedule_maintenance()")
 
     jobs = rows(cron, "select * from cron.job")
-    assert (
-        schedules(cron).items()
-        >= {
-            "apply_retention": "*/10 * * * *",
-            "cleanup_expired": "5 seconds",
-            "make_partitions": "0 */1 * * *",
-            "prune": "0 */1 * * *",
-            "ring": "5 seconds",
-            "tick": "15 seconds",
-        }.items()
-    )
-    assert len(jobs) == value(cron, JOBS)
+    assert schedules(cron) == {
+        "apply_retention": "*/10 * * * *",
+        "cleanup_expired": "5 seconds",
+        "forget_leavers": "*/1 * * * *",
+        "make_partitions": "0 */1 * * *",
+        "prune": "0 */1 * * *",
+        "ring": "5 seconds",
+        "tick": "15 seconds",
+        "update_trends": "*/5 * * * *",
+        "update_user_embeddings": "*/15 * * * *",
+    }
     assert {(job["username"], job["database"]) for job in jobs} == {(OWNER, cron.info.dbname)}
     assert all(job["jobname"].endswith(f"@{cron.info.dbname}") for job in jobs)
 

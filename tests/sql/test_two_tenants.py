@@ -104,6 +104,7 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     "duplicates_of": [("('doc', '{\"id\": 3}')", 1)],
     "index_visits": [("('select from doc', 'doc_embedding'::regclass, 10)", 1)],
     "estimated_rows": [("('doc'::regclass)", 1)],
+    "list_probes": [("('doc_embedding'::regclass)", 1)],
     "partitions_of": [("('doc'::regclass)", 1)],
     "query_limit": [(f"('{VECTOR}', 4, 10)", 1)],
     "search_size": [(f"('{VECTOR}', 4, 'cosine', 10, null, null)", 1)],

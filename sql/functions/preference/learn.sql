@@ -3,6 +3,7 @@
 -- One statement for all of them, as many as fit into memory together. Weights become levels, 64 an octave (1 %) from 2^24 to 2^-64, so
 -- that few different ones meet pgvector, which has no vector × scalar. What all rows of the source have in common is taken away from
 -- the sum, unless nothing else is in it.
+-- Without parallel workers: they would hand over nearly as many groups as they read rows, which takes longer than to read them.
 -- Locks:  their rows of evervec.user_preference; those of centre_of.
 -- needs: functions/preference/preferences_of.sql
 -- needs: functions/preference/weights_query.sql
@@ -12,6 +13,7 @@ create or replace function evervec.learn(p_source evervec.source, p_users text[]
 returns integer
 language plpgsql
 set search_path from current
+set max_parallel_workers_per_gather = 0
 as $$
 declare
     v_centre     double precision[] := evervec.centre_of(p_source)::real[];

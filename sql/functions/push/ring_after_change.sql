@@ -2,9 +2,10 @@
 --
 -- It fires once a logged statement, which is once a row of an UPDATE. So it does next to nothing: no condition of the trigger, which PostgreSQL would
 -- prepare each time, no SET clause, every name and operator qualified instead. It runs as the function that logged, which is evervec's.
--- A transaction rings once by a setting that is local to it. Rings of all sessions are kept apart by the value of a sequence, for which
--- nobody waits in a transaction; but its one page is locked to be read, so a session that comes too soon remembers for up to a second that it need not
--- look, in a setting, compared as text so that no value of it can fail a write. ring() makes up for a ring that a rollback takes along.
+-- One setting keeps both away: it is the time, as text, before which a session need not look, or "rung" (more than any number) until the end of
+-- the transaction that rang; no value of it can fail a write. Rings of all sessions are kept apart by the value of a sequence, for which nobody waits
+-- in a transaction; but its one page is locked to be read, so a session remembers what it read for up to a second. ring() makes up for a ring that a
+-- rollback takes along.
 -- Locks:  none.
 -- needs: functions/push/ring_once.sql
 create or replace function evervec.ring_after_change()
@@ -16,9 +17,8 @@ declare
     v_next bigint;
     v_done text;  -- what set_config returns: an assignment is cheaper than PERFORM
 begin
-    if pg_catalog.current_setting('evervec.rung', true) operator(pg_catalog.=) 'on'
-       or pg_catalog.current_setting('evervec.no_ring_before', true) collate pg_catalog."C"
-          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000)::bigint::text then
+    if pg_catalog.current_setting('evervec.no_ring_before', true) collate pg_catalog."C"
+       operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000)::bigint::text then
         return null;
     end if;
     v_now := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000;

@@ -11,7 +11,7 @@ set search_path from current
 set lock_timeout = '10ms'
 as $$
 begin
-    perform set_config('evervec.rung', 'on', true);
+    perform set_config('evervec.no_ring_before', 'rung', true);
     perform setval('evervec.next_ring', (extract(epoch from clock_timestamp() + p.debounce) * 1000)::bigint) from evervec.push p;
     begin
         perform evervec.send_ring('pg_net');

@@ -59,7 +59,7 @@ begin
     effort := coalesce(
         nullif(current_setting('evervec.search_effort', true), '')::integer, v_source.search_effort,
         case v_source.search_method when 'ivfflat' then greatest(current_setting('ivfflat.probes', true)::integer, evervec.list_probes(v_source.target))
-                                    else coalesce(current_setting('hnsw.ef_search', true)::integer, 40) end);
+                                    else greatest(current_setting('hnsw.ef_search', true)::integer, 100) end);
 end
 $$;
 
