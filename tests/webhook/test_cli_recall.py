@@ -36,7 +36,7 @@ def test_recall_with_the_effort_of_now_and_with_others(
 
     assert now.code == 0, now.err
     assert now.out.split()[:2] == ["effort", "recall"]
-    assert "\n    40  0." in now.out
+    assert "\n   100  0." in now.out
     assert "Of 20 rows, the 10 nearest to each." in now.out
     few, more = json.loads(others.out)
     assert (few["effort"], more["effort"], few["samples"]) == (10, 80, 100)
