@@ -11960,9 +11960,9 @@ begin
         perform evervec.check_option('p_limit', p_limit::text, array['a whole number from 1 to 1000']);
     end if;
     select * into v_queries from evervec.recall_queries(p_source, p_limit);
-    for v_number in 1 .. coalesce(cardinality(p_efforts), 0) loop
-        if p_efforts[v_number] not between 1 and v_queries.most_effort then
-            perform evervec.check_option('p_effort', p_efforts[v_number]::text, array[format('a whole number from 1 to %s', v_queries.most_effort)]);
+    foreach effort in array coalesce(p_efforts, array[]::integer[]) loop
+        if effort not between 1 and v_queries.most_effort then
+            perform evervec.check_option('p_effort', effort::text, array[format('a whole number from 1 to %s', v_queries.most_effort)]);
         end if;
     end loop;
 
@@ -11979,7 +11979,6 @@ begin
       into exact_p50_ms, exact_p95_ms
       from unnest(v_ms) as m (ms);
 
-    v_number := 1;
     effort := coalesce(p_efforts[1], case when p_efforts is null then v_queries.least_effort else v_queries.effort end);
     loop
         perform set_config('evervec.search_effort', effort::text, true);
@@ -16896,4 +16895,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '138aa8326996fb1c2206a318d11c8a14f610b0901f93d1ec0082538453b1e6a4');
+values ('evervec_0002_functions', 'a79cc0d07d4dbf275ae5976574daab1212582164b975858fb8b0b3cd6c0cb3dd');

@@ -61,9 +61,9 @@ begin
         perform evervec.check_option('p_limit', p_limit::text, array['a whole number from 1 to 1000']);
     end if;
     select * into v_queries from evervec.recall_queries(p_source, p_limit);
-    for v_number in 1 .. coalesce(cardinality(p_efforts), 0) loop
-        if p_efforts[v_number] not between 1 and v_queries.most_effort then
-            perform evervec.check_option('p_effort', p_efforts[v_number]::text, array[format('a whole number from 1 to %s', v_queries.most_effort)]);
+    foreach effort in array coalesce(p_efforts, array[]::integer[]) loop
+        if effort not between 1 and v_queries.most_effort then
+            perform evervec.check_option('p_effort', effort::text, array[format('a whole number from 1 to %s', v_queries.most_effort)]);
         end if;
     end loop;
 
@@ -80,7 +80,6 @@ begin
       into exact_p50_ms, exact_p95_ms
       from unnest(v_ms) as m (ms);
 
-    v_number := 1;
     effort := coalesce(p_efforts[1], case when p_efforts is null then v_queries.least_effort else v_queries.effort end);
     loop
         perform set_config('evervec.search_effort', effort::text, true);
