@@ -284,7 +284,8 @@ def test_a_role_that_may_not_see_how_far_a_build_is_sees_that_there_is_one(
             f"""
             grant usage on schema evervec to {watcher}; grant select on evervec.status to {watcher};
             grant execute on function
-                evervec.index_of, evervec.running_build, evervec.vector_indexes, evervec.estimated_rows to {watcher};
+                evervec.index_of, evervec.running_build, evervec.vector_indexes,
+                evervec.estimated_rows to {watcher};
             """
         )
         writer.execute("lock table film_embedding in row exclusive mode")
