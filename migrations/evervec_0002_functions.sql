@@ -3163,7 +3163,7 @@ $$Internal. Finding of doctor: a paused model, and why.$$;
 revoke execute on function evervec.doctor_model(evervec.source) from public;
 
 -- file: functions/control/doctor_pgvector.sql
--- doctor_pgvector: findings about pgvector: an old version, and a schema where everybody may put objects that would be taken for its own.
+-- doctor_pgvector: findings about pgvector: a version with faults that its users are exposed to, and a schema where everybody may put objects that would be taken for its own.
 --
 -- Locks:  none.
 create or replace function evervec.doctor_pgvector()
@@ -3172,14 +3172,19 @@ language sql stable
 set search_path from current
 as $$
     select 'old pgvector', 'advice',
-           format('pgvector is %s. Mended since: %s. Upgrade its package first.', x.extversion, string_agg(f.fault, '; ' order by f.mended)),
+           format('pgvector is %s. Mended since: %s. Upgrade its package first.', x.extversion, string_agg(f.fault, '; ' order by f.mended, f.fault)),
            'alter extension vector update;'
       from pg_extension x
-      join (values (array[0, 8, 2], 'a buffer overflow in parallel builds of hnsw, which crashes the server or tells what is in other tables (CVE-2026-3172)'),
-                   (array[0, 8, 3], 'VACUUM can damage an hnsw index'),
-                   (array[0, 8, 4], 'VACUUM of an hnsw index can fail with "hnsw graph not repaired"')) as f (mended, fault)
-        on string_to_array(substring(x.extversion, '^\d+(?:\.\d+)*'), '.')::integer[] < f.mended
-     where x.extname = 'vector'
+      cross join lateral (select exists (select from evervec.source s where s.index_method = 'ivfflat')) as l (used)
+      cross join lateral (values (array[0, 8, 2], true, 'a buffer overflow in parallel builds of hnsw, which crashes the server or tells what is in other tables (CVE-2026-3172)'),
+                   (array[0, 8, 3], true, 'VACUUM can damage an hnsw index, which stays so until it is rebuilt'),
+                   (array[0, 8, 3], current_setting('server_version_num')::integer >= 180000
+                                    and exists (select from evervec.source s where s.index_precision = 'bit'), 'indexes of signs are slow on PostgreSQL 18'),
+                   (array[0, 8, 4], true, 'VACUUM of an hnsw index can fail with "hnsw graph not repaired"'),
+                   (array[0, 8, 4], l.used, 'a build of ivfflat takes more than maintenance_work_mem'),
+                   (array[0, 8, 5], l.used and x.extversion = '0.8.4', 'a build of ivfflat over few rows wants memory for many'),
+                   (array[0, 8, 6], l.used, 'near_duplicates over an ivfflat index takes ever more memory')) as f (mended, concerns, fault)
+     where f.concerns and string_to_array(substring(x.extversion, '^\d+(?:\.\d+)*'), '.')::integer[] < f.mended and x.extname = 'vector'
      group by x.extversion
     union all
     select 'open schema', 'advice',
@@ -3708,22 +3713,24 @@ as $$
            format('%s of %s rows of %s are dead: searches walk over them in the index until VACUUM, which takes its time over a large one, has been there.',
                   t.n_dead_tup, t.n_dead_tup + t.n_live_tup, t.relid::regclass),
            format('vacuum %s;', evervec.qualified_name(t.relid))
-      from pg_stat_all_tables t
-     where t.relid = p_source.target
-       and t.n_dead_tup > 10000 and t.n_dead_tup > 0.3 * t.n_live_tup
+      from (select p_source.target::oid union select p.relid from pg_partition_tree(p_source.target) p) as r (relation)
+      join pg_stat_all_tables t on t.relid = r.relation
+     where t.n_dead_tup > 10000 and t.n_dead_tup > 0.3 * t.n_live_tup
        and exists (select from evervec.vector_indexes(p_source) x where x.valid)
     union all
     select 'further index', 'advice',
-           format('Index %s lies over the vectors of "%s" and is not the one that its searches are written for; writes pay for it.', x.index, p_source.name),
+           format('Index %s lies over the vectors of "%s" and is not needed by its searches, which have another; writes pay for it.', x.index, p_source.name),
            format('drop index %s;', evervec.qualified_name(x.index))
       from evervec.vector_indexes(p_source) x
-     where p_source.storage = 'column' and x.valid and not x.fits
-       and (p_source.search_method, p_source.search_precision) = (p_source.index_method, p_source.index_precision)
-       and exists (select from evervec.vector_indexes(p_source) y where y.valid and y.fits)
+     where x.valid
+       and exists (select from evervec.vector_indexes(p_source) y where y.valid and y.fits and (not x.fits or y.index::oid < x.index::oid))
+       -- In a table of evervec's own, one that does not fit goes by itself.
+       and (x.fits or p_source.storage = 'column'
+                      and (p_source.search_method, p_source.search_precision) = (p_source.index_method, p_source.index_precision))
 $$;
 
 comment on function evervec.doctor_vectors(evervec.source) is
-$$Internal. Findings of doctor: many dead vectors, and indexes of the user's own table that searches do not use.$$;
+$$Internal. Findings of doctor: many dead vectors, and indexes that searches do not use.$$;
 
 revoke execute on function evervec.doctor_vectors(evervec.source) from public;
 
@@ -4351,7 +4358,7 @@ begin
      where (p_source is null or s.name = p_source)
        and (w.covers = 'vectors' or w.wanted)
        and exists (select from pg_class t where t.oid = s.target)
-     order by s.name, w.ordinal, x.valid desc, x.index::text;
+     order by s.name, w.ordinal, x.valid desc nulls last, x.index::text;
 end
 $$;
 
@@ -16875,4 +16882,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '4b8aef08ea80f6169dd2d2a5214f5a3fcc1f5ca0a847fae2a2d01222a6df4cdd');
+values ('evervec_0002_functions', '073bd397078f99f54d6687f6218f69808792c108fb298905a43d391200707e3e');

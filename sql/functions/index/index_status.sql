@@ -76,7 +76,7 @@ begin
      where (p_source is null or s.name = p_source)
        and (w.covers = 'vectors' or w.wanted)
        and exists (select from pg_class t where t.oid = s.target)
-     order by s.name, w.ordinal, x.valid desc, x.index::text;
+     order by s.name, w.ordinal, x.valid desc nulls last, x.index::text;
 end
 $$;
 

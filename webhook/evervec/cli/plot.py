@@ -30,7 +30,11 @@ def check_file(
         raise click.BadParameter(f"{value} ends neither in .png nor in .svg.", param=parameter)
     if not value.parent.is_dir():
         raise click.BadParameter(f"there is no folder {value.parent}.", param=parameter)
-    if find_spec("matplotlib") is None:
+    try:
+        available = find_spec("matplotlib") is not None
+    except ValueError:
+        available = False
+    if not available:
         raise EvervecError(
             "a plot needs matplotlib, which is not installed",
             hint="pip install 'evervec[plot]', or leave --plot out.",
