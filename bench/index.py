@@ -374,8 +374,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "without an index": str(EXACT_QUERIES),
             "maintenance_work_mem of builds": MEMORY,
         }
+        picture = f"index_{part}.svg"
         report = Report(
-            f"index_{part}", found_versions, server.settings, facts, tables(stock, results)
+            f"index_{part}",
+            found_versions,
+            server.settings,
+            facts,
+            tables(stock, results),
+            picture,
         )
         report.print(console)
         for result in results:
@@ -385,7 +391,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             draw(options.draw, stock, results)
         elif not (options.no_docs or options.kinds or options.rows != ROWS):
             console.print(f"Written to {write(report)}")
-            draw(DOCS.parent / f"index_{part}.svg", stock, results)
+            draw(DOCS.parent / picture, stock, results)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
