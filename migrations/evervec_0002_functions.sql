@@ -6309,7 +6309,8 @@ revoke execute on function evervec.inputs_hash(numeric, numeric, bigint) from pu
 -- weights_query: the text of the query over ($1 users, $2 source) that gives how much each row counts for each of them.
 --
 -- docs/people.md has what this is as formulas. Numbers of the application's are taken to be within a billion and a billionth, so that
--- no product of them is infinite, or too small for a float. What people did is read and grouped once, whatever there are of types.
+-- no product of them is infinite, or too small for a float. What people did is read and grouped once, whatever there are of types,
+-- and by the hash of a key before the key, as jsonb takes its time to be compared.
 -- Locks:  none.
 create or replace function evervec.weights_query(p_source evervec.source, p_preference evervec.preference)
 returns text
@@ -6369,7 +6370,7 @@ begin
                                      group by u.user_id) u
                               join evervec.interaction i on i.user_id = u.user_id
                              where i.source_id = %s and i.row_key is not null and i.occurred_at > now() - %L::interval%s
-                             group by u.person, i.row_key) g
+                             group by u.person, jsonb_hash_extended(i.row_key, 0), i.row_key) g
                     window person as (partition by g.person)) w
             $sql$,
             v_parts.total, v_parts.gross, v_parts.weighed, v_parts.grouped, p_source.source_id, v_weighting.period,
@@ -6419,6 +6420,7 @@ revoke execute on function evervec.weights_query(evervec.source, evervec.prefere
 -- One statement for all of them, as many as fit into memory together. Weights become levels, 64 an octave (1 %) from 2^24 to 2^-64, so
 -- that few different ones meet pgvector, which has no vector × scalar. What all rows of the source have in common is taken away from
 -- the sum, unless nothing else is in it.
+-- Without parallel workers: they would hand over nearly as many groups as they read rows, which takes longer than to read them.
 -- Locks:  their rows of evervec.user_preference; those of centre_of.
 -- needs: functions/preference/preferences_of.sql
 -- needs: functions/preference/weights_query.sql
@@ -6428,6 +6430,7 @@ create or replace function evervec.learn(p_source evervec.source, p_users text[]
 returns integer
 language plpgsql
 set search_path from current
+set max_parallel_workers_per_gather = 0
 as $$
 declare
     v_centre     double precision[] := evervec.centre_of(p_source)::real[];
@@ -6798,7 +6801,7 @@ set search_path from current
 set lock_timeout = '10ms'
 as $$
 begin
-    perform set_config('evervec.rung', 'on', true);
+    perform set_config('evervec.no_ring_before', 'rung', true);
     perform setval('evervec.next_ring', (extract(epoch from clock_timestamp() + p.debounce) * 1000)::bigint) from evervec.push p;
     begin
         perform evervec.send_ring('pg_net');
@@ -6818,9 +6821,10 @@ revoke execute on function evervec.ring_once() from public;
 --
 -- It fires once a logged statement, which is once a row of an UPDATE. So it does next to nothing: no condition of the trigger, which PostgreSQL would
 -- prepare each time, no SET clause, every name and operator qualified instead. It runs as the function that logged, which is evervec's.
--- A transaction rings once by a setting that is local to it. Rings of all sessions are kept apart by the value of a sequence, for which
--- nobody waits in a transaction; but its one page is locked to be read, so a session that comes too soon remembers for up to a second that it need not
--- look, in a setting, compared as text so that no value of it can fail a write. ring() makes up for a ring that a rollback takes along.
+-- One setting keeps both away: it is the time, as text, before which a session need not look, or "rung" (more than any number) until the end of
+-- the transaction that rang; no value of it can fail a write. Rings of all sessions are kept apart by the value of a sequence, for which nobody waits
+-- in a transaction; but its one page is locked to be read, so a session remembers what it read for up to a second. ring() makes up for a ring that a
+-- rollback takes along.
 -- Locks:  none.
 -- needs: functions/push/ring_once.sql
 create or replace function evervec.ring_after_change()
@@ -6832,9 +6836,8 @@ declare
     v_next bigint;
     v_done text;  -- what set_config returns: an assignment is cheaper than PERFORM
 begin
-    if pg_catalog.current_setting('evervec.rung', true) operator(pg_catalog.=) 'on'
-       or pg_catalog.current_setting('evervec.no_ring_before', true) collate pg_catalog."C"
-          operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000)::bigint::text then
+    if pg_catalog.current_setting('evervec.no_ring_before', true) collate pg_catalog."C"
+       operator(pg_catalog.>) (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000)::bigint::text then
         return null;
     end if;
     v_now := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000;
@@ -11957,9 +11960,9 @@ begin
         perform evervec.check_option('p_limit', p_limit::text, array['a whole number from 1 to 1000']);
     end if;
     select * into v_queries from evervec.recall_queries(p_source, p_limit);
-    for v_number in 1 .. coalesce(cardinality(p_efforts), 0) loop
-        if p_efforts[v_number] not between 1 and v_queries.most_effort then
-            perform evervec.check_option('p_effort', p_efforts[v_number]::text, array[format('a whole number from 1 to %s', v_queries.most_effort)]);
+    foreach effort in array coalesce(p_efforts, array[]::integer[]) loop
+        if effort not between 1 and v_queries.most_effort then
+            perform evervec.check_option('p_effort', effort::text, array[format('a whole number from 1 to %s', v_queries.most_effort)]);
         end if;
     end loop;
 
@@ -11976,7 +11979,6 @@ begin
       into exact_p50_ms, exact_p95_ms
       from unnest(v_ms) as m (ms);
 
-    v_number := 1;
     effort := coalesce(p_efforts[1], case when p_efforts is null then v_queries.least_effort else v_queries.effort end);
     loop
         perform set_config('evervec.search_effort', effort::text, true);
@@ -13231,20 +13233,31 @@ $$Internal. Raises VE110 when a view reaches what anybody could replace.$$;
 revoke execute on function evervec.check_references(text, regclass) from public;
 
 -- file: functions/track/check_relation.sql
--- check_relation: refuses what cannot be tracked, with the reason.
+-- check_relation: refuses what cannot be tracked, or not by this role, with the reason.
 --
+-- What is made for a table has to be the property of evervec's owner, or of the table's where he may act for that one, as others have to run it and
+-- make it anew; which a superuser, who may do everything, would not notice.
 -- Locks:  none.
--- Raises: VE105 not an ordinary or partitioned table with a primary key · VE110 row-level security would hide rows
+-- Raises: VE105 not an ordinary or partitioned table with a primary key · VE110 not evervec's owner, or row-level
+--         security would hide rows
 create or replace function evervec.check_relation(p_relation regclass)
 returns void
 language plpgsql stable
 set search_path from current
 as $$
 declare
+    v_owner  regrole := (select n.nspowner from pg_namespace n where n.nspname = 'evervec');
     v_class  pg_class;
     v_reason text;
     v_hint   text;
 begin
+    if current_user::regrole <> v_owner then
+        raise exception using
+            errcode = 'VE110',
+            message = format('%s cannot be tracked by %s', coalesce(p_relation::text, 'NULL'), current_user),
+            detail  = format('What evervec makes for a table belongs to its own owner, %s, who has to be a member of the table''s.', v_owner),
+            hint    = format('SET ROLE %s; and try again.', v_owner);
+    end if;
     select c.* into v_class from pg_class c where c.oid = p_relation;
     case
         when p_relation is null then
@@ -16882,4 +16895,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', '073bd397078f99f54d6687f6218f69808792c108fb298905a43d391200707e3e');
+values ('evervec_0002_functions', 'a79cc0d07d4dbf275ae5976574daab1212582164b975858fb8b0b3cd6c0cb3dd');
