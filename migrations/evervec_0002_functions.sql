@@ -11829,6 +11829,7 @@ revoke execute on function evervec.may_search_exactly(bigint, bigint) from publi
 -- recall_queries: the queries by which the recall of a source's searches is measured, for callers who may not read evervec's tables.
 --
 -- They are the caller's to execute: nothing of evervec reads vectors with other rights than those of whoever searches.
+-- The neighbours by which the noise is measured are those that a search finds: good enough for a scale.
 -- Effort is what hnsw.ef_search or ivfflat.probes is set to. That of hnsw is lifted to as many rows as the index is asked for, so less makes no
 -- difference; there are no more probes than lists.
 -- Locks:  none.
@@ -11839,6 +11840,7 @@ create or replace function evervec.recall_queries(
     p_source         text,
     p_limit          integer,
     out sample       text,
+    out noisy        text,
     out exact_search text,
     out search       text,
     out index_scans  text,
@@ -11854,6 +11856,8 @@ declare
     v_vector   text := format('e.%I', v_source.vector_column);
     v_compared record := evervec.comparison(v_source, v_source.search_precision, v_vector, '$1');
     v_target   text := evervec.qualified_name(v_source.target);
+    -- Of one length, where length does not count.
+    v_scaled   text := case v_source.distance when 'cosine' then 'l2_normalize(%s::vector)' else '%s::vector' end;
 begin
     sample := format(
         $sql$
@@ -11862,6 +11866,15 @@ begin
         $sql$,
         evervec.key_call(v_source, 'e', true), v_vector, v_target,
         case v_source.distance when 'cosine' then format('vector_norm(%s::vector) > 0', v_vector) else v_vector || ' is not null' end);
+    noisy := format(
+        $sql$
+        select case when r.reach > 0 then %1$s + l2_normalize(n.noise) * array_fill((r.reach * $3)::real, array[vector_dims($1)])::vector else $1 end
+          from (select max(l2_distance(%1$s, %2$s))
+                  from (select s.row_key from evervec.%3$I($1, $2 + 1) s) k (row_key)
+                  join %4$s e on %5$s) r (reach)
+         cross join (select array_agg(random() - 0.5)::vector from generate_series(1, vector_dims($1))) n (noise)
+        $sql$,
+        format(v_scaled, '$1'), format(v_scaled, v_vector), 'similar_' || v_source.name, v_target, evervec.key_match(v_source, 'e', true));
     -- + 0, or an index would answer. One more than is wanted, because the row itself does not count.
     exact_search := format(
         $sql$
@@ -11892,14 +11905,15 @@ end
 $$;
 
 comment on function evervec.recall_queries(text, integer) is
-$$Internal. Texts of queries: sample ($1 how many: arrays of row_keys and their vectors), exact_search and search ($1 the vector, $2 the row_key of the row itself, $3 how many rows: an array of distances), index_scans (how often this transaction has scanned the indexes; NULL: there is none); the least and the greatest effort that make a difference, and that of searches now. Raises VE101.$$;
+$$Internal. Texts of queries: sample ($1 how many: arrays of row_keys and their vectors), noisy ($1 a vector, $2 how many neighbours, $3 by how many times their distance it is moved: the vector moved), exact_search and search ($1 the vector, $2 the row_key of the row itself, $3 how many rows: an array of distances), index_scans (how often this transaction has scanned the indexes; NULL: there is none); the least and the greatest effort that make a difference, and that of searches now. Raises VE101.$$;
 
 revoke execute on function evervec.recall_queries(text, integer) from public;
 
 -- file: functions/search/measure_recall.sql
 -- measure_recall: how much of what is nearest the searches of a source find, and how fast, with one effort or several.
 --
--- Sampled rows are the queries, each without itself. What counts is distance: a row is right when it is no farther than the last of those
+-- Sampled rows are the queries, each without itself, and moved by noise: a graph leads to its own rows far more surely than to what is not in it, and
+-- what users look for is not in it (`make bench NAME=index` has queries that are not). What counts is distance: a row is right when it is no farther than the last of those
 -- that an exact search gives, so that of rows at the same distance each is as good as the other. All efforts are asked the same, by the
 -- function through which everybody searches. Asked twice, and timed the second time: what was read from disk the first time is in
 -- memory then. STABLE, so that all of it sees the same rows.
@@ -11915,6 +11929,7 @@ create or replace function evervec.measure_recall(
     p_source  text,
     p_samples integer,
     p_limit   integer,
+    p_noise   double precision,
     p_efforts integer[] default null,
     p_target  double precision default null
 )
@@ -11937,6 +11952,7 @@ declare
     v_queries  record;
     v_row_keys jsonb[];
     v_vectors  vector[];
+    v_vector   vector;
     v_exact    real[];
     v_found    real[];
     -- Of each sample: distance of the last that is right, and how many there are.
@@ -11958,6 +11974,8 @@ begin
         perform evervec.check_option('p_samples', p_samples::text, array['a whole number from 1 to 10000']);
     elsif p_limit between 1 and 1000 is not true then
         perform evervec.check_option('p_limit', p_limit::text, array['a whole number from 1 to 1000']);
+    elsif p_noise between 0 and 100 is not true then
+        perform evervec.check_option('p_noise', p_noise::text, array['a number from 0 to 100']);
     end if;
     select * into v_queries from evervec.recall_queries(p_source, p_limit);
     foreach effort in array coalesce(p_efforts, array[]::integer[]) loop
@@ -11969,6 +11987,10 @@ begin
     execute v_queries.sample into v_row_keys, v_vectors using p_samples;
     samples := coalesce(cardinality(v_row_keys), 0);
     for v_sample in 1 .. samples loop
+        if p_noise > 0 then
+            execute v_queries.noisy into v_vector using v_vectors[v_sample], p_limit, p_noise;
+            v_vectors[v_sample] := v_vector;
+        end if;
         v_began := clock_timestamp();
         execute v_queries.exact_search into v_exact using v_vectors[v_sample], v_row_keys[v_sample], p_limit;
         v_ms[v_sample] := extract(epoch from clock_timestamp() - v_began) * 1000;
@@ -12028,10 +12050,10 @@ begin
 end
 $$;
 
-comment on function evervec.measure_recall(text, integer, integer, integer[], double precision) is
+comment on function evervec.measure_recall(text, integer, integer, double precision, integer[], double precision) is
 $$Internal. One row an effort: recall, time of searches and of exact ones at the median and the 95th percentile, whether an index was asked, and whether the recall is p_target or more by its standard error. Raises VE101, VE111.$$;
 
-revoke execute on function evervec.measure_recall(text, integer, integer, integer[], double precision) from public;
+revoke execute on function evervec.measure_recall(text, integer, integer, double precision, integer[], double precision) from public;
 
 -- file: functions/search/near_duplicates.sql
 -- near_duplicates: pairs of rows of a source that are more alike than a threshold, slice by slice.
@@ -12205,20 +12227,21 @@ create or replace function evervec.recall_check(
     p_source  text,
     p_samples integer default 100,
     p_limit   integer default 10,
-    p_effort  integer default null
+    p_effort  integer default null,
+    p_noise   double precision default 2
 )
 returns table (effort integer, samples integer, recall real, p50_ms real, p95_ms real, exact_p50_ms real, exact_p95_ms real)
 language sql stable
 set search_path from current
 as $$
     select case when m.indexed then m.effort end, m.samples, m.recall, m.p50_ms, m.p95_ms, m.exact_p50_ms, m.exact_p95_ms
-      from evervec.measure_recall(p_source, p_samples, p_limit, array[p_effort]) m
+      from evervec.measure_recall(p_source, p_samples, p_limit, p_noise, array[p_effort]) m
 $$;
 
-comment on function evervec.recall_check(text, integer, integer, integer) is
-$$How many of the nearest rows a search of the source finds, from 0 to 1, and how long it takes, against exact search. The vectors of p_samples (default 100, at most 10,000) rows, chosen at random, are the queries; each asks for its p_limit (default 10, at most 1,000) nearest others, by the function that find_similar calls; a row no farther than the last right one counts as right. p_effort: hnsw.ef_search or ivfflat.probes for the time of the call; NULL: as searches are now. effort: what was measured, NULL where searches asked no index, because there is none or so few vectors that reading all is as fast. samples: fewer where there are fewer vectors; without any the rest is NULL. p50_ms, p95_ms, exact_p50_ms, exact_p95_ms: milliseconds that half of the searches, or 95 of 100, took at most, within the server and with data in memory. Reads all vectors once a sample. Runs with the caller's privileges. Raises VE101, VE111.$$;
+comment on function evervec.recall_check(text, integer, integer, integer, double precision) is
+$$How many of the nearest rows a search of the source finds, from 0 to 1, and how long it takes, against exact search. The vectors of p_samples (default 100, at most 10,000) rows, chosen at random, are the queries, each moved at random as far as p_noise (default 2) times the distance to its neighbours, as what users look for is not among the rows either, and is found less surely; 0: the rows themselves; each asks for its p_limit (default 10, at most 1,000) nearest others, by the function that find_similar calls; a row no farther than the last right one counts as right. p_effort: hnsw.ef_search or ivfflat.probes for the time of the call; NULL: as searches are now. effort: what was measured, NULL where searches asked no index, because there is none or so few vectors that reading all is as fast. samples: fewer where there are fewer vectors; without any the rest is NULL. p50_ms, p95_ms, exact_p50_ms, exact_p95_ms: milliseconds that half of the searches, or 95 of 100, took at most, within the server and with data in memory. Reads all vectors once a sample. Runs with the caller's privileges. Raises VE101, VE111.$$;
 
-revoke execute on function evervec.recall_check(text, integer, integer, integer) from public;
+revoke execute on function evervec.recall_check(text, integer, integer, integer, double precision) from public;
 
 -- file: functions/search/render_rows.sql
 -- render_rows: the texts of some rows as the recipe makes them now.
@@ -12372,7 +12395,8 @@ create or replace function evervec.tune(
     p_source        text,
     p_target_recall double precision default 0.95,
     p_samples       integer default 100,
-    p_limit         integer default 10
+    p_limit         integer default 10,
+    p_noise         double precision default 2
 )
 returns table (effort integer, recall real, p50_ms real, p95_ms real, chosen boolean)
 language plpgsql
@@ -12395,7 +12419,7 @@ begin
     select array_agg(m.effort order by m.effort), array_agg(m.recall order by m.effort), array_agg(m.p50_ms order by m.effort),
            array_agg(m.p95_ms order by m.effort), bool_or(m.indexed), min(m.effort) filter (where m.reached)
       into v_efforts, v_recalls, v_p50, v_p95, v_indexed, v_chosen
-      from evervec.measure_recall(p_source, p_samples, p_limit, p_target => p_target_recall) m;
+      from evervec.measure_recall(p_source, p_samples, p_limit, p_noise, p_target => p_target_recall) m;
     if v_indexed and v_chosen is null then
         raise exception using
             errcode = 'VE221',
@@ -12413,10 +12437,10 @@ begin
 end
 $$;
 
-comment on function evervec.tune(text, double precision, integer, integer) is
-$$Finds the least hnsw.ef_search, or ivfflat.probes, with which searches of the source find at least p_target_recall (default 0.95) of the p_limit (default 10) nearest rows, as recall_check measures it on p_samples (default 100) rows, by doubling and halving; and stores it: from then on all search functions of the source set it, except nearest_<source>. By more than the standard error, so that another sample hardly finds less: a greater p_samples gets closer. The setting evervec.search_effort of a session goes before it. p_target_recall => NULL puts the default back. Returns what was measured, by effort; chosen: that one is stored. Where searches ask no index, because there is none or few vectors, there is nothing to choose: effort is NULL, and what is stored stays. Takes as long as p_samples exact searches, and a little more. Measures with the caller's privileges. Raises VE101, VE111, VE210, VE221, 2BP01.$$;
+comment on function evervec.tune(text, double precision, integer, integer, double precision) is
+$$Finds the least hnsw.ef_search, or ivfflat.probes, with which searches of the source find at least p_target_recall (default 0.95) of the p_limit (default 10) nearest rows, as recall_check measures it on p_samples (default 100) rows with p_noise (default 2), by doubling and halving; and stores it: from then on all search functions of the source set it, except nearest_<source>. By more than the standard error, so that another sample hardly finds less: a greater p_samples gets closer. The setting evervec.search_effort of a session goes before it. p_target_recall => NULL puts the default back. Returns what was measured, by effort; chosen: that one is stored. Where searches ask no index, because there is none or few vectors, there is nothing to choose: effort is NULL, and what is stored stays. Takes as long as p_samples exact searches, and a little more. Measures with the caller's privileges. Raises VE101, VE111, VE210, VE221, 2BP01.$$;
 
-revoke execute on function evervec.tune(text, double precision, integer, integer) from public;
+revoke execute on function evervec.tune(text, double precision, integer, integer, double precision) from public;
 
 -- file: functions/search/vector_lookup.sql
 -- vector_lookup: the canonical key of a row and the query that fetches its vector, for callers who may not read evervec's tables.
@@ -16895,4 +16919,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'a79cc0d07d4dbf275ae5976574daab1212582164b975858fb8b0b3cd6c0cb3dd');
+values ('evervec_0002_functions', '736795932715fa1c90f4f8c76983728d56e6443e65e5cfc7e2fd431a2de6224e');

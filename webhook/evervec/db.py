@@ -913,9 +913,16 @@ class Database(Session):
     # -- how good the answers are ----------------------------------------------------------------
 
     def measure_recall(
-        self, source: str, samples: int, limit: int, efforts: Sequence[int | None] | None
+        self,
+        source: str,
+        samples: int,
+        limit: int,
+        noise: float,
+        efforts: Sequence[int | None] | None,
     ) -> list[Recall]:
         """Recall and time with each effort (None: as searches are now), or (None) with many.
+
+        noise: how far queries are moved from rows, in distances to their neighbours.
 
         Raises VE101, VE111.
         """
@@ -923,26 +930,32 @@ class Database(Session):
             Recall,
             "select case when indexed then effort end as effort, samples, recall::float8,"
             " p50_ms::float8, p95_ms::float8, exact_p50_ms::float8, exact_p95_ms::float8"
-            " from evervec.measure_recall(%s, %s::int, %s::int, %s::int[])",
+            " from evervec.measure_recall(%s, %s::int, %s::int, %s::float8, %s::int[])",
             source,
             samples,
             limit,
+            noise,
             None if efforts is None else list(efforts),
         )
 
-    def tune(self, source: str, target: float | None, samples: int, limit: int) -> list[Tuned]:
+    def tune(
+        self, source: str, target: float | None, samples: int, limit: int, noise: float
+    ) -> list[Tuned]:
         """Find and store the least effort that reaches a recall; None: the default again.
+
+        noise: as of measure_recall.
 
         Raises VE101, VE111, VE221.
         """
         return self._rows(
             Tuned,
             "select effort, recall::float8, p50_ms::float8, p95_ms::float8, chosen"
-            " from evervec.tune(%s, %s::float8, %s::int, %s::int)",
+            " from evervec.tune(%s, %s::float8, %s::int, %s::int, %s::float8)",
             source,
             target,
             samples,
             limit,
+            noise,
         )
 
     # -- search ----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 -- measure_recall: how much of what is nearest the searches of a source find, and how fast, with one effort or several.
 --
--- Sampled rows are the queries, each without itself. What counts is distance: a row is right when it is no farther than the last of those
+-- Sampled rows are the queries, each without itself, and moved by noise: a graph leads to its own rows far more surely than to what is not in it, and
+-- what users look for is not in it (`make bench NAME=index` has queries that are not). What counts is distance: a row is right when it is no farther than the last of those
 -- that an exact search gives, so that of rows at the same distance each is as good as the other. All efforts are asked the same, by the
 -- function through which everybody searches. Asked twice, and timed the second time: what was read from disk the first time is in
 -- memory then. STABLE, so that all of it sees the same rows.
@@ -16,6 +17,7 @@ create or replace function evervec.measure_recall(
     p_source  text,
     p_samples integer,
     p_limit   integer,
+    p_noise   double precision,
     p_efforts integer[] default null,
     p_target  double precision default null
 )
@@ -38,6 +40,7 @@ declare
     v_queries  record;
     v_row_keys jsonb[];
     v_vectors  vector[];
+    v_vector   vector;
     v_exact    real[];
     v_found    real[];
     -- Of each sample: distance of the last that is right, and how many there are.
@@ -59,6 +62,8 @@ begin
         perform evervec.check_option('p_samples', p_samples::text, array['a whole number from 1 to 10000']);
     elsif p_limit between 1 and 1000 is not true then
         perform evervec.check_option('p_limit', p_limit::text, array['a whole number from 1 to 1000']);
+    elsif p_noise between 0 and 100 is not true then
+        perform evervec.check_option('p_noise', p_noise::text, array['a number from 0 to 100']);
     end if;
     select * into v_queries from evervec.recall_queries(p_source, p_limit);
     foreach effort in array coalesce(p_efforts, array[]::integer[]) loop
@@ -70,6 +75,10 @@ begin
     execute v_queries.sample into v_row_keys, v_vectors using p_samples;
     samples := coalesce(cardinality(v_row_keys), 0);
     for v_sample in 1 .. samples loop
+        if p_noise > 0 then
+            execute v_queries.noisy into v_vector using v_vectors[v_sample], p_limit, p_noise;
+            v_vectors[v_sample] := v_vector;
+        end if;
         v_began := clock_timestamp();
         execute v_queries.exact_search into v_exact using v_vectors[v_sample], v_row_keys[v_sample], p_limit;
         v_ms[v_sample] := extract(epoch from clock_timestamp() - v_began) * 1000;
@@ -129,7 +138,7 @@ begin
 end
 $$;
 
-comment on function evervec.measure_recall(text, integer, integer, integer[], double precision) is
+comment on function evervec.measure_recall(text, integer, integer, double precision, integer[], double precision) is
 $$Internal. One row an effort: recall, time of searches and of exact ones at the median and the 95th percentile, whether an index was asked, and whether the recall is p_target or more by its standard error. Raises VE101, VE111.$$;
 
-revoke execute on function evervec.measure_recall(text, integer, integer, integer[], double precision) from public;
+revoke execute on function evervec.measure_recall(text, integer, integer, double precision, integer[], double precision) from public;

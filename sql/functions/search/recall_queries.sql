@@ -1,6 +1,7 @@
 -- recall_queries: the queries by which the recall of a source's searches is measured, for callers who may not read evervec's tables.
 --
 -- They are the caller's to execute: nothing of evervec reads vectors with other rights than those of whoever searches.
+-- The neighbours by which the noise is measured are those that a search finds: good enough for a scale.
 -- Effort is what hnsw.ef_search or ivfflat.probes is set to. That of hnsw is lifted to as many rows as the index is asked for, so less makes no
 -- difference; there are no more probes than lists.
 -- Locks:  none.
@@ -11,6 +12,7 @@ create or replace function evervec.recall_queries(
     p_source         text,
     p_limit          integer,
     out sample       text,
+    out noisy        text,
     out exact_search text,
     out search       text,
     out index_scans  text,
@@ -26,6 +28,8 @@ declare
     v_vector   text := format('e.%I', v_source.vector_column);
     v_compared record := evervec.comparison(v_source, v_source.search_precision, v_vector, '$1');
     v_target   text := evervec.qualified_name(v_source.target);
+    -- Of one length, where length does not count.
+    v_scaled   text := case v_source.distance when 'cosine' then 'l2_normalize(%s::vector)' else '%s::vector' end;
 begin
     sample := format(
         $sql$
@@ -34,6 +38,15 @@ begin
         $sql$,
         evervec.key_call(v_source, 'e', true), v_vector, v_target,
         case v_source.distance when 'cosine' then format('vector_norm(%s::vector) > 0', v_vector) else v_vector || ' is not null' end);
+    noisy := format(
+        $sql$
+        select case when r.reach > 0 then %1$s + l2_normalize(n.noise) * array_fill((r.reach * $3)::real, array[vector_dims($1)])::vector else $1 end
+          from (select max(l2_distance(%1$s, %2$s))
+                  from (select s.row_key from evervec.%3$I($1, $2 + 1) s) k (row_key)
+                  join %4$s e on %5$s) r (reach)
+         cross join (select array_agg(random() - 0.5)::vector from generate_series(1, vector_dims($1))) n (noise)
+        $sql$,
+        format(v_scaled, '$1'), format(v_scaled, v_vector), 'similar_' || v_source.name, v_target, evervec.key_match(v_source, 'e', true));
     -- + 0, or an index would answer. One more than is wanted, because the row itself does not count.
     exact_search := format(
         $sql$
@@ -64,6 +77,6 @@ end
 $$;
 
 comment on function evervec.recall_queries(text, integer) is
-$$Internal. Texts of queries: sample ($1 how many: arrays of row_keys and their vectors), exact_search and search ($1 the vector, $2 the row_key of the row itself, $3 how many rows: an array of distances), index_scans (how often this transaction has scanned the indexes; NULL: there is none); the least and the greatest effort that make a difference, and that of searches now. Raises VE101.$$;
+$$Internal. Texts of queries: sample ($1 how many: arrays of row_keys and their vectors), noisy ($1 a vector, $2 how many neighbours, $3 by how many times their distance it is moved: the vector moved), exact_search and search ($1 the vector, $2 the row_key of the row itself, $3 how many rows: an array of distances), index_scans (how often this transaction has scanned the indexes; NULL: there is none); the least and the greatest effort that make a difference, and that of searches now. Raises VE101.$$;
 
 revoke execute on function evervec.recall_queries(text, integer) from public;

@@ -10,7 +10,8 @@ create or replace function evervec.tune(
     p_source        text,
     p_target_recall double precision default 0.95,
     p_samples       integer default 100,
-    p_limit         integer default 10
+    p_limit         integer default 10,
+    p_noise         double precision default 2
 )
 returns table (effort integer, recall real, p50_ms real, p95_ms real, chosen boolean)
 language plpgsql
@@ -33,7 +34,7 @@ begin
     select array_agg(m.effort order by m.effort), array_agg(m.recall order by m.effort), array_agg(m.p50_ms order by m.effort),
            array_agg(m.p95_ms order by m.effort), bool_or(m.indexed), min(m.effort) filter (where m.reached)
       into v_efforts, v_recalls, v_p50, v_p95, v_indexed, v_chosen
-      from evervec.measure_recall(p_source, p_samples, p_limit, p_target => p_target_recall) m;
+      from evervec.measure_recall(p_source, p_samples, p_limit, p_noise, p_target => p_target_recall) m;
     if v_indexed and v_chosen is null then
         raise exception using
             errcode = 'VE221',
@@ -51,7 +52,7 @@ begin
 end
 $$;
 
-comment on function evervec.tune(text, double precision, integer, integer) is
-$$Finds the least hnsw.ef_search, or ivfflat.probes, with which searches of the source find at least p_target_recall (default 0.95) of the p_limit (default 10) nearest rows, as recall_check measures it on p_samples (default 100) rows, by doubling and halving; and stores it: from then on all search functions of the source set it, except nearest_<source>. By more than the standard error, so that another sample hardly finds less: a greater p_samples gets closer. The setting evervec.search_effort of a session goes before it. p_target_recall => NULL puts the default back. Returns what was measured, by effort; chosen: that one is stored. Where searches ask no index, because there is none or few vectors, there is nothing to choose: effort is NULL, and what is stored stays. Takes as long as p_samples exact searches, and a little more. Measures with the caller's privileges. Raises VE101, VE111, VE210, VE221, 2BP01.$$;
+comment on function evervec.tune(text, double precision, integer, integer, double precision) is
+$$Finds the least hnsw.ef_search, or ivfflat.probes, with which searches of the source find at least p_target_recall (default 0.95) of the p_limit (default 10) nearest rows, as recall_check measures it on p_samples (default 100) rows with p_noise (default 2), by doubling and halving; and stores it: from then on all search functions of the source set it, except nearest_<source>. By more than the standard error, so that another sample hardly finds less: a greater p_samples gets closer. The setting evervec.search_effort of a session goes before it. p_target_recall => NULL puts the default back. Returns what was measured, by effort; chosen: that one is stored. Where searches ask no index, because there is none or few vectors, there is nothing to choose: effort is NULL, and what is stored stays. Takes as long as p_samples exact searches, and a little more. Measures with the caller's privileges. Raises VE101, VE111, VE210, VE221, 2BP01.$$;
 
-revoke execute on function evervec.tune(text, double precision, integer, integer) from public;
+revoke execute on function evervec.tune(text, double precision, integer, integer, double precision) from public;

@@ -37,6 +37,13 @@ def _measure_options(command: F) -> F:
         show_default=True,
         help="Rows that a search asks for.",
     )(command)
+    command = click.option(
+        "--noise",
+        type=click.FloatRange(0, 100),
+        default=2.0,
+        show_default=True,
+        help="How far from a row a query is, in distances to its neighbours; 0: the row itself.",
+    )(command)
     return click.option(
         "--samples",
         type=click.IntRange(1, 10_000),
@@ -67,18 +74,25 @@ def _measure_options(command: F) -> F:
 @common_options
 @pass_app
 def recall(
-    app: App, source: str, samples: int, limit: int, file: Path | None, efforts: tuple[int, ...]
+    app: App,
+    source: str,
+    samples: int,
+    limit: int,
+    noise: float,
+    file: Path | None,
+    efforts: tuple[int, ...],
 ) -> None:
     """Measure how many of the nearest rows searches of SOURCE find.
 
-    The vectors of rows chosen at random are the queries, and exact search knows the answers.
+    The vectors of rows chosen at random, moved by some noise, are the queries, and exact search
+    knows the answers.
     Without --effort as searches are now; with --plot, from the least effort to the greatest.
     """
     asked: Sequence[int | None] | None = efforts or (None,)
     if file is not None and not efforts:
         asked = None
     with app.database() as db:
-        found = db.measure_recall(source, samples, limit, asked)
+        found = db.measure_recall(source, samples, limit, noise, asked)
     if file is not None:
         plots.draw(file, source, limit, found)
     if app.as_json:
@@ -122,6 +136,7 @@ def tune(
     target: float,
     samples: int,
     limit: int,
+    noise: float,
     file: Path | None,
     reset: bool,
 ) -> None:
@@ -130,7 +145,7 @@ def tune(
     Its searches set hnsw.ef_search or ivfflat.probes to that from now on.
     """
     with app.database() as db:
-        found = db.tune(source, None if reset else target, samples, limit)
+        found = db.tune(source, None if reset else target, samples, limit, noise)
     if file is not None and found:
         plots.draw(file, source, limit, found, target)
     if app.as_json:
