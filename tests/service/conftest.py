@@ -22,12 +22,16 @@ CRON_SECRET = "a scheduler's secret"
 
 @dataclass
 class Webhook:
-    """The application in this process, asked with a token of scope admin unless told otherwise."""
+    """The application in this process, asked with a token of scope admin unless told otherwise.
+
+    account  the provider that is asked on behalf of globex
+    """
 
     conn: psycopg.Connection
     client: FlaskClient
     state: State
     provider: WordsProvider
+    account: WordsProvider
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def token(self, *scopes: str, tenant: str | None = None) -> Mapping[str, str]:
@@ -63,8 +67,10 @@ def webhook(conn: psycopg.Connection, url: str) -> Iterator[Webhook]:
         """
     )
     provider = WordsProvider()
-    providers = Providers(tenants={"alice": "words"})
+    profile = WordsProvider()
+    providers = Providers(tenants={"alice": "words", "globex": "account"})
     providers.register("words", lambda *_, **__: provider)
+    providers.register("account", lambda *_, **__: profile)
     config = Config(
         database_url=url,
         worker_name="webhook",
@@ -75,7 +81,7 @@ def webhook(conn: psycopg.Connection, url: str) -> Iterator[Webhook]:
     )
     app = create_app(config, providers=providers)
     state: State = app.extensions["evervec"]
-    found = Webhook(conn, app.test_client(), state, provider)
+    found = Webhook(conn, app.test_client(), state, provider, profile)
     found.headers = found.token("admin")
     yield found
     state.close()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from evervec.providers import ErrorClass, ProviderError
 from tests.service.conftest import CRON_SECRET, Webhook
 from tests.support.openai_server import words_vector
 
@@ -86,6 +88,44 @@ def test_generate_tells_what_came_from_the_cache(webhook: Webhook) -> None:
     done = webhook.post("/sources/note/generate", {}).json
 
     assert (done["processed"], done["cached"], done["generated"]) == (1, 1, 0)
+
+
+def test_generate_asks_with_the_profile_of_the_tenant(webhook: Webhook) -> None:
+    done = webhook.post("/sources/note/generate", {"batch_size": 3, "tenant": "globex"})
+    tokens = webhook.post(
+        "/sources/note/generate", {"batch_size": 3}, headers=webhook.token("write", tenant="globex")
+    )
+
+    assert [answer.json["generated"] for answer in (done, tokens)] == [3, 3]
+    assert [len(texts) for texts in webhook.account.batches] == [3, 3]
+    assert webhook.provider.batches == []
+
+
+def test_nothing_is_queued_for_a_tenant_without_a_profile(webhook: Webhook) -> None:
+    refused = webhook.post("/sources/note/generate", {"tenant": "bob"})
+
+    assert (refused.status_code, refused.json["type"]) == (400, "urn:evervec:provider-profile")
+    assert webhook.rows("select count(*) from evervec.processing_queue") == [(0,)]
+
+
+@pytest.mark.parametrize("error_class", ["auth", "quota", "rate_limit", "not_found"])
+def test_a_tenant_whose_key_is_refused_stops_nobody_else(
+    webhook: Webhook, error_class: ErrorClass
+) -> None:
+    def refuse(_: Sequence[str]) -> None:
+        raise ProviderError(error_class, "not with this key")
+
+    webhook.account.fail = refuse
+
+    refused = webhook.post("/sources/note/generate", {"tenant": "globex"})
+
+    assert refused.json["type"] == f"urn:evervec:provider-{error_class.replace('_', '-')}"
+    assert len(webhook.account.batches) == 1
+    assert webhook.rows(
+        "select count(*), sum(attempts), count(*) filter (where status = 'pending')"
+        "  from evervec.processing_queue"
+    ) == [(10, 0, 10)]
+    assert webhook.post("/sources/note/generate", {}).json["generated"] == 10
 
 
 # -- embed and search --------------------------------------------------------------------------

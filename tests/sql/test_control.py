@@ -131,6 +131,46 @@ def test_reset_of_column_storage_logs_nothing(conn: psycopg.Connection) -> None:
     assert value(conn, "select count(embedding) from film") == 5
 
 
+@pytest.mark.parametrize("storage", ["table", "column"])
+def test_reset_of_rows_makes_theirs_anew_whatever_the_cache_has(
+    conn: psycopg.Connection, storage: str
+) -> None:
+    add_toy_model(conn)
+    conn.execute(
+        f"""
+        create table film (id integer primary key, title text);
+        insert into film select g, 'Film ' || g from generate_series(1, 5) g;
+        select evervec.track('film', '{{title}}', p_model => 'toy', p_storage => '{storage}');
+        """
+    )
+    drain(conn)
+    table = "film" if storage == "column" else "film_embedding"
+    keys = """array['{"id": 2}', '{"id": 4}', '{"id": 2}', '{"id": 99}']::jsonb[]"""
+
+    dropped = value(conn, f"select evervec.reset('film', {keys})")
+
+    assert dropped == 2
+    assert rows(conn, f"select id from {table} where embedding is not null order by 1") == [
+        {"id": 1},
+        {"id": 3},
+        {"id": 5},
+    ]
+    assert sorted(drain(conn).texts) == ["Title: Film 2", "Title: Film 4"]
+    assert value(conn, f"select count(embedding) from {table}") == 5
+
+
+def test_reset_of_rows_whose_vector_is_held_changes_nothing(film: psycopg.Connection) -> None:
+    drain(film)
+    with psycopg.connect(film.info.dsn) as other:
+        other.execute("select from film_embedding where id = 3 for update")
+
+        with raises(film, "55P03", "is locked"):
+            film.execute("select evervec.reset('film', array['{\"id\": 3}']::jsonb[])")
+
+    assert drain(film).texts == []
+    assert_in_step(film)
+
+
 def test_vectors_brought_by_hand_are_not_reset(conn: psycopg.Connection) -> None:
     add_toy_model(conn)
     conn.execute(

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evervec.errors import EvervecError
+    from evervec.generate import Generate
     from evervec.providers import ProviderError
     from evervec.search import Search
 
 __version__ = "0.1.0"
-__all__ = ["EvervecError", "ProviderError", "Search", "__version__"]
+__all__ = ["EvervecError", "Generate", "ProviderError", "Search", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +18,10 @@ def __getattr__(name: str) -> Any:
         from evervec.search import Search
 
         return Search
+    if name == "Generate":
+        from evervec.generate import Generate
+
+        return Generate
     if name == "EvervecError":
         from evervec.errors import EvervecError
 

@@ -232,9 +232,19 @@ class Database(Session):
         """Take the work on a source, or on all, up again; how many were paused."""
         return int(self._value("select evervec.resume(%s)", source))
 
-    def reset(self, source: str) -> int:
-        """Drop every vector of a source and begin to make them anew; how many there were."""
-        return int(self._value("select evervec.reset(%s)", source))
+    def reset(self, source: str, keys: Sequence[str] | None = None) -> int:
+        """Drop every vector of a source, or those of some rows, and begin to make them anew; how
+        many there were.
+
+        keys: JSON texts. Raises VE101, VE111, VE202, VE303.
+        """
+        return int(
+            self._value(
+                "select evervec.reset(%s, %s::text[]::jsonb[])",
+                source,
+                None if keys is None else list(keys),
+            )
+        )
 
     def archive(
         self,
@@ -1073,6 +1083,7 @@ class Database(Session):
         query: Vector,
         limit: int = 10,
         min_similarity: float | None = None,
+        exclude: Sequence[str] = (),
     ) -> list[Neighbour]:
         """Rows nearest to a vector of shape (dimensions,) among those that a filter leaves.
 
@@ -1082,13 +1093,15 @@ class Database(Session):
             Neighbour,
             "select row_key::text, similarity, distance from evervec.find_similar_among("
             "p_source => %s, p_filter => %s, p_arguments => %s::jsonb, p_query => %b,"
-            " p_limit => %s::int, p_min_similarity => %s::real)",
+            " p_limit => %s::int, p_min_similarity => %s::real,"
+            " p_exclude => %s::text[]::jsonb[])",
             source,
             filter_name,
             arguments,
             query,
             limit,
             min_similarity,
+            list(exclude),
         )
 
     def find_similar_to(

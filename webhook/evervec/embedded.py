@@ -128,22 +128,22 @@ def url(data_dir: Path | None = None) -> str:
     return server.url()
 
 
-def prepare(server: EmbeddedServer) -> str:
-    """Create role and database evervec, with pgvector, where they are missing; return their URL.
+def prepare(server: EmbeddedServer, database: str = DATABASE) -> str:
+    """Create our role and a database, with pgvector, where they are missing; return their URL.
 
     The role owns the database and is no superuser, as on a managed service. Safe to repeat.
     """
     with psycopg.connect(server.url("postgres", SUPERUSER), autocommit=True) as conn:
         if conn.execute("select from pg_roles where rolname = %s", (OWNER,)).fetchone() is None:
             conn.execute(sql.SQL("create role {} login").format(sql.Identifier(OWNER)))
-        found = conn.execute("select from pg_database where datname = %s", (DATABASE,)).fetchone()
+        found = conn.execute("select from pg_database where datname = %s", (database,)).fetchone()
         if found is None:
             create = sql.SQL("create database {} owner {}")
-            conn.execute(create.format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
-    with psycopg.connect(server.url(DATABASE, SUPERUSER), autocommit=True) as conn:
+            conn.execute(create.format(sql.Identifier(database), sql.Identifier(OWNER)))
+    with psycopg.connect(server.url(database, SUPERUSER), autocommit=True) as conn:
         conn.execute("set client_min_messages = warning")
         conn.execute("create extension if not exists vector")
-    return server.url()
+    return server.url(database)
 
 
 def program(name: str) -> Path:

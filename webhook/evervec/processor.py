@@ -71,6 +71,10 @@ _STOPS_THE_MODEL: Final = frozenset({"rate_limit", "quota", "auth"})
 # Of these, a person has to hear: waiting alone does not mend them.
 _NEEDS_A_PERSON: Final = frozenset({"auth", "quota"})
 
+# Errors of these classes are about the profile: where it is a tenant's, they say nothing about the
+# model, nor about the rows.
+_OF_THE_PROFILE: Final = frozenset({"rate_limit", "quota", "auth", "not_found"})
+
 # After so many requests in a row that met trouble the rest of a batch waits: fresh work goes first.
 _MOST_TROUBLES: Final = 2
 
@@ -156,7 +160,9 @@ class _Hand:
 class Processor:
     """Processes batches. Several threads and processes may work on the same database.
 
-    stop  once set, the request in hand is finished and the rest of its batch released
+    stop    once set, the request in hand is finished and the rest of its batch released
+    tenant  whose provider profile asks the models. Where that is refused, the rows are released as
+            they were, and the model is not paused: it serves others
     """
 
     def __init__(
@@ -165,8 +171,10 @@ class Processor:
         providers: Providers,
         config: Config,
         stop: threading.Event | None = None,
+        tenant: str | None = None,
     ) -> None:
         self._db = db
+        self._tenant = tenant
         self._providers = providers
         self._config = config
         self._stop = stop or threading.Event()
@@ -268,6 +276,9 @@ class Processor:
             error = self._embed(hand, model, request)
             if error is None:
                 continue
+            if self._is_the_tenants(error):
+                hand.setup_error = error
+                return
             if error.error_class in _NEEDS_A_PERSON:
                 hand.setup_error = error
             if error.error_class in _STOPS_THE_MODEL or hand.troubles >= _MOST_TROUBLES:
@@ -295,7 +306,9 @@ class Processor:
         if model.limited:
             call_id = self._begin_call(hand, model, texts)
             if call_id is None:
-                return ProviderError("rate_limit", "its limits allow no request now")
+                return ProviderError(
+                    "rate_limit", f"the limits of model {model.name} allow no request now"
+                )
         started = time.monotonic()
         try:
             answer = self._ask(model, texts, call_id)
@@ -303,6 +316,8 @@ class Processor:
             seconds = time.monotonic() - started
             hand.embed_seconds += seconds
             hand.ledger.asked(texts, 0)
+            if self._is_the_tenants(error):
+                return error  # its rows are released
             if error.error_class == "bad_input":
                 hand.troubles = 0
                 return self._without_the_culprit(hand, model, texts, error, seconds)
@@ -357,6 +372,9 @@ class Processor:
         self._fail(hand, texts[0].jobs, model, error, seconds)
         return error
 
+    def _is_the_tenants(self, error: ProviderError) -> bool:
+        return self._tenant is not None and error.error_class in _OF_THE_PROFILE
+
     def _uncounted(self, model: Model, texts: Sequence[Text]) -> int:
         """Tokens of an answer that does not say: estimated, or a budget would never be spent."""
         return 0 if self._providers.is_offline(model) else self._estimated(model, texts)
@@ -387,7 +405,8 @@ class Processor:
         """One request, and that it has ended."""
         tokens = None
         try:
-            answer = self._providers.embed(model, [text.content for text in texts], "document")
+            paid_by = self._providers.model_of(self._tenant, model)
+            answer = self._providers.embed(paid_by, [text.content for text in texts], "document")
             tokens = answer.tokens or None
         finally:
             if call_id is not None:

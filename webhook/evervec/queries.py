@@ -94,6 +94,7 @@ def search_among(
     words: str,
     limit: int = 10,
     min_similarity: float | None = None,
+    exclude: Sequence[str] = (),
     *,
     tenant: str | None = None,
 ) -> list[Neighbour]:
@@ -103,7 +104,9 @@ def search_among(
     EvervecError.
     """
     vector = query_vector(db, providers, source, words, tenant)
-    return db.find_similar_among(source, filter_name, arguments, vector, limit, min_similarity)
+    return db.find_similar_among(
+        source, filter_name, arguments, vector, limit, min_similarity, exclude
+    )
 
 
 def query_vector(

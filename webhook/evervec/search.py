@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Self
 
 from evervec import queries
@@ -11,7 +12,7 @@ from evervec.errors import EvervecError
 from evervec.providers import Providers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from evervec.db import Vector
@@ -60,14 +61,30 @@ class Search:
         limit: int = 10,
         min_similarity: float | None = None,
         exclude: Sequence[str] = (),
+        scope: str | None = None,
+        arguments: Mapping[str, str | int | float | bool | None] | None = None,
         tenant: str | None = None,
     ) -> list[Neighbour]:
         """The rows nearest in meaning to `words`, nearest first, `limit` at most.
 
         Each has row_key (JSON text), key (a dictionary of the key's columns), similarity and
         distance. min_similarity: leave out what is less similar. exclude: row_keys to leave out.
+        scope, arguments: among what this filter (evervec.add_filter) leaves, such as one user's.
         tenant: whose profile (EVERVEC_PROFILES) asks the model.
         """
+        if scope is not None:
+            return queries.search_among(
+                self._db,
+                self._providers,
+                source,
+                scope,
+                json.dumps(dict(arguments or {})),
+                _some(words),
+                limit,
+                min_similarity,
+                exclude,
+                tenant=tenant,
+            )
         return queries.search(
             self._db,
             self._providers,

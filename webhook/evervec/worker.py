@@ -110,6 +110,7 @@ class Worker:
 
     sources  limits the work to these; None works for all
     job_ids  limits it to these rows
+    tenant   whose provider profile asks the models; None: the models' own
     stop     ends the run after the request in hand; set by the signals of `stopping_on_signals`
     on_batch called after each batch, for progress
     on_index called with the source's name before a drain builds its index
@@ -123,6 +124,7 @@ class Worker:
         *,
         sources: Sequence[str] | None = None,
         job_ids: Sequence[int] | None = None,
+        tenant: str | None = None,
         stop: threading.Event | None = None,
         on_batch: Callable[[Batch], None] | None = None,
         on_index: Callable[[str], None] | None = None,
@@ -134,7 +136,8 @@ class Worker:
         self._stop = stop or threading.Event()
         self._on_batch = on_batch
         self._on_index = on_index
-        self._processor = Processor(db, providers, config, self._stop)
+        self._tenant = tenant
+        self._processor = Processor(db, providers, config, self._stop, tenant)
         self._providers = providers
         self._crew = Crew(self._batch, config.concurrency - 1, self._stop)
         self._counting = threading.Lock()
@@ -253,6 +256,9 @@ class Worker:
             while not self._stop.is_set() and self._batch(most).claimed:
                 self._crew.check()
                 if most is not None and self.summary.claimed >= most:
+                    break
+                # Of a tenant's profile: what it cannot do is released, and would be claimed again.
+                if self._tenant is not None and self._setup_error is not None:
                     break
         upkeep.run(self._db)
         if self._setup_error is not None:

@@ -33,6 +33,24 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class Done(BaseModel):
+    """What was done. Counts are jobs.
+
+    Of what was processed, generated cost a call and cached did not; unchanged had its vector;
+    errors are attempts that failed, retried later or dead; what is left is in the queue.
+    """
+
+    processed: int
+    generated: int
+    cached: int
+    unchanged: int
+    errors: int
+    retried: int
+    dead: int
+    tokens: int
+    seconds: float
+
+
 class FilterUse(Asked):
     """A filter of a source, and its arguments by the names of its parameters."""
 

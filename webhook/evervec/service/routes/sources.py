@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Literal
 
 from flask import Response
 from pydantic import BaseModel, Field
 
-from evervec.joblog import log_queued
+from evervec.generate import generate as generate_vectors
 from evervec.records import Coverage, QueueHealth, SourceStatus
-from evervec.service import bounded, guard
+from evervec.service import guard
 from evervec.service.schema import (
     Asked,
+    Done,
     FilterUse,
     Name,
     Parameters,
@@ -63,6 +65,7 @@ class Wanted(Asked):
     scope       a filter that evervec.add_filter made, such as one user's library
     after       where the former answer ended (its `next`)
     batch_size  rows of this call at most
+    tenant      whose provider profile pays, where the token is nobody's; default: the model's
     """
 
     keys: list[RowKey] | None = Field(default=None, min_length=1)
@@ -71,9 +74,10 @@ class Wanted(Asked):
     after: RowKey | None = None
     batch_size: int = Field(default=100, ge=1)
     seconds: float = Field(default=30.0, gt=0)
+    tenant: Name | None = None
 
 
-class Generated(bounded.Done):
+class Generated(Done):
     """What was done of the rows that were queued; next: the `after` of the next call, or null."""
 
     queued: int
@@ -106,31 +110,22 @@ def status(path: SourcePath, query: StatusQuery) -> Response:
 @guard.needs("write")
 def generate(path: SourcePath, body: Wanted) -> Response:
     """Queues these rows before all others and processes just them, within bounds."""
-    db, config = state().db, state().config
+    config, scope = state().config, body.scope
     size = body.batch_size if body.keys is None else len(body.keys)
     at_most(config.max_rows, size, "rows", "EVERVEC_MAX_ROWS")
-    keys = _keys(path.name, body)
-    job_ids = db.enqueue(path.name, keys, operation="create", triggered_by="webhook")
-    log_queued(path.name, job_ids)
-    done = bounded.work(
-        state(), jobs=size, seconds=min(body.seconds, config.max_seconds), job_ids=job_ids
-    )
-    more = body.keys is None and len(keys) == body.batch_size
-    return answer(
-        Generated(**done.model_dump(), queued=len(job_ids), next=keys[-1] if more else None)
-    )
-
-
-def _keys(source: str, wanted: Wanted) -> list[str]:
-    """The keys of the rows that are wanted, as JSON texts."""
-    if wanted.keys is not None:
-        return [key_text(key) for key in wanted.keys]
-    scope = wanted.scope
-    return state().db.row_keys(
-        source,
-        missing=wanted.missing,
-        filter_name=scope.name if scope else None,
+    done = generate_vectors(
+        state().db,
+        state().providers,
+        config,
+        path.name,
+        keys=None if body.keys is None else [key_text(key) for key in body.keys],
+        missing=body.missing,
+        scope=scope.name if scope else None,
         arguments=json.dumps(scope.arguments) if scope else "{}",
-        after=key_text(wanted.after) if wanted.after is not None else None,
-        limit=wanted.batch_size,
+        after=key_text(body.after) if body.after is not None else None,
+        batch_size=body.batch_size,
+        seconds=min(body.seconds, config.max_seconds),
+        tenant=guard.tenant(body.tenant),
+        triggered_by="webhook",
     )
+    return answer(Generated(**asdict(done)))

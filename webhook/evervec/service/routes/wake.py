@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from http import HTTPStatus
 
 from flask import Response
 from pydantic import BaseModel, Field
 
-from evervec.service import bounded, guard
-from evervec.service.schema import Asked, Name, answer, at_most, blueprint
+from evervec import bounded
+from evervec.service import guard
+from evervec.service.schema import Asked, Done, Name, answer, at_most, blueprint
 from evervec.service.state import state
 
 api = blueprint("wake")
@@ -41,11 +43,18 @@ def wake() -> Response:
     return answer(Accepted(), HTTPStatus.ACCEPTED)
 
 
-@api.post("/process", summary="Work now", responses={HTTPStatus.OK: bounded.Done})
+@api.post("/process", summary="Work now", responses={HTTPStatus.OK: Done})
 @guard.needs("write")
 def process(body: Portion) -> Response:
     """Processes what is due, within bounds; what waits for a retry is left."""
     config = state().config
     at_most(config.max_rows, body.jobs, "jobs", "EVERVEC_MAX_ROWS")
-    seconds = min(body.seconds, config.max_seconds)
-    return answer(bounded.work(state(), jobs=body.jobs, seconds=seconds, sources=body.sources))
+    done = bounded.work(
+        state().db,
+        state().providers,
+        config,
+        jobs=body.jobs,
+        seconds=min(body.seconds, config.max_seconds),
+        sources=body.sources,
+    )
+    return answer(Done(**asdict(done)))

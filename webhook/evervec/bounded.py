@@ -1,23 +1,24 @@
-"""Work within one request: so many jobs, so many seconds."""
+"""Work within bounds: so many jobs, so many seconds."""
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-from pydantic import BaseModel
 
 from evervec.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evervec.service.state import State
+    from evervec.config import Config
+    from evervec.db import Database
+    from evervec.providers import Providers
 
 
-class Done(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Done:
     """What was done. Counts are jobs.
 
     Of what was processed, generated cost a call and cached did not; unchanged had its vector;
@@ -36,31 +37,45 @@ class Done(BaseModel):
 
 
 def work(
-    state: State,
+    db: Database,
+    providers: Providers,
+    config: Config,
     *,
     jobs: int,
     seconds: float,
     sources: Sequence[str] | None = None,
     job_ids: Sequence[int] | None = None,
+    tenant: str | None = None,
 ) -> Done:
     """Process what is due, at most `jobs`; after `seconds` the request in hand is the last.
 
-    Raises EvervecError.
+    tenant: as Worker. Raises EvervecError.
     """
     started = time.monotonic()
     stop = threading.Event()
     worker = Worker(
-        state.db,
-        state.providers,
-        replace(state.config, concurrency=1),
+        db,
+        providers,
+        replace(config, concurrency=1),
         sources=sources,
         job_ids=job_ids,
         stop=stop,
+        tenant=tenant,
     )
     timer = threading.Timer(seconds, stop.set)
     timer.start()
     try:
-        report = worker.catch_up(jobs).report(time.monotonic() - started)
+        did = worker.catch_up(jobs)
     finally:
         timer.cancel()
-    return Done.model_validate({"processed": report["records"]} | report)
+    return Done(
+        processed=did.claimed,
+        generated=did.embedded,
+        cached=did.cached,
+        unchanged=did.unchanged,
+        errors=did.retried + did.dead,
+        retried=did.retried,
+        dead=did.dead,
+        tokens=did.tokens,
+        seconds=round(time.monotonic() - started, 3),
+    )

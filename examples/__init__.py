@@ -1,0 +1,1 @@
+"""Applications that evervec is made for; `make example NAME=…` runs one."""

@@ -1,0 +1,1 @@
+"""A library of games: what people own, found by meaning; see README.md."""
