@@ -51,8 +51,8 @@ migration: $(DEV) ## name=…: freeze what changed under sql/ into the next migr
 	@test -n "$(name)" || { echo 'Give it a name: make migration name=faster_claims' >&2; exit 2; }
 	@$(BIN)/python -m tools.freeze $(name)
 
-bench: $(DEV) ## NAME=write_overhead, push, fold, shape, queue, pipeline, search, recommend, cleanup or local: measure on a server of its own; ARGS=--quick for a taste
-	@test -n "$(NAME)" || { echo 'Which one? make bench NAME=write_overhead, push, fold, shape, queue, pipeline, search, recommend, cleanup or local' >&2; exit 2; }
+bench: $(DEV) ## NAME=write_overhead, push, fold, shape, queue, pipeline, search, index, relevance, recommend, cleanup or local: measure on a server of its own; ARGS=--quick for a taste
+	@test -n "$(NAME)" || { echo 'Which one? make bench NAME=write_overhead, push, fold, shape, queue, pipeline, search, index, relevance, recommend, cleanup or local' >&2; exit 2; }
 	@$(BIN)/python -m bench.$(NAME) $(ARGS)
 
 docs: $(DEV) ## write docs/sql-api.md anew, from the comments of a migrated database

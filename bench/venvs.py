@@ -22,10 +22,10 @@ def interpreter(name: str, *requirements: str) -> Path:
     return python
 
 
-def run(*words: str | Path) -> None:
-    """Run a command to its end; RuntimeError with what it said when it fails."""
+def run(*words: str | Path, folder: Path = ROOT) -> None:
+    """Run a command in a folder to its end; RuntimeError with what it said when it fails."""
     result = subprocess.run(
-        [str(word) for word in words], capture_output=True, text=True, check=False, cwd=ROOT
+        [str(word) for word in words], capture_output=True, text=True, check=False, cwd=folder
     )
     if result.returncode != 0:
         raise RuntimeError(f"{words[0]} failed: {result.stderr or result.stdout}")

@@ -195,6 +195,10 @@ select count(*) from evervec.due_indexes();
 -- NULL once the worker has built the index.
 select evervec.index_statement('film');
 
+-- example: index_status
+-- State, method, precision, size and effort of every index; build_bytes is the maintenance_work_mem with which its build is fast.
+select index, state, method, index_precision, bytes, effort, build_bytes from evervec.index_status('film');
+
 -- example: build_index
 select evervec.build_index('film_in_words');
 
@@ -214,6 +218,14 @@ select f.title, s.similarity
 -- Each pair once. On a large table by slices: give the row_key of the last row, which has no other_key, as p_after.
 select * from evervec.near_duplicates('film', 0.2, p_limit => 1000);
 select * from evervec.near_duplicates('film', 0.2, p_after => '{"id": 2}', p_limit => 2);
+
+-- example: recall_check
+-- effort is NULL: so few vectors are searched exactly.
+select effort, samples, recall, p50_ms, exact_p50_ms from evervec.recall_check('film', p_samples => 5, p_limit => 3);
+
+-- example: tune
+select * from evervec.tune('film', null);    -- the default again
+select * from evervec.tune('film', 0.99);
 
 -- example: search
 -- Words whose vector is known: for a day after evervec search, evervec.Search in Python, or cache_query (see there).

@@ -67,7 +67,6 @@ drop function evervec.create_taste_functions(evervec.source);
 drop function evervec.create_target(evervec.source, integer);
 drop function evervec.create_table_functions(evervec.source);
 drop function evervec.create_similar_functions(evervec.source);
-drop function evervec.create_search_functions(evervec.source);
 drop function evervec.create_search_function(evervec.source);
 drop function evervec.create_search(evervec.source, text, boolean, evervec.filter);
 drop function evervec.create_sample_function(evervec.source);
@@ -111,15 +110,21 @@ drop function evervec.create_manual_functions(evervec.source);
 drop function evervec.check_vectors(evervec.source, vector[]);
 drop function evervec.words_of(text, text);
 drop function evervec.vector_lookup(text, jsonb);
+drop function evervec.tune(text, double precision, integer, integer, double precision);
 drop function evervec.search_size(vector, integer, text, integer, real, real);
 drop function evervec.search(text, text, integer, real, jsonb[]);
 drop function evervec.render(text, jsonb);
 drop function evervec.render_rows(text, jsonb[]);
+drop function evervec.recall_check(text, integer, integer, integer, double precision);
 drop function evervec.query_of(text, text);
 drop function evervec.query_limit(vector, integer, integer);
 drop function evervec.parse_key(text, text);
 drop function evervec.near_duplicates(text, real, jsonb, integer, integer);
+drop function evervec.measure_recall(text, integer, integer, double precision, integer[], double precision);
+drop function evervec.recall_queries(text, integer);
 drop function evervec.may_search_exactly(bigint, bigint);
+drop function evervec.keep_effort(text, integer);
+drop function evervec.create_search_functions(evervec.source);
 drop function evervec.index_visits(text, regclass, bigint);
 drop function evervec.hybrid_search(text, text, vector, integer, double precision, double precision, integer, jsonb[]);
 drop function evervec.hybrid_pool(text, integer, double precision, double precision, integer, jsonb[]);
@@ -135,6 +140,7 @@ drop function evervec.diversify(vector[], real[], text, integer, real);
 drop function evervec.check_words(text);
 drop function evervec.check_row_key(evervec.source, jsonb);
 drop function evervec.bm25_ranking(regclass, text, text);
+drop function evervec.better_index(text);
 drop function evervec.among_query(text, text, jsonb);
 drop function evervec.add_filter(text, text, text, text[]);
 drop function evervec.unschedule_maintenance();
@@ -284,9 +290,11 @@ drop function evervec.add_signal(text, text, text, double precision);
 drop function evervec.add_source(evervec.source);
 drop function evervec.add_interaction_type(text, double precision, text, boolean);
 drop function evervec.replace_index(text);
-drop function evervec.index_statement(text);
+drop function evervec.index_status(text);
+drop function evervec.index_statement(text, boolean);
 drop function evervec.index_definition(evervec.source, text, text);
 drop function evervec.due_indexes(text[]);
+drop function evervec.build_memory(evervec.source);
 drop function evervec.build_index(text);
 drop function evervec.set_budget(text, text, bigint, numeric);
 drop function evervec.estimate(text);
@@ -325,6 +333,7 @@ drop function evervec.attribute_names(regclass, smallint[]);
 drop function evervec.doctor_index(evervec.source);
 drop function evervec.wanted_index(evervec.source);
 drop function evervec.index_of(evervec.source, text);
+drop function evervec.running_build(regclass);
 drop function evervec.index_due(evervec.source);
 drop function evervec.doctor_lists(evervec.source);
 drop function evervec.vector_indexes(evervec.source);
@@ -599,6 +608,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/index/build_index.sql
 
+-- removed: functions/index/build_memory.sql
+
 -- removed: functions/index/due_indexes.sql
 
 -- removed: functions/index/fitting_lists.sql
@@ -611,7 +622,11 @@ drop function evervec.kind_rights();
 
 -- removed: functions/index/index_statement.sql
 
+-- removed: functions/index/index_status.sql
+
 -- removed: functions/index/replace_index.sql
+
+-- removed: functions/index/running_build.sql
 
 -- removed: functions/index/vector_indexes.sql
 
@@ -913,6 +928,8 @@ drop function evervec.kind_rights();
 
 -- removed: functions/search/among_query.sql
 
+-- removed: functions/search/better_index.sql
+
 -- removed: functions/search/bm25_ranking.sql
 
 -- removed: functions/search/check_row_key.sql
@@ -943,9 +960,13 @@ drop function evervec.kind_rights();
 
 -- removed: functions/search/index_visits.sql
 
+-- removed: functions/search/keep_effort.sql
+
 -- removed: functions/search/list_probes.sql
 
 -- removed: functions/search/may_search_exactly.sql
+
+-- removed: functions/search/measure_recall.sql
 
 -- removed: functions/search/metric.sql
 
@@ -957,6 +978,10 @@ drop function evervec.kind_rights();
 
 -- removed: functions/search/query_of.sql
 
+-- removed: functions/search/recall_check.sql
+
+-- removed: functions/search/recall_queries.sql
+
 -- removed: functions/search/render.sql
 
 -- removed: functions/search/render_rows.sql
@@ -964,6 +989,8 @@ drop function evervec.kind_rights();
 -- removed: functions/search/search.sql
 
 -- removed: functions/search/search_size.sql
+
+-- removed: functions/search/tune.sql
 
 -- removed: functions/search/vector_lookup.sql
 

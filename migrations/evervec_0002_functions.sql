@@ -44,7 +44,7 @@ as $$
         ('reader', 'function', 'execute',
          'find_similar find_similar_among among_query find_similar_to row_keys keys_query search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
          'query_limit search_size may_search_exactly index_visits list_probes estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool bm25_ranking bm25_schema known_result keep_result '
-         'duplicates_of vector_lookup vectors_lookup'),
+         'duplicates_of vector_lookup vectors_lookup recall_check measure_recall recall_queries check_option'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
         ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
@@ -60,7 +60,7 @@ as $$
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
-         'get_source get_model index_of vector_indexes estimated_rows archived_rows partitions_of check_ring check_token'),
+         'get_source get_model index_of running_build vector_indexes estimated_rows archived_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
         ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user update_user_embedding update_user_embeddings'),
 
@@ -69,8 +69,9 @@ as $$
          'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
          'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
-         'archive restore apply_retention index_of vector_indexes index_due estimated_rows archived_rows fitting_lists doctor_budget doctor_lists doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
+         'archive restore apply_retention index_of running_build vector_indexes index_due estimated_rows archived_rows fitting_lists doctor_budget doctor_lists doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token '
+         'index_status tune keep_effort better_index '
          'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals forget_user'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '
@@ -2775,12 +2776,44 @@ $$Internal. Whether an index of a source is missing or invalid, nobody is buildi
 
 revoke execute on function evervec.index_due(evervec.source) from public;
 
+-- file: functions/index/running_build.sql
+-- running_build: who builds an index of a table without blocking its writers, which one, and how far that is.
+--
+-- Everybody sees that somebody does, but not everybody which one and how far: who builds holds a lock on the table.
+-- Locks:  none.
+create or replace function evervec.running_build(
+    p_target     regclass,
+    out pid      integer,
+    out index    oid,
+    out phase    text,
+    out progress real
+)
+language sql stable
+set search_path from current
+as $$
+    select p.pid, nullif(p.index_relid, 0), p.phase,
+           case when p.phase in ('initializing', 'waiting for writers before build') then 0
+                when p.phase like 'building index%' then coalesce(least(p.blocks_done::real / nullif(p.blocks_total, 0), 0.99), 0)
+                -- What remains is checked in one more scan, and waits for older transactions.
+                when p.phase is not null then 0.99 end
+      from pg_stat_progress_create_index p
+      join pg_locks l on l.pid = p.pid and l.database = p.datid
+     where p.datname = current_database()
+       and l.relation = p_target and l.mode = 'ShareUpdateExclusiveLock' and l.granted
+     limit 1
+$$;
+
+comment on function evervec.running_build(regclass) is
+$$Internal. CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY on a table: the backend, and, NULL where the caller may not see them, the index, the phase, and how much is done (0 to 0.99). NULLs when there is none.$$;
+
+revoke execute on function evervec.running_build(regclass) from public;
+
 -- file: functions/index/index_of.sql
 -- index_of: the vector index of a source, or that of its words, if there is one, and whether it can be used; if not yet, how far its build is.
 --
--- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
 -- While another one takes its place it is that one, once it is there.
 -- Locks:  none.
+-- needs: functions/index/running_build.sql
 -- needs: functions/index/vector_indexes.sql
 create or replace function evervec.index_of(
     p_source     evervec.source,
@@ -2809,18 +2842,7 @@ as $$
          order by u.valid and u.fits desc, u.valid
          limit 1
       ) x
-      left join lateral (
-        select p.pid,
-               case when p.phase in ('initializing', 'waiting for writers before build') then 0
-                    when p.phase like 'building index%' then coalesce(least(p.blocks_done::real / nullif(p.blocks_total, 0), 0.99), 0)
-                    -- What remains is checked in one more scan, and waits for older transactions.
-                    when p.phase is not null then 0.99 end as progress
-          from pg_stat_progress_create_index p
-          join pg_locks l on l.pid = p.pid and l.database = p.datid
-         where not x.valid and p.datname = current_database()
-           and l.relation = p_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.granted
-         limit 1
-      ) b on true
+      left join lateral (select r.* from evervec.running_build(p_source.target) r where not x.valid) b on true
 $$;
 
 comment on function evervec.index_of(evervec.source, text) is
@@ -2835,9 +2857,11 @@ revoke execute on function evervec.index_of(evervec.source, text) from public;
 -- create   one that is missing; a former one that it is to replace stands and is used meanwhile
 -- replace  have searches use the new one, and drop those that nothing uses any more (replace_index)
 --
--- One at a time, because two builds on a table would wait for each other.
+-- One at a time, because two builds on a table would wait for each other. While somebody builds, what is invalid may be what is being built:
+-- beside a valid one, too, by REINDEX CONCURRENTLY.
 -- Locks:  none.
 -- needs: functions/index/index_of.sql
+-- needs: functions/index/running_build.sql
 -- needs: functions/index/vector_indexes.sql
 -- needs: functions/core/bm25_schema.sql
 create or replace function evervec.wanted_index(
@@ -2850,7 +2874,7 @@ create or replace function evervec.wanted_index(
 language sql stable
 set search_path from current
 as $$
-    select w.column_name, w.step, case when w.step = 'drop' then w.index end, w.step = 'drop' and coalesce(i.building, false)
+    select w.column_name, w.step, case when w.step = 'drop' then w.index end, w.step = 'drop' and (evervec.running_build(p_source.target)).pid is not null
       from (
         select 1 as ordinal, p_source.vector_column as column_name, v.index,
                case when v.index is not null then 'drop'
@@ -2870,14 +2894,13 @@ as $$
           cross join lateral evervec.index_of(p_source, c.column_name) x
          where c.wanted
       ) w
-      cross join lateral evervec.index_of(p_source, w.column_name) i
      where w.step is not null
      order by w.ordinal
      limit 1
 $$;
 
 comment on function evervec.wanted_index(evervec.source) is
-$$Internal. The next step towards the indexes of a source: over which column, whether to drop, create or replace; the invalid index to drop, and whether it is being built; NULLs when nothing is left to do.$$;
+$$Internal. The next step towards the indexes of a source: over which column, whether to drop, create or replace; the invalid index to drop, and whether somebody is building; NULLs when nothing is left to do.$$;
 
 revoke execute on function evervec.wanted_index(evervec.source) from public;
 
@@ -3140,7 +3163,7 @@ $$Internal. Finding of doctor: a paused model, and why.$$;
 revoke execute on function evervec.doctor_model(evervec.source) from public;
 
 -- file: functions/control/doctor_pgvector.sql
--- doctor_pgvector: findings about pgvector: an old version, and a schema where everybody may put objects that would be taken for its own.
+-- doctor_pgvector: findings about pgvector: a version with faults that its users are exposed to, and a schema where everybody may put objects that would be taken for its own.
 --
 -- Locks:  none.
 create or replace function evervec.doctor_pgvector()
@@ -3149,14 +3172,19 @@ language sql stable
 set search_path from current
 as $$
     select 'old pgvector', 'advice',
-           format('pgvector is %s. Mended since: %s. Upgrade its package first.', x.extversion, string_agg(f.fault, '; ' order by f.mended)),
+           format('pgvector is %s. Mended since: %s. Upgrade its package first.', x.extversion, string_agg(f.fault, '; ' order by f.mended, f.fault)),
            'alter extension vector update;'
       from pg_extension x
-      join (values (array[0, 8, 2], 'a buffer overflow in parallel builds of hnsw, which crashes the server or tells what is in other tables (CVE-2026-3172)'),
-                   (array[0, 8, 3], 'VACUUM can damage an hnsw index'),
-                   (array[0, 8, 4], 'VACUUM of an hnsw index can fail with "hnsw graph not repaired"')) as f (mended, fault)
-        on string_to_array(substring(x.extversion, '^\d+(?:\.\d+)*'), '.')::integer[] < f.mended
-     where x.extname = 'vector'
+      cross join lateral (select exists (select from evervec.source s where s.index_method = 'ivfflat')) as l (used)
+      cross join lateral (values (array[0, 8, 2], true, 'a buffer overflow in parallel builds of hnsw, which crashes the server or tells what is in other tables (CVE-2026-3172)'),
+                   (array[0, 8, 3], true, 'VACUUM can damage an hnsw index, which stays so until it is rebuilt'),
+                   (array[0, 8, 3], current_setting('server_version_num')::integer >= 180000
+                                    and exists (select from evervec.source s where s.index_precision = 'bit'), 'indexes of signs are slow on PostgreSQL 18'),
+                   (array[0, 8, 4], true, 'VACUUM of an hnsw index can fail with "hnsw graph not repaired"'),
+                   (array[0, 8, 4], l.used, 'a build of ivfflat takes more than maintenance_work_mem'),
+                   (array[0, 8, 5], l.used and x.extversion = '0.8.4', 'a build of ivfflat over few rows wants memory for many'),
+                   (array[0, 8, 6], l.used, 'near_duplicates over an ivfflat index takes ever more memory')) as f (mended, concerns, fault)
+     where f.concerns and string_to_array(substring(x.extversion, '^\d+(?:\.\d+)*'), '.')::integer[] < f.mended and x.extname = 'vector'
      group by x.extversion
     union all
     select 'open schema', 'advice',
@@ -3685,22 +3713,24 @@ as $$
            format('%s of %s rows of %s are dead: searches walk over them in the index until VACUUM, which takes its time over a large one, has been there.',
                   t.n_dead_tup, t.n_dead_tup + t.n_live_tup, t.relid::regclass),
            format('vacuum %s;', evervec.qualified_name(t.relid))
-      from pg_stat_all_tables t
-     where t.relid = p_source.target
-       and t.n_dead_tup > 10000 and t.n_dead_tup > 0.3 * t.n_live_tup
+      from (select p_source.target::oid union select p.relid from pg_partition_tree(p_source.target) p) as r (relation)
+      join pg_stat_all_tables t on t.relid = r.relation
+     where t.n_dead_tup > 10000 and t.n_dead_tup > 0.3 * t.n_live_tup
        and exists (select from evervec.vector_indexes(p_source) x where x.valid)
     union all
     select 'further index', 'advice',
-           format('Index %s lies over the vectors of "%s" and is not the one that its searches are written for; writes pay for it.', x.index, p_source.name),
+           format('Index %s lies over the vectors of "%s" and is not needed by its searches, which have another; writes pay for it.', x.index, p_source.name),
            format('drop index %s;', evervec.qualified_name(x.index))
       from evervec.vector_indexes(p_source) x
-     where p_source.storage = 'column' and x.valid and not x.fits
-       and (p_source.search_method, p_source.search_precision) = (p_source.index_method, p_source.index_precision)
-       and exists (select from evervec.vector_indexes(p_source) y where y.valid and y.fits)
+     where x.valid
+       and exists (select from evervec.vector_indexes(p_source) y where y.valid and y.fits and (not x.fits or y.index::oid < x.index::oid))
+       -- In a table of evervec's own, one that does not fit goes by itself.
+       and (x.fits or p_source.storage = 'column'
+                      and (p_source.search_method, p_source.search_precision) = (p_source.index_method, p_source.index_precision))
 $$;
 
 comment on function evervec.doctor_vectors(evervec.source) is
-$$Internal. Findings of doctor: many dead vectors, and indexes of the user's own table that searches do not use.$$;
+$$Internal. Findings of doctor: many dead vectors, and indexes that searches do not use.$$;
 
 revoke execute on function evervec.doctor_vectors(evervec.source) from public;
 
@@ -4131,6 +4161,36 @@ $$Builds the index of a source's vectors, and that of their words (p_text_search
 
 revoke execute on function evervec.build_index(text) from public;
 
+-- file: functions/index/build_memory.sql
+-- build_memory: about how much memory the build of a source's vector index takes, if it is to be fast.
+--
+-- hnsw: its graph, of each vector what the index knows of it, 2 m neighbours of 16 bytes, and what belongs to it. ivfflat: a sample of the vectors,
+-- and their distances to the centres of the lists; without so much its build fails.
+-- Locks:  none.
+-- needs: functions/index/fitting_lists.sql
+-- needs: functions/queue/estimated_rows.sql
+create or replace function evervec.build_memory(p_source evervec.source)
+returns bigint
+language sql stable
+set search_path from current
+as $$
+    select case p_source.index_method
+           when 'hnsw' then v.vectors * (v.bytes + 32 * coalesce((p_source.index_options ->> 'm')::bigint, 16) + 200)
+           when 'ivfflat' then v.samples * v.bytes + least(v.samples, v.vectors) * (4 * v.lists + 8) + v.lists * (4 * v.lists + v.bytes + 4 * v.dimensions) end
+      from (
+        select l.lists, greatest(50 * l.lists, 10000) as samples, evervec.estimated_rows(p_source.target) as vectors, m.dimensions::bigint,
+               8 + m.dimensions::bigint * case p_source.index_precision when 'bit' then 1 when 'half' then 16 else 32 end / 8 as bytes
+          from evervec.model m
+          cross join lateral (select coalesce((p_source.index_options ->> 'lists')::bigint, evervec.fitting_lists(p_source.target)) as lists) l
+         where m.model_id = p_source.model_id
+      ) v
+$$;
+
+comment on function evervec.build_memory(evervec.source) is
+$$Internal. Bytes, by the number of vectors that there are now; NULL where no index is wanted.$$;
+
+revoke execute on function evervec.build_memory(evervec.source) from public;
+
 -- file: functions/index/due_indexes.sql
 -- due_indexes: the sources whose vector index a worker should build now.
 --
@@ -4207,10 +4267,11 @@ revoke execute on function evervec.index_definition(evervec.source, text, text) 
 -- index_statement: the next statement towards the indexes of a source, of its vectors and of their words; NULL when nothing is left to do.
 --
 -- CREATE INDEX CONCURRENTLY runs in no function, so a client asks for the statement and executes it: first a DROP of what
--- a killed build has left invalid, then the CREATE, then, where it replaces another one, the call that has searches use it.
+-- a killed build has left invalid, then the CREATE, then, where it replaces another one, the call that has searches use it. REINDEX
+-- CONCURRENTLY leaves an invalid one, too, when it is killed: the new one, or, in its last moment, the former.
 -- Locks:  none itself; the statements take SHARE UPDATE EXCLUSIVE on the embedding table, and the last one the lock of replace_index.
 -- Raises: VE101 unknown source
-create or replace function evervec.index_statement(p_source text)
+create or replace function evervec.index_statement(p_source text, p_rebuild boolean default false)
 returns text
 language plpgsql stable
 set search_path from current
@@ -4221,7 +4282,14 @@ declare
 begin
     select * into v_index from evervec.wanted_index(v_source);
     return case
-        when v_index.column_name is null or v_index.building then null
+        when v_index.building then null
+        when v_index.column_name is null and p_rebuild
+        then (select format('reindex index concurrently %s', evervec.qualified_name(x.index))
+                from evervec.vector_indexes(v_source) x
+               where x.valid and x.fits and (evervec.running_build(v_source.target)).pid is null
+               order by x.index::oid
+               limit 1)
+        when v_index.column_name is null then null
         when v_index.step = 'drop' then format('drop index concurrently %s', evervec.qualified_name(v_index.index))
         when v_index.step = 'replace' then format('select evervec.replace_index(%L);', p_source)
         else evervec.index_definition(v_source, 'concurrently', v_index.column_name)
@@ -4229,16 +4297,105 @@ begin
 end
 $$;
 
-comment on function evervec.index_statement(text) is
-$$The next statement that the index of a source's vectors needs, or after it that of their words (p_text_search), to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, CREATE INDEX CONCURRENTLY, or a call that puts a new one into the place of a former one; NULL when they stand, one is being built, or none is wanted. Raises VE101.$$;
+comment on function evervec.index_statement(text, boolean) is
+$$The next statement that the index of a source's vectors needs, or after it that of their words (p_text_search), to be executed outside a transaction: DROP INDEX CONCURRENTLY of an invalid one, CREATE INDEX CONCURRENTLY, or a call that puts a new one into the place of a former one; NULL when they stand, one is being built, or none is wanted. p_rebuild: where nothing else is needed, REINDEX INDEX CONCURRENTLY of that of the vectors, which stays in use until the new one stands. Raises VE101.$$;
 
-revoke execute on function evervec.index_statement(text) from public;
+revoke execute on function evervec.index_statement(text, boolean) from public;
+
+-- file: functions/index/index_status.sql
+-- index_status: every index of a source: its vectors', and those of their words.
+--
+-- Also those that are missing. It looks at no row of anybody's.
+-- Locks:  none.
+-- Raises: VE101 unknown source
+-- needs: functions/core/source_named.sql
+-- needs: functions/index/build_memory.sql
+-- needs: functions/index/index_of.sql
+-- needs: functions/index/running_build.sql
+-- needs: functions/index/vector_indexes.sql
+create or replace function evervec.index_status(p_source text default null)
+returns table (
+    source          text,
+    covers          text,
+    index           text,
+    state           text,
+    progress        real,
+    phase           text,
+    method          text,
+    index_precision text,
+    options         text[],
+    bytes           bigint,
+    row_count       bigint,
+    effort          integer,
+    build_bytes     bigint
+)
+language plpgsql stable security definer
+set search_path from current
+as $$
+begin
+    if p_source is not null then
+        perform evervec.source_named(p_source);
+    end if;
+    return query
+    select s.name, w.covers, x.index::text,
+           case when w.wanted and not x.valid and b.pid is not null and x.index = coalesce(b.index, x.index) then 'building'
+                when not x.valid then 'invalid'
+                when x.valid and not x.fits then 'former'
+                when x.valid then 'valid'
+                when w.wanted then 'missing'
+                else 'none' end,
+           case when not x.valid and x.index = coalesce(b.index, x.index) then b.progress end,
+           case when not x.valid and x.index = coalesce(b.index, x.index) then b.phase end,
+           coalesce(a.amname, case w.covers when 'vectors' then s.index_method when 'words' then 'gin' else 'bm25' end)::text,
+           case when w.covers <> 'vectors' then null
+                when o.opcname is null then s.index_precision
+                when o.opcname = 'bit_hamming_ops' then 'bit'
+                when o.opcname ~ '^halfvec' then 'half'
+                else 'full' end,
+           c.reloptions,
+           (select sum(pg_relation_size(t.index)) from (select x.index union select p.relid from pg_partition_tree(x.index) p) as t (index))::bigint,
+           evervec.estimated_rows(s.target),
+           case when w.covers = 'vectors' then s.search_effort end,
+           case when w.covers = 'vectors' then evervec.build_memory(s) end
+      from evervec.source s
+      cross join lateral (
+        values ('vectors', 1, s.vector_column, s.index_method <> 'none'),
+               ('words', 2, 'document', s.text_search is not null),
+               ('texts', 3, 'document_text', s.bm25)) as w (covers, ordinal, column_name, wanted)
+      left join lateral (
+        select v.index, v.valid, v.fits from evervec.vector_indexes(s) v where w.covers = 'vectors'
+        union all
+        select i.index, i.valid, true from evervec.index_of(s, w.column_name) i where w.covers <> 'vectors' and w.wanted and i.index is not null
+        union all
+        -- What is wanted, and not there.
+        select null, null, null
+         where case when w.covers = 'vectors'
+                    then not exists (select from evervec.vector_indexes(s) v where v.valid and v.fits or not v.valid)
+                    else w.wanted and (evervec.index_of(s, w.column_name)).index is null end
+      ) x on true
+      left join pg_class c on c.oid = x.index
+      left join pg_am a on a.oid = c.relam
+      left join pg_index i on i.indexrelid = x.index
+      left join pg_opclass o on o.oid = i.indclass[0]
+      cross join lateral evervec.running_build(s.target) b
+     where (p_source is null or s.name = p_source)
+       and (w.covers = 'vectors' or w.wanted)
+       and exists (select from pg_class t where t.oid = s.target)
+     order by s.name, w.ordinal, x.valid desc nulls last, x.index::text;
+end
+$$;
+
+comment on function evervec.index_status(text) is
+$$One row an index of p_source, or (NULL) of all sources. covers: vectors, words (p_text_search) or texts (p_bm25); index: its name; state: valid, building (concurrently, by anybody; progress from 0 to 0.99, and phase, NULL where they may not be seen), invalid (a killed build has left it), former (used until the one that the source wants now is built), missing, or none (no index is wanted). method, index_precision, options, bytes: of the index. row_count: vectors, as the planner estimates; effort: what tune has stored; build_bytes: maintenance_work_mem with which its build is fast, by as many vectors as there are now. Raises VE101.$$;
+
+revoke execute on function evervec.index_status(text) from public;
 
 -- file: functions/index/replace_index.sql
 -- replace_index: has the searches of a source use the index that it wants, which stands, and drops those that nothing uses any more.
 --
 -- An index answers what is ordered as it is: so searches are written for one kind of index, and go on using the former one until now.
--- Where the table is the user's, their indexes stay: doctor tells.
+-- Where the table is the user's, their indexes stay: doctor tells. The effort that tune has found is of no worth with another kind of index; with
+-- another number of lists it is the same share of them.
 -- Locks:  ACCESS EXCLUSIVE on the embedding table, where an index of it is dropped, in attempts of half a second with pauses between them.
 -- Raises: VE101 unknown source · VE210 a filter's condition is none over a row of the source any more · 2BP01 as create_search · 55P03 the table stays locked
 create or replace function evervec.replace_index(p_source text)
@@ -4257,6 +4414,15 @@ begin
     v_former := array(select x.index from evervec.vector_indexes(v_source) x where x.valid and x.ours and not x.fits);
     if v_former <> '{}' then
         perform evervec.lock_relation(v_source.target, 'access exclusive');
+    end if;
+    if (v_source.search_method, v_source.search_precision) <> (v_source.index_method, v_source.index_precision) then
+        v_source.search_effort := null;
+    elsif v_source.search_method = 'ivfflat' and v_source.search_effort is not null then
+        select ceil(v_source.search_effort * max(l.lists) filter (where x.fits)::numeric / max(l.lists) filter (where not x.fits))
+          into v_source.search_effort
+          from evervec.vector_indexes(v_source) x
+          join pg_class c on c.oid = x.index and x.valid
+          cross join lateral (select coalesce(substring(c.reloptions::text from 'lists=(\d+)')::integer, 100) as lists) l;
     end if;
     v_source.search_method := v_source.index_method;
     v_source.search_precision := v_source.index_precision;
@@ -10990,6 +11156,34 @@ $$Internal. The text of the query over ($1 the filter's arguments, $2 query vect
 
 revoke execute on function evervec.among_query(text, text, jsonb) from public;
 
+-- file: functions/search/better_index.sql
+-- better_index: what to do about an index that misses too much, whatever its searches do: the next better way to build it.
+--
+-- Locks:  none.
+-- Raises: VE101 unknown source
+create or replace function evervec.better_index(p_source text)
+returns text
+language sql stable security definer
+set search_path from current
+as $$
+    select case
+        when s.search_precision = 'bit' and coalesce((s.index_options ->> 'rerank')::integer, 20) < 1000
+        then format('Rank more of what the index finds: SELECT evervec.retrack(%L, p_index_options => %L); or take p_precision => ''half''.', s.name,
+                    s.index_options || jsonb_build_object('rerank', least(4 * coalesce((s.index_options ->> 'rerank')::integer, 20), 1000)))
+        when s.search_method = 'hnsw'
+        then format('Build a better graph: SELECT evervec.retrack(%L, p_index_options => %L); then build it, and tune again.', s.name,
+                    s.index_options || jsonb_build_object('m', o.m, 'ef_construction', greatest(4 * o.m, least(2 * o.ef, 1000))))
+        else 'Ask for less recall, or take p_index => ''hnsw''.' end
+      from evervec.source_named(p_source) s
+      cross join lateral (
+        select least(2 * coalesce((s.index_options ->> 'm')::integer, 16), 100) as m, coalesce((s.index_options ->> 'ef_construction')::integer, 64) as ef) o
+$$;
+
+comment on function evervec.better_index(text) is
+$$Internal. A HINT: how to build the index of a source so that it misses less. Raises VE101.$$;
+
+revoke execute on function evervec.better_index(text) from public;
+
 -- file: functions/search/bm25_ranking.sql
 -- bm25_ranking: by which index, and for which words, BM25 ranks what a search in words finds; NULLs where it cannot, or must not.
 --
@@ -11186,7 +11380,7 @@ revoke execute on function evervec.drop_filter(text, text) from public;
 -- file: functions/search/list_probes.sql
 -- list_probes: into how many lists of its ivfflat index a search looks where nobody has said.
 --
--- The root of their number finds nine tenths of what is nearest, half as many again 95 of a hundred or more.
+-- Half as many again as the root of their number finds nine tenths of what is nearest among real texts, three times the root 95 of a hundred or more.
 --
 -- Locks:  none.
 create or replace function evervec.list_probes(p_target regclass)
@@ -11194,7 +11388,7 @@ returns integer
 language sql stable
 set search_path from current
 as $$
-    select coalesce(max(ceil(1.5 * sqrt(coalesce(substring(c.reloptions::text from 'lists=(\d+)')::integer, 100)))), 1)::integer
+    select coalesce(max(ceil(3 * sqrt(coalesce(substring(c.reloptions::text from 'lists=(\d+)')::integer, 100)))), 1)::integer
       from pg_index i
       join pg_class c on c.oid = i.indexrelid
       join pg_am a on a.oid = c.relam
@@ -11202,7 +11396,7 @@ as $$
 $$;
 
 comment on function evervec.list_probes(regclass) is
-$$Internal. The number of lists of an ivfflat index over a table that a search looks into by default: half as many again as the root of their number.$$;
+$$Internal. The number of lists of an ivfflat index over a table that a search looks into by default: three times the root of their number, at most all.$$;
 
 revoke execute on function evervec.list_probes(regclass) from public;
 
@@ -11535,7 +11729,7 @@ revoke execute on function evervec.hybrid_search(text, text, vector, integer, do
 -- index_visits: how many vectors a scan of the index has to look at to find enough that qualify; NULL where it is cheaper to read all that
 -- qualifies and to sort.
 --
--- As many that qualify as hnsw.ef_search, or twice those wanted: so what is found is as near as without a filter.
+-- As many that qualify as hnsw.ef_search, or twice those wanted.
 -- By the planner's estimate, made as the caller and for these very values. Pages are taken to be in memory, as the index has to be anyway;
 -- then a unit of the planner's cost is about six microseconds, reading a vector by its key 0.4 units, and a step of the index one.
 -- VOLATILE, because EXPLAIN may not stand in a function that is not.
@@ -11569,6 +11763,62 @@ $$Internal. p_qualifying: a query for the rows that qualify; p_fetch: how many o
 
 revoke execute on function evervec.index_visits(text, regclass, bigint) from public;
 
+-- file: functions/track/create_search_functions.sql
+-- create_search_functions: all functions by which a source is searched, those of its filters included.
+--
+-- Locks:  none that matter.
+-- Raises: VE210 a filter's condition is none over a row of the source any more · 2BP01 as create_search
+create or replace function evervec.create_search_functions(p_source evervec.source)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform evervec.create_search_function(p_source);
+    perform evervec.create_similar_functions(p_source);
+    if p_source.text_search is not null then
+        perform evervec.create_hybrid_function(p_source);
+    end if;
+    perform evervec.create_filter_functions(p_source, f) from evervec.filter f where f.source_id = p_source.source_id;
+end
+$$;
+
+comment on function evervec.create_search_functions(evervec.source) is
+$$Internal. Creates or replaces nearest_<source>, find_similar_<source>, similar_<source>, hybrid_search_<source> where it keeps words, and those of its filters. Raises VE210, 2BP01.$$;
+
+revoke execute on function evervec.create_search_functions(evervec.source) from public;
+
+-- file: functions/search/keep_effort.sql
+-- keep_effort: the effort that tune has found becomes that of all searches of the source; NULL: the default again.
+--
+-- Locks:  the source's row.
+-- Raises: VE101 unknown source · VE210, 2BP01 as create_search_functions
+-- needs: functions/track/create_search_functions.sql
+create or replace function evervec.keep_effort(p_source text, p_effort integer)
+returns void
+language plpgsql security definer
+set search_path from current
+as $$
+declare
+    v_source evervec.source := evervec.source_named(p_source);
+begin
+    update evervec.source s
+       set search_effort = p_effort
+     where s.source_id = v_source.source_id and s.search_effort is distinct from p_effort
+    returning * into v_source;
+    if found and v_source.state <> 'suspended' then
+        perform evervec.create_search_functions(v_source);
+        -- More effort may find other rows.
+        perform evervec.note_change(v_source.source_id);
+    end if;
+end
+$$;
+
+comment on function evervec.keep_effort(text, integer) is
+$$Internal. Stores evervec.source.search_effort and writes the search functions anew. Raises VE101, VE210, 2BP01.$$;
+
+revoke execute on function evervec.keep_effort(text, integer) from public;
+
 -- file: functions/search/may_search_exactly.sql
 -- may_search_exactly: whether a search whose index scan fell short may read everything; warns where it may not.
 --
@@ -11597,6 +11847,236 @@ comment on function evervec.may_search_exactly(bigint, bigint) is
 $$Internal. True, unless evervec.exact_search is off: then false, with the warning VE211.$$;
 
 revoke execute on function evervec.may_search_exactly(bigint, bigint) from public;
+
+-- file: functions/search/recall_queries.sql
+-- recall_queries: the queries by which the recall of a source's searches is measured, for callers who may not read evervec's tables.
+--
+-- They are the caller's to execute: nothing of evervec reads vectors with other rights than those of whoever searches.
+-- The neighbours by which the noise is measured are those that a search finds: good enough for a scale.
+-- Effort is what hnsw.ef_search or ivfflat.probes is set to. That of hnsw is lifted to as many rows as the index is asked for, so less makes no
+-- difference; there are no more probes than lists.
+-- Locks:  none.
+-- Raises: VE101 unknown source
+-- needs: functions/search/comparison.sql
+-- needs: functions/search/list_probes.sql
+create or replace function evervec.recall_queries(
+    p_source         text,
+    p_limit          integer,
+    out sample       text,
+    out noisy        text,
+    out exact_search text,
+    out search       text,
+    out index_scans  text,
+    out least_effort integer,
+    out most_effort  integer,
+    out effort       integer
+)
+language plpgsql stable security definer
+set search_path from current
+as $$
+declare
+    v_source   evervec.source := evervec.source_named(p_source);
+    v_vector   text := format('e.%I', v_source.vector_column);
+    v_compared record := evervec.comparison(v_source, v_source.search_precision, v_vector, '$1');
+    v_target   text := evervec.qualified_name(v_source.target);
+    -- Of one length, where length does not count.
+    v_scaled   text := case v_source.distance when 'cosine' then 'l2_normalize(%s::vector)' else '%s::vector' end;
+begin
+    sample := format(
+        $sql$
+        select array_agg(s.row_key), array_agg(s.embedding)
+          from (select %s as row_key, %s::vector as embedding from %s e where %s order by random() limit $1) s
+        $sql$,
+        evervec.key_call(v_source, 'e', true), v_vector, v_target,
+        case v_source.distance when 'cosine' then format('vector_norm(%s::vector) > 0', v_vector) else v_vector || ' is not null' end);
+    noisy := format(
+        $sql$
+        select case when r.reach > 0 then %1$s + l2_normalize(n.noise) * array_fill((r.reach * $3)::real, array[vector_dims($1)])::vector else $1 end
+          from (select max(l2_distance(%1$s, %2$s))
+                  from (select s.row_key from evervec.%3$I($1, $2 + 1) s) k (row_key)
+                  join %4$s e on %5$s) r (reach)
+         cross join (select array_agg(random() - 0.5)::vector from generate_series(1, vector_dims($1))) n (noise)
+        $sql$,
+        format(v_scaled, '$1'), format(v_scaled, v_vector), 'similar_' || v_source.name, v_target, evervec.key_match(v_source, 'e', true));
+    -- + 0, or an index would answer. One more than is wanted, because the row itself does not count.
+    exact_search := format(
+        $sql$
+        select array(
+            select n.distance
+              from (
+                select %1$s, (%2$s)::real as distance from %3$s e where %4$s is not null order by (%2$s) + 0 limit $3 + 1
+              ) n
+             where %5$s <> $2 and n.distance <> 'NaN'
+             order by n.distance
+             limit $3)
+        $sql$,
+        evervec.key_list(v_source, 'e', true), v_compared.distance, v_target, v_vector, evervec.key_call(v_source, 'n', true));
+    search := format('select array(select n.distance from evervec.%I($1, $3 + 1) n where n.row_key <> $2)', 'similar_' || v_source.name);
+    select case when bool_or(true) then format(
+               'select sum(pg_stat_get_xact_numscans(x.index)) from unnest(%L::oid[]) as x (index)', array_agg(t.index)) end,
+           coalesce(max(coalesce(substring(c.reloptions::text from 'lists=(\d+)')::integer, 100)) filter (where v_source.search_method = 'ivfflat'), 1000)
+      into index_scans, most_effort
+      from evervec.vector_indexes(v_source) x
+      join pg_class c on c.oid = x.index and x.valid
+      cross join lateral (select x.index::oid as index union select t.relid from pg_partition_tree(x.index) t) t;
+    least_effort := case v_source.search_method when 'ivfflat' then 1 else least(p_limit::bigint * v_compared.pool, most_effort) end;
+    effort := coalesce(
+        nullif(current_setting('evervec.search_effort', true), '')::integer, v_source.search_effort,
+        case v_source.search_method when 'ivfflat' then greatest(current_setting('ivfflat.probes', true)::integer, evervec.list_probes(v_source.target))
+                                    else greatest(current_setting('hnsw.ef_search', true)::integer, 100) end);
+end
+$$;
+
+comment on function evervec.recall_queries(text, integer) is
+$$Internal. Texts of queries: sample ($1 how many: arrays of row_keys and their vectors), noisy ($1 a vector, $2 how many neighbours, $3 by how many times their distance it is moved: the vector moved), exact_search and search ($1 the vector, $2 the row_key of the row itself, $3 how many rows: an array of distances), index_scans (how often this transaction has scanned the indexes; NULL: there is none); the least and the greatest effort that make a difference, and that of searches now. Raises VE101.$$;
+
+revoke execute on function evervec.recall_queries(text, integer) from public;
+
+-- file: functions/search/measure_recall.sql
+-- measure_recall: how much of what is nearest the searches of a source find, and how fast, with one effort or several.
+--
+-- Sampled rows are the queries, each without itself, and moved by noise: a graph leads to its own rows far more surely than to what is not in it, and
+-- what users look for is not in it (`make bench NAME=index` has queries that are not). What counts is distance: a row is right when it is no farther than the last of those
+-- that an exact search gives, so that of rows at the same distance each is as good as the other. All efforts are asked the same, by the
+-- function through which everybody searches. Asked twice, and timed the second time: what was read from disk the first time is in
+-- memory then. STABLE, so that all of it sees the same rows.
+--
+-- p_efforts: those to measure (NULL among them: as searches are now); NULL: by doubling from the least that makes a difference, up to the
+-- greatest, or, with p_target, until it is reached; then the least that reaches it is looked for in between.
+-- reached: by more than the standard error of the mean, so that another sample would hardly say otherwise.
+-- indexed: whether searches asked an index at all; few vectors are searched exactly, and then no effort is of any effect.
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE111 a number out of its range
+-- needs: functions/search/recall_queries.sql
+create or replace function evervec.measure_recall(
+    p_source  text,
+    p_samples integer,
+    p_limit   integer,
+    p_noise   double precision,
+    p_efforts integer[] default null,
+    p_target  double precision default null
+)
+returns table (
+    effort       integer,
+    samples      integer,
+    recall       real,
+    p50_ms       real,
+    p95_ms       real,
+    exact_p50_ms real,
+    exact_p95_ms real,
+    indexed      boolean,
+    reached      boolean
+)
+language plpgsql stable
+set search_path from current
+as $$
+declare
+    v_former   text := coalesce(current_setting('evervec.search_effort', true), '');
+    v_queries  record;
+    v_row_keys jsonb[];
+    v_vectors  vector[];
+    v_vector   vector;
+    v_exact    real[];
+    v_found    real[];
+    -- Of each sample: distance of the last that is right, and how many there are.
+    v_bounds   real[];
+    v_wanted   integer[];
+    v_recalls  double precision[];
+    v_ms       double precision[];
+    v_began    timestamptz;
+    v_scans    bigint;
+    v_after    bigint;
+    v_number   integer := 1;
+    -- The greatest effort that was too little, and the least that was enough.
+    v_low      integer;
+    v_high     integer;
+    v_recall   double precision;
+    v_error    double precision;
+begin
+    if p_samples between 1 and 10000 is not true then
+        perform evervec.check_option('p_samples', p_samples::text, array['a whole number from 1 to 10000']);
+    elsif p_limit between 1 and 1000 is not true then
+        perform evervec.check_option('p_limit', p_limit::text, array['a whole number from 1 to 1000']);
+    elsif p_noise between 0 and 100 is not true then
+        perform evervec.check_option('p_noise', p_noise::text, array['a number from 0 to 100']);
+    end if;
+    select * into v_queries from evervec.recall_queries(p_source, p_limit);
+    foreach effort in array coalesce(p_efforts, array[]::integer[]) loop
+        if effort not between 1 and v_queries.most_effort then
+            perform evervec.check_option('p_effort', effort::text, array[format('a whole number from 1 to %s', v_queries.most_effort)]);
+        end if;
+    end loop;
+
+    execute v_queries.sample into v_row_keys, v_vectors using p_samples;
+    samples := coalesce(cardinality(v_row_keys), 0);
+    for v_sample in 1 .. samples loop
+        if p_noise > 0 then
+            execute v_queries.noisy into v_vector using v_vectors[v_sample], p_limit, p_noise;
+            v_vectors[v_sample] := v_vector;
+        end if;
+        v_began := clock_timestamp();
+        execute v_queries.exact_search into v_exact using v_vectors[v_sample], v_row_keys[v_sample], p_limit;
+        v_ms[v_sample] := extract(epoch from clock_timestamp() - v_began) * 1000;
+        v_wanted[v_sample] := cardinality(v_exact);
+        v_bounds[v_sample] := v_exact[cardinality(v_exact)];
+    end loop;
+    select percentile_cont(0.5) within group (order by m.ms), percentile_cont(0.95) within group (order by m.ms)
+      into exact_p50_ms, exact_p95_ms
+      from unnest(v_ms) as m (ms);
+
+    effort := coalesce(p_efforts[1], case when p_efforts is null then v_queries.least_effort else v_queries.effort end);
+    loop
+        perform set_config('evervec.search_effort', effort::text, true);
+        execute coalesce(v_queries.index_scans, 'select 0') into v_scans;
+        v_recalls := array[]::double precision[];
+        v_ms := array[]::double precision[];
+        for v_sample in 1 .. 2 * samples loop
+            v_began := clock_timestamp();
+            execute v_queries.search into v_found
+            using v_vectors[(v_sample - 1) % samples + 1], v_row_keys[(v_sample - 1) % samples + 1], p_limit;
+            if v_sample > samples then
+                v_ms := v_ms || extract(epoch from clock_timestamp() - v_began)::double precision * 1000;
+            elsif v_wanted[v_sample] > 0 then
+                v_recalls := v_recalls || (
+                    select least(count(*), v_wanted[v_sample])::double precision / v_wanted[v_sample]
+                      from unnest(v_found) as f (distance)
+                     where f.distance <= v_bounds[v_sample]);
+            end if;
+        end loop;
+        perform set_config('evervec.search_effort', v_former, true);
+        execute coalesce(v_queries.index_scans, 'select 0') into v_after;
+        select avg(r.recall), coalesce(stddev_samp(r.recall) / sqrt(count(*)), 0) into v_recall, v_error from unnest(v_recalls) as r (recall);
+        select percentile_cont(0.5) within group (order by m.ms), percentile_cont(0.95) within group (order by m.ms)
+          into p50_ms, p95_ms
+          from unnest(v_ms) as m (ms);
+        indexed := coalesce(v_after > v_scans, false);
+        recall := v_recall;
+        reached := v_recall - v_error >= p_target - 1e-9;
+        return next;
+
+        if p_efforts is not null then
+            exit when v_number = cardinality(p_efforts);
+            v_number := v_number + 1;
+            effort := coalesce(p_efforts[v_number], v_queries.effort);
+        else
+            -- Exact with the least effort, and so with every one. With more, it may become so: with a target, that is what reaches it.
+            exit when not indexed and (v_low is null or p_target is null);
+            if reached then
+                v_high := effort;
+            else
+                v_low := effort;
+            end if;
+            exit when v_high - coalesce(v_low, v_high - 1) <= 1 or v_low = v_queries.most_effort;
+            effort := case when v_high is null then least(2 * effort, v_queries.most_effort) else (v_low + v_high) / 2 end;
+        end if;
+    end loop;
+end
+$$;
+
+comment on function evervec.measure_recall(text, integer, integer, double precision, integer[], double precision) is
+$$Internal. One row an effort: recall, time of searches and of exact ones at the median and the 95th percentile, whether an index was asked, and whether the recall is p_target or more by its standard error. Raises VE101, VE111.$$;
+
+revoke execute on function evervec.measure_recall(text, integer, integer, double precision, integer[], double precision) from public;
 
 -- file: functions/search/near_duplicates.sql
 -- near_duplicates: pairs of rows of a source that are more alike than a threshold, slice by slice.
@@ -11760,6 +12240,32 @@ $$Internal. The vector of the words of a search. Raises VE101, VE207, VE218, VE4
 
 revoke execute on function evervec.query_of(text, text) from public;
 
+-- file: functions/search/recall_check.sql
+-- recall_check: how much of what is really nearest the searches of a source find, measured on its own rows.
+--
+-- Locks:  ACCESS SHARE on the embedding table.
+-- Raises: VE101 unknown source · VE111 a number out of its range
+-- needs: functions/search/measure_recall.sql
+create or replace function evervec.recall_check(
+    p_source  text,
+    p_samples integer default 100,
+    p_limit   integer default 10,
+    p_effort  integer default null,
+    p_noise   double precision default 2
+)
+returns table (effort integer, samples integer, recall real, p50_ms real, p95_ms real, exact_p50_ms real, exact_p95_ms real)
+language sql stable
+set search_path from current
+as $$
+    select case when m.indexed then m.effort end, m.samples, m.recall, m.p50_ms, m.p95_ms, m.exact_p50_ms, m.exact_p95_ms
+      from evervec.measure_recall(p_source, p_samples, p_limit, p_noise, array[p_effort]) m
+$$;
+
+comment on function evervec.recall_check(text, integer, integer, integer, double precision) is
+$$How many of the nearest rows a search of the source finds, from 0 to 1, and how long it takes, against exact search. The vectors of p_samples (default 100, at most 10,000) rows, chosen at random, are the queries, each moved at random as far as p_noise (default 2) times the distance to its neighbours, as what users look for is not among the rows either, and is found less surely; 0: the rows themselves; each asks for its p_limit (default 10, at most 1,000) nearest others, by the function that find_similar calls; a row no farther than the last right one counts as right. p_effort: hnsw.ef_search or ivfflat.probes for the time of the call; NULL: as searches are now. effort: what was measured, NULL where searches asked no index, because there is none or so few vectors that reading all is as fast. samples: fewer where there are fewer vectors; without any the rest is NULL. p50_ms, p95_ms, exact_p50_ms, exact_p95_ms: milliseconds that half of the searches, or 95 of 100, took at most, within the server and with data in memory. Reads all vectors once a sample. Runs with the caller's privileges. Raises VE101, VE111.$$;
+
+revoke execute on function evervec.recall_check(text, integer, integer, integer, double precision) from public;
+
 -- file: functions/search/render_rows.sql
 -- render_rows: the texts of some rows as the recipe makes them now.
 --
@@ -11898,6 +12404,66 @@ comment on function evervec.search_size(vector, integer, text, integer, real, re
 $$Internal. The number of rows to fetch for a search; raises VE201 or VE204 when its arguments are not good.$$;
 
 revoke execute on function evervec.search_size(vector, integer, text, integer, real, real) from public;
+
+-- file: functions/search/tune.sql
+-- tune: finds the least effort with which the searches of a source find as much as is wanted, and has them use it from now on.
+--
+-- Nothing is stored where the greatest effort is not enough: that would make every search slow, and still miss rows.
+-- Measuring is done with the caller's rights, keeping the result with those of evervec's owner.
+-- Locks:  ACCESS SHARE on the embedding table; the source's row at the end.
+-- Raises: VE101 unknown source · VE111 a number out of its range · VE210, 2BP01 as create_search_functions · VE221 the recall is not reached
+-- needs: functions/search/keep_effort.sql
+-- needs: functions/search/measure_recall.sql
+create or replace function evervec.tune(
+    p_source        text,
+    p_target_recall double precision default 0.95,
+    p_samples       integer default 100,
+    p_limit         integer default 10,
+    p_noise         double precision default 2
+)
+returns table (effort integer, recall real, p50_ms real, p95_ms real, chosen boolean)
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_efforts integer[];
+    v_recalls real[];
+    v_p50     real[];
+    v_p95     real[];
+    v_indexed boolean;
+    v_chosen  integer;
+begin
+    if p_target_recall is null then
+        perform evervec.keep_effort(p_source, null);
+        return;
+    elsif not (p_target_recall > 0 and p_target_recall <= 1) then
+        perform evervec.check_option('p_target_recall', p_target_recall::text, array['a number above 0, up to 1', 'NULL for the default effort again']);
+    end if;
+    select array_agg(m.effort order by m.effort), array_agg(m.recall order by m.effort), array_agg(m.p50_ms order by m.effort),
+           array_agg(m.p95_ms order by m.effort), bool_or(m.indexed), min(m.effort) filter (where m.reached)
+      into v_efforts, v_recalls, v_p50, v_p95, v_indexed, v_chosen
+      from evervec.measure_recall(p_source, p_samples, p_limit, p_noise, p_target => p_target_recall) m;
+    if v_indexed and v_chosen is null then
+        raise exception using
+            errcode = 'VE221',
+            message = format('searches of "%s" do not reach a recall of %s', p_source, p_target_recall),
+            detail  = format('The greatest effort, %s, finds %s, in %s ms. Nothing was changed.', v_efforts[cardinality(v_efforts)],
+                             round(v_recalls[cardinality(v_recalls)]::numeric, 4), round(v_p50[cardinality(v_p50)]::numeric, 1)),
+            hint    = evervec.better_index(p_source);
+    elsif v_indexed then
+        perform evervec.keep_effort(p_source, v_chosen);
+    end if;
+    return query
+    select case when v_indexed then m.effort end, m.recall, m.p50_ms, m.p95_ms, v_indexed and m.effort = v_chosen
+      from unnest(v_efforts, v_recalls, v_p50, v_p95) as m (effort, recall, p50_ms, p95_ms)
+     order by m.effort;
+end
+$$;
+
+comment on function evervec.tune(text, double precision, integer, integer, double precision) is
+$$Finds the least hnsw.ef_search, or ivfflat.probes, with which searches of the source find at least p_target_recall (default 0.95) of the p_limit (default 10) nearest rows, as recall_check measures it on p_samples (default 100) rows with p_noise (default 2), by doubling and halving; and stores it: from then on all search functions of the source set it, except nearest_<source>. By more than the standard error, so that another sample hardly finds less: a greater p_samples gets closer. The setting evervec.search_effort of a session goes before it. p_target_recall => NULL puts the default back. Returns what was measured, by effort; chosen: that one is stored. Where searches ask no index, because there is none or few vectors, there is nothing to choose: effort is NULL, and what is stored stays. Takes as long as p_samples exact searches, and a little more. Measures with the caller's privileges. Raises VE101, VE111, VE210, VE221, 2BP01.$$;
+
+revoke execute on function evervec.tune(text, double precision, integer, integer, double precision) from public;
 
 -- file: functions/search/vector_lookup.sql
 -- vector_lookup: the canonical key of a row and the query that fetches its vector, for callers who may not read evervec's tables.
@@ -12714,20 +13280,31 @@ $$Internal. Raises VE110 when a view reaches what anybody could replace.$$;
 revoke execute on function evervec.check_references(text, regclass) from public;
 
 -- file: functions/track/check_relation.sql
--- check_relation: refuses what cannot be tracked, with the reason.
+-- check_relation: refuses what cannot be tracked, or not by this role, with the reason.
 --
+-- What is made for a table has to be the property of evervec's owner, or of the table's where he may act for that one, as others have to run it and
+-- make it anew; which a superuser, who may do everything, would not notice.
 -- Locks:  none.
--- Raises: VE105 not an ordinary or partitioned table with a primary key · VE110 row-level security would hide rows
+-- Raises: VE105 not an ordinary or partitioned table with a primary key · VE110 not evervec's owner, or row-level
+--         security would hide rows
 create or replace function evervec.check_relation(p_relation regclass)
 returns void
 language plpgsql stable
 set search_path from current
 as $$
 declare
+    v_owner  regrole := (select n.nspowner from pg_namespace n where n.nspname = 'evervec');
     v_class  pg_class;
     v_reason text;
     v_hint   text;
 begin
+    if current_user::regrole <> v_owner then
+        raise exception using
+            errcode = 'VE110',
+            message = format('%s cannot be tracked by %s', coalesce(p_relation::text, 'NULL'), current_user),
+            detail  = format('What evervec makes for a table belongs to its own owner, %s, who has to be a member of the table''s.', v_owner),
+            hint    = format('SET ROLE %s; and try again.', v_owner);
+    end if;
     select c.* into v_class from pg_class c where c.oid = p_relation;
     case
         when p_relation is null then
@@ -14105,31 +14682,6 @@ $$Internal. Creates or replaces nearest_<source>.$$;
 
 revoke execute on function evervec.create_search_function(evervec.source) from public;
 
--- file: functions/track/create_search_functions.sql
--- create_search_functions: all functions by which a source is searched, those of its filters included.
---
--- Locks:  none that matter.
--- Raises: VE210 a filter's condition is none over a row of the source any more · 2BP01 as create_search
-create or replace function evervec.create_search_functions(p_source evervec.source)
-returns void
-language plpgsql
-set search_path from current
-as $$
-begin
-    perform evervec.create_search_function(p_source);
-    perform evervec.create_similar_functions(p_source);
-    if p_source.text_search is not null then
-        perform evervec.create_hybrid_function(p_source);
-    end if;
-    perform evervec.create_filter_functions(p_source, f) from evervec.filter f where f.source_id = p_source.source_id;
-end
-$$;
-
-comment on function evervec.create_search_functions(evervec.source) is
-$$Internal. Creates or replaces nearest_<source>, find_similar_<source>, similar_<source>, hybrid_search_<source> where it keeps words, and those of its filters. Raises VE210, 2BP01.$$;
-
-revoke execute on function evervec.create_search_functions(evervec.source) from public;
-
 -- file: functions/track/create_similar_functions.sql
 -- create_similar_functions: find_similar_<source>, typed, and similar_<source>, by row_key, through which find_similar searches it.
 --
@@ -14953,6 +15505,9 @@ begin
                        p_source.vector_column, p_source.vector_type, v_dimensions);
     end if;
     if p_source.index_method = 'none' or not exists (select from evervec.vector_indexes(p_source) x where x.valid) then
+        if (p_source.search_method, p_source.search_precision) <> (p_source.index_method, p_source.index_precision) then
+            p_source.search_effort := null;
+        end if;
         p_source.search_method := p_source.index_method;
         p_source.search_precision := p_source.index_precision;
     end if;
@@ -15191,7 +15746,8 @@ revoke execute on function evervec.row_differs(regclass, text[]) from public;
 -- cannot keep the index from being used any more.
 --
 -- Of an index that knows only the signs of vectors so many more are asked for (v_asked); sorting by their distances puts them right. ivfflat looks
--- into few of its lists unless told.
+-- into few of its lists unless told; and with the 40 vectors that hnsw.ef_search holds by default, a search of real texts misses one row in ten of
+-- those it should find (`make bench NAME=index`), so it holds 100.
 --
 -- hnsw.* and ivfflat.* settings are put back by hand (see sql/README.md); after an error PostgreSQL does so. Each setting, statement and expression costs
 -- microseconds that show beside a search of half a millisecond: so they are touched where something keeps rows from being found (a filter,
@@ -15341,7 +15897,7 @@ begin
         ' * ' || nullif(v_compared.pool, 1), v_setting,
         case when p_source.search_effort is not null then p_source.search_effort::text
              when v_lists then format('greatest(v_former, evervec.list_probes(%L::regclass))', v_target)
-             else 'v_former' end,
+             else 'greatest(v_former, 100)' end,
         v_mode,
         case when v_lists then 'v_ef' else format('greatest(v_ef, least(%s, 1000))', v_reach) end,
         case when v_compared.pool > 1 then format(' order by n.distance, %s limit v_fetch', v_keys.found) end);
@@ -16386,4 +16942,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'aa81cf13e6ee95ce7a6cf9fd578e4a0f6904eb01a2064596495ff38a2d221cd3');
+values ('evervec_0002_functions', 'a631268271b6a797d2f6fee5b51c52a3726cd506cae23ccd7835b0b644ce8096');

@@ -86,7 +86,7 @@ def superuser_conn(database: Database) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def recent_pgvector(superuser_conn: psycopg.Connection) -> None:
     """For tests that expect doctor to be content: an old pgvector is worth an advice."""
-    superuser_conn.execute("update pg_extension set extversion = '0.8.4' where extname = 'vector'")
+    superuser_conn.execute("update pg_extension set extversion = '0.8.6' where extname = 'vector'")
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ _NEVER = {
     }
     | (_GENERATED - {"VE108"}),
     "retrack": _GENERATED,
+    "tune": _GENERATED,
     "build_index": _GENERATED | {"VE111"},  # cached_query(): of the kind that it is asked for
     "add_filter": _GENERATED | {"VE111"},  # cached_query(): of the kind that it is asked for
     "egress": {"VE104"},  # template_parts(): of a template that track has taken

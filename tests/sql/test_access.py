@@ -276,7 +276,7 @@ ADMIN = """
     | move_interactions('film', '{"id": 1}', '{"id": 2}') | forget_user('ada')
     | cleanup_expired() | ring() | maintenance_jobs() | current_user_id()
     | schedule_maintenance() | unschedule_maintenance()
-    | tokens() | revoke_token('nobody')
+    | tokens() | revoke_token('nobody') | index_status() | tune('film', null)
     | add_preference('film', 'mine') | update_user_embeddings()
     | update_user_embedding('ann', 'film')
     | update_trends() | cache_put('ann', 'taste', '1') | cache_get('ann', 'taste')

@@ -460,6 +460,15 @@ def test_many_dead_vectors(well: psycopg.Connection) -> None:
     mend(well, told(well, "dead vectors", "advice"))
 
 
+def test_a_second_index_like_the_first_in_the_table_of_vectors(well: psycopg.Connection) -> None:
+    well.execute(
+        "create index again on film_embedding using hnsw (embedding public.vector_cosine_ops)"
+    )
+    finding = told(well, "further index", "advice")
+    assert "Index again lies over" in finding["problem"]
+    mend(well, finding)
+
+
 def test_a_further_index_over_a_column_of_the_users_own(conn: psycopg.Connection) -> None:
     add_toy_model(conn)
     conn.execute(
@@ -568,6 +577,28 @@ def test_an_old_pgvector_is_advice(
     installed = "select extversion from pg_extension where extname = 'vector'"
     packaged = "select default_version from pg_available_extensions where name = 'vector'"
     assert value(well, installed) == value(well, packaged)
+
+
+def test_faults_of_pgvector_are_told_to_whom_they_concern(
+    well: psycopg.Connection, superuser_conn: psycopg.Connection
+) -> None:
+    def faults(version: str) -> str:
+        superuser_conn.execute(
+            "update pg_extension set extversion = %s where extname = 'vector'", [version]
+        )
+        return " ".join(finding["problem"] for finding in examine(well))
+
+    assert "ivfflat" not in faults("0.8.0")
+    assert faults("0.8.4") == ""
+    well.execute("update evervec.source set index_method = 'ivfflat', search_method = 'ivfflat'")
+    well.execute("select evervec.build_index('film')")
+
+    assert "takes more than maintenance_work_mem" in faults("0.8.3")
+    assert "CVE" not in faults("0.8.3")
+    assert "wants memory for many" in faults("0.8.4")
+    assert "wants memory for many" not in faults("0.8.5")
+    assert "near_duplicates" in faults("0.8.5")
+    assert faults("0.8.6") == ""
 
 
 def test_an_open_schema_of_pgvector_is_advice(

@@ -185,7 +185,7 @@ def test_peer_26_a_build_is_killed_doctor_tells_and_one_valid_index_is_left(
             " select '', 1, array[random(), random(), random(), random()]::vector, g"
             "   from generate_series(1000, 4000) g"
         )
-    phase = "select phase from pg_stat_progress_create_index"
+    phase = "select phase from pg_stat_progress_create_index where datname = current_database()"
     with (
         psycopg.connect(url, autocommit=True) as builder,
         psycopg.connect(url) as writer,
@@ -239,6 +239,28 @@ def test_peer_26_nobody_begins_what_another_builds(filled: psycopg.Connection, u
     assert told == ([], None, [])
 
 
+@pytest.mark.usefixtures("recent_pgvector")
+def test_peer_26_nobody_drops_what_a_reindex_is_building(
+    filled: psycopg.Connection, superuser_conn: psycopg.Connection, url: str
+) -> None:
+    filled.execute("select evervec.build_index('film')")
+    phase = "select phase from pg_stat_progress_create_index where datname = current_database()"
+    with psycopg.connect(url) as writer, psycopg.connect(url, autocommit=True) as other:
+        writer.execute("lock table film_embedding in row exclusive mode")
+        reindex = ("reindex index concurrently film_embedding_embedding_idx",)
+        thread = threading.Thread(target=other.execute, args=reindex)
+        thread.start()
+        until(lambda: bool(rows(superuser_conn, phase)))
+        assert [valid for _, valid in vector_indexes(filled)] == [True, False]
+        told = (due(filled), value(filled, BUILD), rows(filled, "select from evervec.doctor()"))
+        again = value(filled, "select evervec.index_statement('film', p_rebuild => true)")
+        writer.rollback()
+        thread.join(timeout=20)
+
+    assert (*told, again) == ([], None, [], None)
+    assert [valid for _, valid in vector_indexes(filled)] == [True]
+
+
 def test_a_vacuum_is_no_build(
     filled: psycopg.Connection, superuser_conn: psycopg.Connection
 ) -> None:
@@ -262,7 +284,8 @@ def test_a_role_that_may_not_see_how_far_a_build_is_sees_that_there_is_one(
             f"""
             grant usage on schema evervec to {watcher}; grant select on evervec.status to {watcher};
             grant execute on function
-                evervec.index_of, evervec.vector_indexes, evervec.estimated_rows to {watcher};
+                evervec.index_of, evervec.running_build, evervec.vector_indexes,
+                evervec.estimated_rows to {watcher};
             """
         )
         writer.execute("lock table film_embedding in row exclusive mode")

@@ -70,6 +70,7 @@ def test_peer_31_a_granted_worker_can_do_nothing_else(
             "get_source",
             "get_model",
             "index_of",
+            "running_build",
             "estimated_rows",
             "archived_rows",
             "partitions_of",

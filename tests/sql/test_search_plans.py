@@ -120,7 +120,7 @@ def test_the_index_is_asked_under_no_search_path_for_a_reader_with_row_level_sec
 def test_the_index_is_asked_for_any_limit_once_the_plan_is_made(
     planner: psycopg.Connection,
 ) -> None:
-    planner.execute("set hnsw.ef_search = 1")
+    planner.execute("set evervec.search_effort = 1")
     for limit in (5, 60, 5, 1):
         assert index_scans(planner, f"select * from evervec.find_similar_item({VECTOR}, {limit})")
 

@@ -94,6 +94,20 @@ def test_track_refuses_a_name_twice(film: psycopg.Connection) -> None:
         film.execute("select evervec.track('film', '{title}', p_model => 'toy')")
 
 
+@pytest.mark.parametrize("call", ["track('film', '{title}', p_name => 'again')", "retrack('film')"])
+def test_track_refuses_whoever_is_not_the_owner_of_evervec(
+    film: psycopg.Connection, superuser_conn: psycopg.Connection, call: str
+) -> None:
+    before = objects(film)
+
+    with raises(superuser_conn, "VE110", "cannot be tracked by") as caught:
+        superuser_conn.execute(f"select evervec.{call}".encode())
+
+    assert objects(film) == before
+    superuser_conn.execute(str(caught.value.diag.message_hint).partition(";")[0].encode())
+    superuser_conn.execute(f"select evervec.{call}".encode())
+
+
 def test_track_refuses_an_embedding_table(film: psycopg.Connection) -> None:
     with raises(film, "VE105", "belongs to evervec"):
         film.execute("select evervec.track('film_embedding', '{id}', p_model => 'toy')")

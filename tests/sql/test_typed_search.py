@@ -85,7 +85,7 @@ def test_results_equal_exact_search_for_every_metric_and_storage(
     if storage == "column":
         # Its rows were there before its fill factor.
         conn.execute("vacuum full item")
-    conn.execute("set hnsw.ef_search = 20" if indexed else "set hnsw.ef_search = 1000")
+    conn.execute(f"set evervec.search_effort = {20 if indexed else 1000}")
     call = f"select * from evervec.find_similar_item('{QUERY}', 5)"
     assert (asked_the_index(conn, call) > 0) is indexed
 
@@ -283,7 +283,7 @@ def test_what_is_excluded_is_made_up_for(conn: psycopg.Connection) -> None:
 @pytest.mark.parametrize("limit", [500, 1200, 2400])
 def test_a_limit_beyond_ef_search_is_filled(conn: psycopg.Connection, limit: int) -> None:
     vector_source(conn, 2500, sparse=True)
-    conn.execute("select evervec.build_index('item'); set hnsw.ef_search = 1")
+    conn.execute("select evervec.build_index('item'); set evervec.search_effort = 1")
 
     assert len(found(conn, limit)) == limit
     assert len({key for key, _ in found(conn, limit)}) == limit

@@ -162,13 +162,15 @@ class Program:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
-    def started(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    def started(
+        self, *arguments: str, stderr: int = subprocess.PIPE, **environment: str
+    ) -> Iterator[subprocess.Popen[str]]:
         """The process for the time of the block; killed when it still runs at its end."""
         with subprocess.Popen(
             [sys.executable, "-m", "evervec", *arguments],
             env=self.environment | environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         ) as process:
             try:

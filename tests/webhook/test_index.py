@@ -148,7 +148,8 @@ GRANTS = """
     grant execute on function evervec.claim_jobs, evervec.complete_jobs, evervec.fail_jobs,
           evervec.release_jobs, evervec.extend_lease, evervec.log_batch, evervec.tick,
           evervec.maintain, evervec.pending, evervec.get_source, evervec.get_model,
-          evervec.index_of, evervec.vector_indexes, evervec.estimated_rows, evervec.archived_rows,
+          evervec.index_of, evervec.running_build, evervec.vector_indexes,
+          evervec.estimated_rows, evervec.archived_rows,
           evervec.due_indexes to {0};
     alter role {0} login password '{0}';
 """

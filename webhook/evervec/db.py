@@ -20,6 +20,7 @@ from evervec.providers.base import Kind
 from evervec.records import (
     Alert,
     Budget,
+    BuildSettings,
     Call,
     Claim,
     ClaimedJob,
@@ -30,6 +31,7 @@ from evervec.records import (
     Estimate,
     Finding,
     Forgotten,
+    IndexState,
     JobStatus,
     LetterStatistics,
     Maintained,
@@ -41,6 +43,7 @@ from evervec.records import (
     Pending,
     Principal,
     QueueHealth,
+    Recall,
     Recommendation,
     Slice,
     Source,
@@ -48,6 +51,7 @@ from evervec.records import (
     Stored,
     Ticked,
     Token,
+    Tuned,
 )
 from evervec.session import DatabaseUnavailableError, Session
 
@@ -861,10 +865,40 @@ class Database(Session):
                 (None if sources is None else list(sources),),
             ).fetchall()
 
-    def index_statement(self, source: str) -> str | None:
-        """The next statement towards the source's index; None: it stands, or none is wanted."""
-        statement: str | None = self._value("select evervec.index_statement(%s)", source)
+    def index_statement(self, source: str, *, rebuild: bool = False) -> str | None:
+        """The next statement towards the source's index; None: it stands, or none is wanted.
+
+        With rebuild, the statement that builds one that stands anew.
+        """
+        statement: str | None = self._value(
+            "select evervec.index_statement(%s, %s)", source, rebuild
+        )
         return statement
+
+    def index_status(self, source: str | None = None) -> list[IndexState]:
+        """The indexes of a source, or of all, and those that they should have. Raises VE101."""
+        return self._rows(
+            IndexState,
+            "select source, covers, index, state, progress::float8, phase, method,"
+            ' index_precision as precision, options, bytes, row_count as "rows", effort,'
+            " build_bytes from evervec.index_status(%s)",
+            source,
+        )
+
+    def build_settings(self, target: str) -> BuildSettings:
+        """What our connections have to build an index over a table with."""
+        return self._row(
+            BuildSettings,
+            "select m.memory, m.memory >= 64 * 1024 * 1024"
+            "  and current_setting('max_parallel_maintenance_workers')::int > 0"
+            "  and current_setting('max_parallel_workers')::int > 0"
+            "  and pg_relation_size(%s::regclass)"
+            "      >= pg_size_bytes(current_setting('min_parallel_table_scan_size')) as workers,"
+            " current_setting('dynamic_shared_memory_type') = 'posix' as shared,"
+            " coalesce(inet_server_addr() = inet_client_addr(), true) as here"
+            " from (select pg_size_bytes(current_setting('maintenance_work_mem')) as memory) m",
+            target,
+        )
 
     def execute_index_statement(self, statement: str) -> None:
         """Run what `index_statement` answered, outside a transaction as CONCURRENTLY demands.
@@ -885,6 +919,54 @@ class Database(Session):
         connection = self._building
         if connection is not None:
             connection.cancel_safe(timeout=self._connect_timeout)
+
+    # -- how good the answers are ----------------------------------------------------------------
+
+    def measure_recall(
+        self,
+        source: str,
+        samples: int,
+        limit: int,
+        noise: float,
+        efforts: Sequence[int | None] | None,
+    ) -> list[Recall]:
+        """Recall and time with each effort (None: as searches are now), or (None) with many.
+
+        noise: how far queries are moved from rows, in distances to their neighbours.
+
+        Raises VE101, VE111.
+        """
+        return self._rows(
+            Recall,
+            "select case when indexed then effort end as effort, samples, recall::float8,"
+            " p50_ms::float8, p95_ms::float8, exact_p50_ms::float8, exact_p95_ms::float8"
+            " from evervec.measure_recall(%s, %s::int, %s::int, %s::float8, %s::int[])",
+            source,
+            samples,
+            limit,
+            noise,
+            None if efforts is None else list(efforts),
+        )
+
+    def tune(
+        self, source: str, target: float | None, samples: int, limit: int, noise: float
+    ) -> list[Tuned]:
+        """Find and store the least effort that reaches a recall; None: the default again.
+
+        noise: as of measure_recall.
+
+        Raises VE101, VE111, VE221.
+        """
+        return self._rows(
+            Tuned,
+            "select effort, recall::float8, p50_ms::float8, p95_ms::float8, chosen"
+            " from evervec.tune(%s, %s::float8, %s::int, %s::int, %s::float8)",
+            source,
+            target,
+            samples,
+            limit,
+            noise,
+        )
 
     # -- search ----------------------------------------------------------------------------------
 

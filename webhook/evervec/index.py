@@ -22,15 +22,22 @@ _INSUFFICIENT_PRIVILEGE: Final = "42501"
 _ANOTHER_IS_AT_IT: Final = frozenset({"40P01", "42P07", "42704"})
 
 
-def build(db: Database, source: str) -> bool:
+def build(db: Database, source: str, *, rebuild: bool = False) -> bool:
     """Execute the source's index statements until none is left; False when it cannot be done here.
 
     Takes as long as the index (about 5 s for 10,000 vectors of 1,536 dimensions). CONCURRENTLY:
-    neither readers nor writers wait. Raises EvervecError.
+    neither readers nor writers wait. rebuild: an index of the vectors that stands is built anew.
+    Raises EvervecError.
     """
+    stood = _standing(db, source) if rebuild else set()
     for executed in range(_MOST_STATEMENTS):
         try:
             statement = db.index_statement(source)
+            if statement is None and stood:
+                # One that was built just now need not be built again.
+                if stood & _standing(db, source):
+                    statement = db.index_statement(source, rebuild=True)
+                stood = set()
             if statement is None:
                 if executed:
                     logs.info("index_built", source=source)
@@ -53,6 +60,12 @@ def build(db: Database, source: str) -> bool:
             return False
     logs.warning("index_unfinished", source=source)
     return False
+
+
+def _standing(db: Database, source: str) -> set[str | None]:
+    """The valid index of the vectors, as the source wants it."""
+    found = db.index_status(source)
+    return {each.index for each in found if each.covers == "vectors" and each.state == "valid"}
 
 
 class IndexBuilder:

@@ -204,6 +204,78 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexState:
+    """An index of a source, or one that it should have.
+
+    covers       "vectors", "words" or "texts"
+    index        None where there is none
+    state        "valid", "building", "invalid", "former", "missing" or "none"
+    progress     of building: 0 to 0.99, None where it may not be seen
+    effort       what tune has stored
+    build_bytes  maintenance_work_mem with which a build is fast; None where none is wanted
+    """
+
+    source: str
+    covers: str
+    index: str | None
+    state: str
+    progress: float | None
+    phase: str | None
+    method: str
+    precision: str | None
+    options: list[str] | None
+    bytes: int | None
+    rows: int | None
+    effort: int | None
+    build_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """What a connection that builds an index has to do it with.
+
+    memory   maintenance_work_mem, in bytes
+    workers  whether others may help, so that the memory is taken from shared memory at once
+    shared   whether that is a file below /dev/shm
+    here     whether the server runs on this machine, as far as can be told
+    """
+
+    memory: int
+    workers: bool
+    shared: bool
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What searches of a source find of what they should, and how long they take.
+
+    effort   hnsw.ef_search or ivfflat.probes; None where searches ask no index
+    recall   0 to 1; None where there is nothing to be found
+    *_ms     milliseconds, at the median and the 95th percentile; exact_: of exact search
+    """
+
+    effort: int | None
+    samples: int
+    recall: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    exact_p50_ms: float | None
+    exact_p95_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """An effort that tune has tried; chosen: it is stored."""
+
+    effort: int | None
+    recall: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One line of the view evervec.alerts; since is None where nobody knows."""
 

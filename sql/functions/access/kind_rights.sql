@@ -13,7 +13,7 @@ as $$
         ('reader', 'function', 'execute',
          'find_similar find_similar_among among_query find_similar_to row_keys keys_query search hybrid_search near_duplicates get_embedding get_embeddings get_source get_model parse_key cached_query '
          'query_limit search_size may_search_exactly index_visits list_probes estimated_rows partitions_of diversify query_of check_words words_of hybrid_pool bm25_ranking bm25_schema known_result keep_result '
-         'duplicates_of vector_lookup vectors_lookup'),
+         'duplicates_of vector_lookup vectors_lookup recall_check measure_recall recall_queries check_option'),
         ('reader', 'source function', 'execute', 'nearest find_similar similar hybrid_search filter key'),
         ('reader', 'vectors', 'select', '*'),
         ('reader', 'function', 'execute', 'current_user_id acts_for_all check_user'),
@@ -29,7 +29,7 @@ as $$
 
         ('worker', 'function', 'execute',
          'claim_jobs complete_jobs fail_jobs release_jobs extend_lease begin_call end_call log_batch tick maintain pending due_indexes '
-         'get_source get_model index_of vector_indexes estimated_rows archived_rows partitions_of check_ring check_token'),
+         'get_source get_model index_of running_build vector_indexes estimated_rows archived_rows partitions_of check_ring check_token'),
         ('worker', 'relation', 'select', 'status queue_health schema_version'),
         ('worker', 'function', 'execute', 'current_user_id acts_for_all check_user update_user_embedding update_user_embeddings'),
 
@@ -38,8 +38,9 @@ as $$
          'pause resume backfill reconcile reset enqueue enqueue_task retry_dead_letter retry_dead_letter_of_job retry_dead_letters resolve_dead_letter '
          'add_model pause_model resume_model set_budget cache_delete due_indexes tick '
          'cleanup_expired ring maintenance_jobs schedule_maintenance unschedule_maintenance '
-         'archive restore apply_retention index_of vector_indexes index_due estimated_rows archived_rows fitting_lists doctor_budget doctor_lists doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
+         'archive restore apply_retention index_of running_build vector_indexes index_due estimated_rows archived_rows fitting_lists doctor_budget doctor_lists doctor_model doctor_protection doctor_triggers expected_triggers is_protected qualified_name '
          'partitions_of template_parts setting_interval setting_number tokens revoke_token '
+         'index_status tune keep_effort better_index '
          'add_interaction_type move_interactions record_interaction record_interactions clear_mark doctor_signals forget_user'),
         ('admin', 'relation', 'select',
          'status queue_health alerts cost budget_status egress access batch_log budget change_log dead_letter dependency filter fold_state job_receipt '

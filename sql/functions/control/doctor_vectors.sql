@@ -13,21 +13,23 @@ as $$
            format('%s of %s rows of %s are dead: searches walk over them in the index until VACUUM, which takes its time over a large one, has been there.',
                   t.n_dead_tup, t.n_dead_tup + t.n_live_tup, t.relid::regclass),
            format('vacuum %s;', evervec.qualified_name(t.relid))
-      from pg_stat_all_tables t
-     where t.relid = p_source.target
-       and t.n_dead_tup > 10000 and t.n_dead_tup > 0.3 * t.n_live_tup
+      from (select p_source.target::oid union select p.relid from pg_partition_tree(p_source.target) p) as r (relation)
+      join pg_stat_all_tables t on t.relid = r.relation
+     where t.n_dead_tup > 10000 and t.n_dead_tup > 0.3 * t.n_live_tup
        and exists (select from evervec.vector_indexes(p_source) x where x.valid)
     union all
     select 'further index', 'advice',
-           format('Index %s lies over the vectors of "%s" and is not the one that its searches are written for; writes pay for it.', x.index, p_source.name),
+           format('Index %s lies over the vectors of "%s" and is not needed by its searches, which have another; writes pay for it.', x.index, p_source.name),
            format('drop index %s;', evervec.qualified_name(x.index))
       from evervec.vector_indexes(p_source) x
-     where p_source.storage = 'column' and x.valid and not x.fits
-       and (p_source.search_method, p_source.search_precision) = (p_source.index_method, p_source.index_precision)
-       and exists (select from evervec.vector_indexes(p_source) y where y.valid and y.fits)
+     where x.valid
+       and exists (select from evervec.vector_indexes(p_source) y where y.valid and y.fits and (not x.fits or y.index::oid < x.index::oid))
+       -- In a table of evervec's own, one that does not fit goes by itself.
+       and (x.fits or p_source.storage = 'column'
+                      and (p_source.search_method, p_source.search_precision) = (p_source.index_method, p_source.index_precision))
 $$;
 
 comment on function evervec.doctor_vectors(evervec.source) is
-$$Internal. Findings of doctor: many dead vectors, and indexes of the user's own table that searches do not use.$$;
+$$Internal. Findings of doctor: many dead vectors, and indexes that searches do not use.$$;
 
 revoke execute on function evervec.doctor_vectors(evervec.source) from public;

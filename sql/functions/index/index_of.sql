@@ -1,8 +1,8 @@
 -- index_of: the vector index of a source, or that of its words, if there is one, and whether it can be used; if not yet, how far its build is.
 --
--- Everybody sees that somebody builds an index, but not everybody which one and how far: who builds holds a lock on the table.
 -- While another one takes its place it is that one, once it is there.
 -- Locks:  none.
+-- needs: functions/index/running_build.sql
 -- needs: functions/index/vector_indexes.sql
 create or replace function evervec.index_of(
     p_source     evervec.source,
@@ -31,18 +31,7 @@ as $$
          order by u.valid and u.fits desc, u.valid
          limit 1
       ) x
-      left join lateral (
-        select p.pid,
-               case when p.phase in ('initializing', 'waiting for writers before build') then 0
-                    when p.phase like 'building index%' then coalesce(least(p.blocks_done::real / nullif(p.blocks_total, 0), 0.99), 0)
-                    -- What remains is checked in one more scan, and waits for older transactions.
-                    when p.phase is not null then 0.99 end as progress
-          from pg_stat_progress_create_index p
-          join pg_locks l on l.pid = p.pid and l.database = p.datid
-         where not x.valid and p.datname = current_database()
-           and l.relation = p_source.target and l.mode = 'ShareUpdateExclusiveLock' and l.granted
-         limit 1
-      ) b on true
+      left join lateral (select r.* from evervec.running_build(p_source.target) r where not x.valid) b on true
 $$;
 
 comment on function evervec.index_of(evervec.source, text) is

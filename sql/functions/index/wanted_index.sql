@@ -4,9 +4,11 @@
 -- create   one that is missing; a former one that it is to replace stands and is used meanwhile
 -- replace  have searches use the new one, and drop those that nothing uses any more (replace_index)
 --
--- One at a time, because two builds on a table would wait for each other.
+-- One at a time, because two builds on a table would wait for each other. While somebody builds, what is invalid may be what is being built:
+-- beside a valid one, too, by REINDEX CONCURRENTLY.
 -- Locks:  none.
 -- needs: functions/index/index_of.sql
+-- needs: functions/index/running_build.sql
 -- needs: functions/index/vector_indexes.sql
 -- needs: functions/core/bm25_schema.sql
 create or replace function evervec.wanted_index(
@@ -19,7 +21,7 @@ create or replace function evervec.wanted_index(
 language sql stable
 set search_path from current
 as $$
-    select w.column_name, w.step, case when w.step = 'drop' then w.index end, w.step = 'drop' and coalesce(i.building, false)
+    select w.column_name, w.step, case when w.step = 'drop' then w.index end, w.step = 'drop' and (evervec.running_build(p_source.target)).pid is not null
       from (
         select 1 as ordinal, p_source.vector_column as column_name, v.index,
                case when v.index is not null then 'drop'
@@ -39,13 +41,12 @@ as $$
           cross join lateral evervec.index_of(p_source, c.column_name) x
          where c.wanted
       ) w
-      cross join lateral evervec.index_of(p_source, w.column_name) i
      where w.step is not null
      order by w.ordinal
      limit 1
 $$;
 
 comment on function evervec.wanted_index(evervec.source) is
-$$Internal. The next step towards the indexes of a source: over which column, whether to drop, create or replace; the invalid index to drop, and whether it is being built; NULLs when nothing is left to do.$$;
+$$Internal. The next step towards the indexes of a source: over which column, whether to drop, create or replace; the invalid index to drop, and whether somebody is building; NULLs when nothing is left to do.$$;
 
 revoke execute on function evervec.wanted_index(evervec.source) from public;

@@ -1,7 +1,7 @@
 -- index_visits: how many vectors a scan of the index has to look at to find enough that qualify; NULL where it is cheaper to read all that
 -- qualifies and to sort.
 --
--- As many that qualify as hnsw.ef_search, or twice those wanted: so what is found is as near as without a filter.
+-- As many that qualify as hnsw.ef_search, or twice those wanted.
 -- By the planner's estimate, made as the caller and for these very values. Pages are taken to be in memory, as the index has to be anyway;
 -- then a unit of the planner's cost is about six microseconds, reading a vector by its key 0.4 units, and a step of the index one.
 -- VOLATILE, because EXPLAIN may not stand in a function that is not.

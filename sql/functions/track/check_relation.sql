@@ -1,17 +1,28 @@
--- check_relation: refuses what cannot be tracked, with the reason.
+-- check_relation: refuses what cannot be tracked, or not by this role, with the reason.
 --
+-- What is made for a table has to be the property of evervec's owner, or of the table's where he may act for that one, as others have to run it and
+-- make it anew; which a superuser, who may do everything, would not notice.
 -- Locks:  none.
--- Raises: VE105 not an ordinary or partitioned table with a primary key · VE110 row-level security would hide rows
+-- Raises: VE105 not an ordinary or partitioned table with a primary key · VE110 not evervec's owner, or row-level
+--         security would hide rows
 create or replace function evervec.check_relation(p_relation regclass)
 returns void
 language plpgsql stable
 set search_path from current
 as $$
 declare
+    v_owner  regrole := (select n.nspowner from pg_namespace n where n.nspname = 'evervec');
     v_class  pg_class;
     v_reason text;
     v_hint   text;
 begin
+    if current_user::regrole <> v_owner then
+        raise exception using
+            errcode = 'VE110',
+            message = format('%s cannot be tracked by %s', coalesce(p_relation::text, 'NULL'), current_user),
+            detail  = format('What evervec makes for a table belongs to its own owner, %s, who has to be a member of the table''s.', v_owner),
+            hint    = format('SET ROLE %s; and try again.', v_owner);
+    end if;
     select c.* into v_class from pg_class c where c.oid = p_relation;
     case
         when p_relation is null then

@@ -25,6 +25,9 @@ begin
                        p_source.vector_column, p_source.vector_type, v_dimensions);
     end if;
     if p_source.index_method = 'none' or not exists (select from evervec.vector_indexes(p_source) x where x.valid) then
+        if (p_source.search_method, p_source.search_precision) <> (p_source.index_method, p_source.index_precision) then
+            p_source.search_effort := null;
+        end if;
         p_source.search_method := p_source.index_method;
         p_source.search_precision := p_source.index_precision;
     end if;

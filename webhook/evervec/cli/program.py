@@ -26,11 +26,13 @@ from evervec.cli.egress import egress
 from evervec.cli.embedded import embedded
 from evervec.cli.enqueue import enqueue
 from evervec.cli.health import alerts, doctor
+from evervec.cli.index import index
 from evervec.cli.job import job
 from evervec.cli.migrate import migrate
 from evervec.cli.pause import pause, resume
 from evervec.cli.protect import protect, unprotect
 from evervec.cli.push import push
+from evervec.cli.recall import recall, tune
 from evervec.cli.recommend import recommend
 from evervec.cli.reconcile import reconcile
 from evervec.cli.reset import reset
@@ -100,6 +102,9 @@ for command in (
     suspend,
     retrack,
     reset,
+    index,
+    recall,
+    tune,
     archive,
     restore,
     protect,

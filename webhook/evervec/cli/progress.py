@@ -91,7 +91,7 @@ class _Bar:
         # The first batch also loads the model: the rate begins behind it.
         since, before = self._samples[0]
         rate = (self._done - before) / (now - since) if now > since else 0.0
-        self._show(f"{rate:,.0f} rows/s, {_clock(self._left / rate)} left" if rate else "")
+        self._show(f"{rate:,.0f} rows/s, {clock(self._left / rate)} left" if rate else "")
 
     def index(self, _source: str) -> None:
         """The rows are done, their index begins."""
@@ -110,7 +110,7 @@ class _Bar:
     def _settle(self) -> None:
         self._left = 0
         seconds = time.monotonic() - self._started
-        self._show(f"{self._done / max(seconds, 0.001):,.0f} rows/s, {_clock(seconds)} in all")
+        self._show(f"{self._done / max(seconds, 0.001):,.0f} rows/s, {clock(seconds)} in all")
 
     def _show(self, note: str) -> None:
         total = self._done + self._left
@@ -122,7 +122,8 @@ class _Bar:
         )
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as minutes and seconds, or as hours with them."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
