@@ -472,6 +472,7 @@ def test_words_are_embedded_once_however_often_they_are_sought(full: Shop) -> No
     [
         ("insert into user_games (user_name, game_id) values ('ann', 2)", [1, 2]),
         ("delete from user_games where game_id = 1", []),
+        ("update user_games set game_id = 2 where (user_name, game_id) = ('ann', 1)", [2]),
         ("delete from games where id = 1", []),
         ("update games set (title, description) = ('Cargo', 'stars') where id = 1", []),
     ],
