@@ -7,10 +7,12 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from flask import Flask, abort, jsonify, request, session
 from werkzeug.exceptions import HTTPException
 
 from evervec import EvervecError
+from evervec.db import DatabaseUnavailableError
 from evervec.providers import ProviderError
 from examples.game_library.library import LIMIT, MIN_SIMILARITY, GameLibrary, NotConfiguredError
 
@@ -94,8 +96,15 @@ def create_app(library: GameLibrary | None = None) -> Flask:
 
     @app.errorhandler(EvervecError)
     def failed(error: EvervecError) -> Answer:
-        theirs = HTTPStatus.BAD_GATEWAY if isinstance(error, ProviderError) else None
-        return _refusal(error.message, theirs or HTTPStatus.BAD_REQUEST)
+        if isinstance(error, ProviderError):
+            return _refusal(error.message, HTTPStatus.BAD_GATEWAY)
+        if isinstance(error, DatabaseUnavailableError):
+            return _refusal(error.message, HTTPStatus.SERVICE_UNAVAILABLE)
+        return _refusal(error.message, HTTPStatus.BAD_REQUEST)
+
+    @app.errorhandler(psycopg.Error)
+    def failed_in_sql(error: psycopg.Error) -> Answer:
+        return failed(EvervecError.from_psycopg(error))
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Answer:

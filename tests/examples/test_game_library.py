@@ -495,6 +495,19 @@ def test_similar_games_are_found_without_words(full: Shop) -> None:
     assert found[0]["id"] == 2
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/games/99/similar",
+        "/user/library/search",
+        "/user/library/search?q=%20",
+        "/user/library/search?q=dragon&limit=-1",
+    ],
+)
+def test_a_request_that_makes_no_sense_is_a_sentence(full: Shop, path: str) -> None:
+    assert answer(full.user("ann").get(path), 400)["error"]
+
+
 # -- what users like ---------------------------------------------------------------------------
 
 

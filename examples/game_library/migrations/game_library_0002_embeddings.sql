@@ -56,12 +56,11 @@ select evervec.add_filter('collections', 'library', 'collections.owner = p_user'
 select evervec.add_filter('achievements', 'library',
     'exists (select from public.user_games u where u.game_id = achievements.game_id and u.user_name = p_user)', '{p_user text}');
 
--- What users like, by what they play and how they rate: three types of preference, `default` of both.
+-- What users like, by what they play and how they rate: a type of preference each, beside `default`, which is of both.
 select evervec.add_signal('games', 'played',
     'select user_name as user_id, game_id as id, hours as amount, added_at as at from public.user_games');
 select evervec.add_signal('games', 'rated',
     'select user_name as user_id, game_id as id, rating, added_at as at from public.user_games where rating is not null');
-select evervec.add_preference('games', 'default');
 select evervec.add_preference('games', 'playing', p_signals => '{played}', p_types => '{}');
 select evervec.add_preference('games', 'rating', p_signals => '{rated}', p_types => '{}');
 select evervec.track_users('public.users', 'name');
