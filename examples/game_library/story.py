@@ -100,9 +100,9 @@ def _search(console: Console, ann: FlaskClient) -> None:
     path = f"/user/library/search?q={_WORDS}"
     least = f"{path}&min_similarity={_THRESHOLD}"
     for asked, what in (
-        (path, "from 0.6 on, as always; the model is loaded for the words"),
-        (least, "the vector of the words is known"),
-        (least, "so is the answer"),
+        (path, "from 0.6 on, as always; the model is asked for the words once a day"),
+        (least, "from 0.25 on"),
+        (least, "again: the answer was kept"),
     ):
         started = time.monotonic()
         found = ann.get(asked).get_json()["games"]
