@@ -105,6 +105,11 @@ CASES: dict[str, list[tuple[str, int | str]]] = {
     "index_visits": [("('select from doc', 'doc_embedding'::regclass, 10)", 1)],
     "estimated_rows": [("('doc'::regclass)", 1)],
     "list_probes": [("('doc_embedding'::regclass)", 1)],
+    # Measured on rows of the caller's alone: see below.
+    "recall_check": [("('doc', 1000)", 1)],
+    "measure_recall": [("('doc', 1000, 10, 2, array[null]::integer[])", 1)],
+    "recall_queries": [("('doc', 10)", 1)],
+    "check_option": [("('p_option', 'a', array['a'])", 1)],
     "partitions_of": [("('doc'::regclass)", 1)],
     "query_limit": [(f"('{VECTOR}', 4, 10)", 1)],
     "search_size": [(f"('{VECTOR}', 4, 'cosine', 10, null, null)", 1)],
