@@ -14,7 +14,7 @@ from tests.support.sql_worker import add_toy_model, drain, rows, toy_vector, val
 
 # Rows 1 to 5 are ours, 1001 to 1005 theirs. A query that is exactly what row 1003 says.
 VECTOR = toy_vector("theirs 1003")
-THEIRS = re.compile(r"\b100\d\b|theirs")
+THEIRS = re.compile(r"\b100[1-5]\b|theirs")
 KEYS = "array['{\"id\": 1003}', '{\"id\": 3}']::jsonb[]"
 
 OF_USERS = {
