@@ -22,6 +22,7 @@ CALLS = {
     "row_keys": "'note', false",
     "search": "'note', 'milk'",
     "hybrid_search": f"'note', 'note', '{VECTOR}'",
+    "recall_check": "'note', 5",
     "near_duplicates": "'note', -1, p_neighbours => 10, p_limit => 100",
     "get_embedding": "'note', '{\"id\": 3}'",
     "get_embeddings": "'note', array['{\"id\": 3}']::jsonb[]",

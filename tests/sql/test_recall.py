@@ -352,18 +352,20 @@ def asked(items: Items) -> set[int]:
 
 
 def test_tune_reaches_the_target_and_searches_find_as_much_from_now_on(weak: Items) -> None:
-    weak.conn.execute("set evervec.search_effort = 10")
-    assert weak.recall(10, 300) < 0.9
+    weak.conn.execute("set evervec.search_effort = 5")
+    assert weak.recall(10, 300) < 0.88
     weak.conn.execute("reset evervec.search_effort")
+    weak.conn.execute("select evervec.keep_effort('item', 1)")
+    (with_a_filter,) = asked(weak)  # at least
 
-    measured = weak.tune(0.95, samples=300)
+    measured = weak.tune(0.93, samples=300)
 
     (chosen,) = [row for row in measured if row["chosen"]]
     assert weak.effort == chosen["effort"]
-    assert chosen["recall"] >= 0.95
+    assert chosen["recall"] >= 0.93
     assert weak.check(samples=1)["effort"] == chosen["effort"]
-    assert asked(weak) == {chosen["effort"]}
-    assert weak.recall(10, 300) >= 0.93  # of other rows
+    assert asked(weak) == {max(chosen["effort"], with_a_filter)}
+    assert weak.recall(10, 300) >= 0.89  # of other rows
 
 
 def test_the_least_effort_is_chosen(weak: Items) -> None:

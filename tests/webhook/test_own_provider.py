@@ -133,4 +133,4 @@ def test_a_package_that_cannot_be_loaded_is_a_setup_error(
 def test_the_documented_example_is_the_one_that_is_tested(language: str, name: str) -> None:
     shown = [b.text for b in blocks(ROOT / "docs" / "providers.md") if b.language == language]
 
-    assert shown == [(ACME / name).read_text()]
+    assert (ACME / name).read_text() in shown
