@@ -389,7 +389,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             console.print(f"{result.kind.name}: {points}")
         if options.draw:
             draw(options.draw, stock, results)
-        elif not (options.no_docs or options.kinds or options.rows != ROWS):
+        elif not (options.no_docs or options.rows != ROWS):
             console.print(f"Written to {write(report)}")
             draw(DOCS.parent / picture, stock, results)
 
@@ -398,7 +398,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.index", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"only these of {', '.join(PARTS)}")
     parser.add_argument("--rows", type=int, default=ROWS, help="fewer rows; writes no docs")
-    parser.add_argument("--kinds", nargs="+", help="only these indexes; writes no docs")
+    parser.add_argument("--kinds", nargs="+", help="only these indexes")
     parser.add_argument("--no-docs", action="store_true", help="print only")
     parser.add_argument("--draw", type=Path, help="where to draw, instead of the docs")
     parser.add_argument("--seconds", type=float, default=3.0, help="of counting searches")
