@@ -11868,6 +11868,7 @@ create or replace function evervec.recall_queries(
     out search       text,
     out index_scans  text,
     out least_effort integer,
+    out plain_effort integer,
     out most_effort  integer,
     out effort       integer
 )
@@ -11920,6 +11921,8 @@ begin
       join pg_class c on c.oid = x.index and x.valid
       cross join lateral (select x.index::oid as index union select t.relid from pg_partition_tree(x.index) t) t;
     least_effort := case v_source.search_method when 'ivfflat' then 1 else least(p_limit::bigint * v_compared.pool, most_effort) end;
+    plain_effort := least(most_effort, greatest(
+        least_effort, case v_source.search_method when 'ivfflat' then evervec.list_probes(v_source.target) else 100 end));
     effort := coalesce(
         nullif(current_setting('evervec.search_effort', true), '')::integer, v_source.search_effort,
         case v_source.search_method when 'ivfflat' then greatest(current_setting('ivfflat.probes', true)::integer, evervec.list_probes(v_source.target))
@@ -11928,7 +11931,7 @@ end
 $$;
 
 comment on function evervec.recall_queries(text, integer) is
-$$Internal. Texts of queries: sample ($1 how many: arrays of row_keys and their vectors), noisy ($1 a vector, $2 how many neighbours, $3 by how many times their distance it is moved: the vector moved), exact_search and search ($1 the vector, $2 the row_key of the row itself, $3 how many rows: an array of distances), index_scans (how often this transaction has scanned the indexes; NULL: there is none); the least and the greatest effort that make a difference, and that of searches now. Raises VE101.$$;
+$$Internal. Texts of queries: sample ($1 how many: arrays of row_keys and their vectors), noisy ($1 a vector, $2 how many neighbours, $3 by how many times their distance it is moved: the vector moved), exact_search and search ($1 the vector, $2 the row_key of the row itself, $3 how many rows: an array of distances), index_scans (how often this transaction has scanned the indexes; NULL: there is none); the least and the greatest effort that make a difference, that of searches where nobody has said, and that of searches now. Raises VE101.$$;
 
 revoke execute on function evervec.recall_queries(text, integer) from public;
 
@@ -11942,7 +11945,7 @@ revoke execute on function evervec.recall_queries(text, integer) from public;
 -- memory then. STABLE, so that all of it sees the same rows.
 --
 -- p_efforts: those to measure (NULL among them: as searches are now); NULL: by doubling from the least that makes a difference, up to the
--- greatest, or, with p_target, until it is reached; then the least that reaches it is looked for in between.
+-- greatest; or, with p_target, from what searches take where nobody has said until it is reached, and then the least that reaches it in between.
 -- reached: by more than the standard error of the mean, so that another sample would hardly say otherwise.
 -- indexed: whether searches asked an index at all; few vectors are searched exactly, and then no effort is of any effect.
 -- Locks:  ACCESS SHARE on the embedding table.
@@ -12024,7 +12027,8 @@ begin
       into exact_p50_ms, exact_p95_ms
       from unnest(v_ms) as m (ms);
 
-    effort := coalesce(p_efforts[1], case when p_efforts is null then v_queries.least_effort else v_queries.effort end);
+    effort := coalesce(p_efforts[1], case when p_efforts is not null then v_queries.effort when p_target is null then v_queries.least_effort
+                                          else v_queries.plain_effort end);
     loop
         perform set_config('evervec.search_effort', effort::text, true);
         execute coalesce(v_queries.index_scans, 'select 0') into v_scans;
@@ -12408,6 +12412,8 @@ revoke execute on function evervec.search_size(vector, integer, text, integer, r
 -- file: functions/search/tune.sql
 -- tune: finds the least effort with which the searches of a source find as much as is wanted, and has them use it from now on.
 --
+-- Never less than what searches take anyway: even noise leaves rows as queries easier than what is not among them (`make bench NAME=index`), and an
+-- effort of 10 may look like enough.
 -- Nothing is stored where the greatest effort is not enough: that would make every search slow, and still miss rows.
 -- Measuring is done with the caller's rights, keeping the result with those of evervec's owner.
 -- Locks:  ACCESS SHARE on the embedding table; the source's row at the end.
@@ -12461,7 +12467,7 @@ end
 $$;
 
 comment on function evervec.tune(text, double precision, integer, integer, double precision) is
-$$Finds the least hnsw.ef_search, or ivfflat.probes, with which searches of the source find at least p_target_recall (default 0.95) of the p_limit (default 10) nearest rows, as recall_check measures it on p_samples (default 100) rows with p_noise (default 2), by doubling and halving; and stores it: from then on all search functions of the source set it, except nearest_<source>. By more than the standard error, so that another sample hardly finds less: a greater p_samples gets closer. The setting evervec.search_effort of a session goes before it. p_target_recall => NULL puts the default back. Returns what was measured, by effort; chosen: that one is stored. Where searches ask no index, because there is none or few vectors, there is nothing to choose: effort is NULL, and what is stored stays. Takes as long as p_samples exact searches, and a little more. Measures with the caller's privileges. Raises VE101, VE111, VE210, VE221, 2BP01.$$;
+$$Finds the least hnsw.ef_search, or ivfflat.probes, with which searches of the source find at least p_target_recall (default 0.95) of the p_limit (default 10) nearest rows, as recall_check measures it on p_samples (default 100) rows with p_noise (default 2), by doubling and halving, from the default effort up; and stores it: from then on all search functions of the source set it, except nearest_<source>. By more than the standard error, so that another sample hardly finds less: a greater p_samples gets closer. The setting evervec.search_effort of a session goes before it. p_target_recall => NULL puts the default back. Returns what was measured, by effort; chosen: that one is stored. Where searches ask no index, because there is none or few vectors, there is nothing to choose: effort is NULL, and what is stored stays. Takes as long as p_samples exact searches, and a little more. Measures with the caller's privileges. Raises VE101, VE111, VE210, VE221, 2BP01.$$;
 
 revoke execute on function evervec.tune(text, double precision, integer, integer, double precision) from public;
 
@@ -16942,4 +16948,4 @@ $$One row a source. model, state, pending, processing, retrying, dead, vectors, 
 -- generated: end
 
 insert into evervec.schema_version (migration_id, checksum)
-values ('evervec_0002_functions', 'a631268271b6a797d2f6fee5b51c52a3726cd506cae23ccd7835b0b644ce8096');
+values ('evervec_0002_functions', 'ba2eed63596734ca8b878de6071fb4eac03abf122dc2ed7264469305d1d1f3d6');

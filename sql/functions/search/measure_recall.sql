@@ -7,7 +7,7 @@
 -- memory then. STABLE, so that all of it sees the same rows.
 --
 -- p_efforts: those to measure (NULL among them: as searches are now); NULL: by doubling from the least that makes a difference, up to the
--- greatest, or, with p_target, until it is reached; then the least that reaches it is looked for in between.
+-- greatest; or, with p_target, from what searches take where nobody has said until it is reached, and then the least that reaches it in between.
 -- reached: by more than the standard error of the mean, so that another sample would hardly say otherwise.
 -- indexed: whether searches asked an index at all; few vectors are searched exactly, and then no effort is of any effect.
 -- Locks:  ACCESS SHARE on the embedding table.
@@ -89,7 +89,8 @@ begin
       into exact_p50_ms, exact_p95_ms
       from unnest(v_ms) as m (ms);
 
-    effort := coalesce(p_efforts[1], case when p_efforts is null then v_queries.least_effort else v_queries.effort end);
+    effort := coalesce(p_efforts[1], case when p_efforts is not null then v_queries.effort when p_target is null then v_queries.least_effort
+                                          else v_queries.plain_effort end);
     loop
         perform set_config('evervec.search_effort', effort::text, true);
         execute coalesce(v_queries.index_scans, 'select 0') into v_scans;

@@ -17,6 +17,7 @@ create or replace function evervec.recall_queries(
     out search       text,
     out index_scans  text,
     out least_effort integer,
+    out plain_effort integer,
     out most_effort  integer,
     out effort       integer
 )
@@ -69,6 +70,8 @@ begin
       join pg_class c on c.oid = x.index and x.valid
       cross join lateral (select x.index::oid as index union select t.relid from pg_partition_tree(x.index) t) t;
     least_effort := case v_source.search_method when 'ivfflat' then 1 else least(p_limit::bigint * v_compared.pool, most_effort) end;
+    plain_effort := least(most_effort, greatest(
+        least_effort, case v_source.search_method when 'ivfflat' then evervec.list_probes(v_source.target) else 100 end));
     effort := coalesce(
         nullif(current_setting('evervec.search_effort', true), '')::integer, v_source.search_effort,
         case v_source.search_method when 'ivfflat' then greatest(current_setting('ivfflat.probes', true)::integer, evervec.list_probes(v_source.target))
@@ -77,6 +80,6 @@ end
 $$;
 
 comment on function evervec.recall_queries(text, integer) is
-$$Internal. Texts of queries: sample ($1 how many: arrays of row_keys and their vectors), noisy ($1 a vector, $2 how many neighbours, $3 by how many times their distance it is moved: the vector moved), exact_search and search ($1 the vector, $2 the row_key of the row itself, $3 how many rows: an array of distances), index_scans (how often this transaction has scanned the indexes; NULL: there is none); the least and the greatest effort that make a difference, and that of searches now. Raises VE101.$$;
+$$Internal. Texts of queries: sample ($1 how many: arrays of row_keys and their vectors), noisy ($1 a vector, $2 how many neighbours, $3 by how many times their distance it is moved: the vector moved), exact_search and search ($1 the vector, $2 the row_key of the row itself, $3 how many rows: an array of distances), index_scans (how often this transaction has scanned the indexes; NULL: there is none); the least and the greatest effort that make a difference, that of searches where nobody has said, and that of searches now. Raises VE101.$$;
 
 revoke execute on function evervec.recall_queries(text, integer) from public;

@@ -1,5 +1,7 @@
 -- tune: finds the least effort with which the searches of a source find as much as is wanted, and has them use it from now on.
 --
+-- Never less than what searches take anyway: even noise leaves rows as queries easier than what is not among them (`make bench NAME=index`), and an
+-- effort of 10 may look like enough.
 -- Nothing is stored where the greatest effort is not enough: that would make every search slow, and still miss rows.
 -- Measuring is done with the caller's rights, keeping the result with those of evervec's owner.
 -- Locks:  ACCESS SHARE on the embedding table; the source's row at the end.
@@ -53,6 +55,6 @@ end
 $$;
 
 comment on function evervec.tune(text, double precision, integer, integer, double precision) is
-$$Finds the least hnsw.ef_search, or ivfflat.probes, with which searches of the source find at least p_target_recall (default 0.95) of the p_limit (default 10) nearest rows, as recall_check measures it on p_samples (default 100) rows with p_noise (default 2), by doubling and halving; and stores it: from then on all search functions of the source set it, except nearest_<source>. By more than the standard error, so that another sample hardly finds less: a greater p_samples gets closer. The setting evervec.search_effort of a session goes before it. p_target_recall => NULL puts the default back. Returns what was measured, by effort; chosen: that one is stored. Where searches ask no index, because there is none or few vectors, there is nothing to choose: effort is NULL, and what is stored stays. Takes as long as p_samples exact searches, and a little more. Measures with the caller's privileges. Raises VE101, VE111, VE210, VE221, 2BP01.$$;
+$$Finds the least hnsw.ef_search, or ivfflat.probes, with which searches of the source find at least p_target_recall (default 0.95) of the p_limit (default 10) nearest rows, as recall_check measures it on p_samples (default 100) rows with p_noise (default 2), by doubling and halving, from the default effort up; and stores it: from then on all search functions of the source set it, except nearest_<source>. By more than the standard error, so that another sample hardly finds less: a greater p_samples gets closer. The setting evervec.search_effort of a session goes before it. p_target_recall => NULL puts the default back. Returns what was measured, by effort; chosen: that one is stored. Where searches ask no index, because there is none or few vectors, there is nothing to choose: effort is NULL, and what is stored stays. Takes as long as p_samples exact searches, and a little more. Measures with the caller's privileges. Raises VE101, VE111, VE210, VE221, 2BP01.$$;
 
 revoke execute on function evervec.tune(text, double precision, integer, integer, double precision) from public;
